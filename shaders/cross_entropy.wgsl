@@ -1,0 +1,82 @@
+// Softmax cross-entropy of a batch, mean over its valid rows:
+//   loss[row] = log sum_c exp(z_c) - z_label,   d_z = (softmax(z) - onehot(label)) / rows
+// correct[row] is 1 where the largest logit is the label's (the first of equals). Padding rows give 0.
+// Layout: an invocation owns a row. Reference: src/reference/cross_entropy.rs
+
+import package::shared::clock::{Clock};
+import package::shared::indexing::{indexing_group};
+import package::shared::math::{math_exp, math_log};
+
+const WORKGROUP: u32 = 64u;
+
+struct Params {
+    batch: u32,
+    n_classes: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> clock: Clock;
+@group(0) @binding(2) var<storage, read> logits: array<f32>;            // [batch, classes]
+@group(0) @binding(3) var<storage, read> labels: array<u32>;            // [batch]
+@group(0) @binding(4) var<storage, read_write> loss: array<f32>;        // [batch]
+@group(0) @binding(5) var<storage, read_write> correct: array<f32>;     // [batch]
+@group(0) @binding(6) var<storage, read_write> d_logits: array<f32>;    // [batch, classes]
+
+/// Place of the largest logit of a row, the first of equals.
+fn largest(first: u32) -> u32 {
+    var best = 0u;
+    for (var class = 1u; class < params.n_classes; class++) {
+        if logits[first + class] > logits[first + best] {
+            best = class;
+        }
+    }
+    return best;
+}
+
+/// sum_c exp(z_c - peak)
+fn partition(first: u32, peak: f32) -> f32 {
+    var sum = 0.0;
+    for (var class = 0u; class < params.n_classes; class++) {
+        sum += math_exp(logits[first + class] - peak);
+    }
+    return sum;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let row = indexing_group(group, groups) * WORKGROUP + lane;
+    if row >= params.batch {
+        return;
+    }
+    if row >= clock.rows {
+        loss[row] = 0.0;
+        correct[row] = 0.0;
+        return;
+    }
+    let first = row * params.n_classes;
+    let best = largest(first);
+    let peak = logits[first + best];
+    loss[row] = math_log(partition(first, peak)) + (peak - logits[first + labels[row]]);
+    correct[row] = select(0.0, 1.0, best == labels[row]);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let row = indexing_group(group, groups) * WORKGROUP + lane;
+    if row >= params.batch {
+        return;
+    }
+    let first = row * params.n_classes;
+    if row >= clock.rows {
+        for (var class = 0u; class < params.n_classes; class++) {
+            d_logits[first + class] = 0.0;
+        }
+        return;
+    }
+    let peak = logits[first + largest(first)];
+    let scale = 1.0 / (partition(first, peak) * f32(clock.rows));
+    for (var class = 0u; class < params.n_classes; class++) {
+        let hit = select(0.0, 1.0 / f32(clock.rows), class == labels[row]);
+        d_logits[first + class] = math_exp(logits[first + class] - peak) * scale - hit;
+    }
+}

@@ -1,0 +1,29 @@
+// Draws an imperfection anew: value[i] = deviation * normal(seed, stream; step, i), the same for every pass of a
+// step. A stream belongs to one imperfection of one layer, or to one that all layers share.
+// Layout: an invocation owns an element. Reference: src/reference/disturb.rs
+
+import package::shared::clock::{Clock};
+import package::shared::indexing::{indexing_group};
+import package::shared::random::{random_bits, random_normal};
+
+const WORKGROUP: u32 = 64u;
+
+struct Params {
+    count: u32,
+    stream: u32,
+    deviation: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> clock: Clock;
+@group(0) @binding(2) var<storage, read_write> value: array<f32>;       // [count]
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    if at >= params.count {
+        return;
+    }
+    let pair = random_normal(random_bits(vec2(clock.seed, params.stream), vec2(clock.step, at / 2u)));
+    value[at] = params.deviation * select(pair.x, pair.y, (at & 1u) == 1u);
+}

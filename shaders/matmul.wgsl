@@ -1,0 +1,146 @@
+// Matrix products, row-major, with the contraction cut into runs k_first .. k_first + k_count:
+//   ab        c[m, n] = sum_k a[m, k] b[k, n]
+//   atb       c[m, n] = sum_k a[k, m] b[k, n]
+//   abt       c[m, n] = sum_k a[m, k] b[n, k]
+//   abt_bias  the same + bias[n]
+// The first run overwrites c, later ones add to it.
+// Layout: an invocation owns 4 x 4 elements of c in registers and shares nothing, so that it runs on any
+// adapter without barriers; tiles of a workgroup lie side by side along n. Rows and columns past the edge are
+// loaded from the edge and not stored.
+// Reference: src/reference/matmul.rs
+
+import package::shared::indexing::{indexing_group};
+
+const WORKGROUP: u32 = 64u;
+
+struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    k_first: u32,
+    k_count: u32,
+    accumulate: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;             // [m, k], atb: [k, m]
+@group(0) @binding(2) var<storage, read> b: array<f32>;             // [k, n], abt: [n, k]
+@group(0) @binding(3) var<storage, read> bias: array<f32>;          // [n]
+@group(0) @binding(4) var<storage, read_write> c: array<f32>;       // [m, n]
+
+/// First row and column of the invocation's tile; a row past the end means no work.
+fn tile(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> vec2<u32> {
+    let index = indexing_group(group, groups) * WORKGROUP + lane;
+    let across = (params.n + 3u) / 4u;
+    return vec2(index / across, index % across) * 4u;
+}
+
+fn rows_of(first: u32) -> vec4<u32> {
+    return min(vec4(first, first + 1u, first + 2u, first + 3u), vec4(params.m - 1u));
+}
+
+fn columns_of(first: u32) -> vec4<u32> {
+    return min(vec4(first, first + 1u, first + 2u, first + 3u), vec4(params.n - 1u));
+}
+
+fn load_a(at: vec4<u32>) -> vec4<f32> {
+    return vec4(a[at.x], a[at.y], a[at.z], a[at.w]);
+}
+
+fn load_b(at: vec4<u32>) -> vec4<f32> {
+    return vec4(b[at.x], b[at.y], b[at.z], b[at.w]);
+}
+
+fn store(corner: vec2<u32>, sums: mat4x4<f32>) {
+    for (var i = 0u; i < 4u; i++) {
+        for (var j = 0u; j < 4u; j++) {
+            let row = corner.x + i;
+            let column = corner.y + j;
+            if row < params.m && column < params.n {
+                let at = row * params.n + column;
+                c[at] = select(0.0, c[at], params.accumulate == 1u) + sums[i][j];
+            }
+        }
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn ab(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let corner = tile(group, groups, lane);
+    if corner.x >= params.m {
+        return;
+    }
+    var at_a = rows_of(corner.x) * params.k + params.k_first;
+    var at_b = columns_of(corner.y) + params.k_first * params.n;
+    var sums = mat4x4<f32>();
+    for (var turn = 0u; turn < params.k_count; turn++) {
+        let left = load_a(at_a);
+        let right = load_b(at_b);
+        sums[0] += left.x * right;
+        sums[1] += left.y * right;
+        sums[2] += left.z * right;
+        sums[3] += left.w * right;
+        at_a += 1u;
+        at_b += params.n;
+    }
+    store(corner, sums);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn atb(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let corner = tile(group, groups, lane);
+    if corner.x >= params.m {
+        return;
+    }
+    var at_a = rows_of(corner.x) + params.k_first * params.m;
+    var at_b = columns_of(corner.y) + params.k_first * params.n;
+    var sums = mat4x4<f32>();
+    for (var turn = 0u; turn < params.k_count; turn++) {
+        let left = load_a(at_a);
+        let right = load_b(at_b);
+        sums[0] += left.x * right;
+        sums[1] += left.y * right;
+        sums[2] += left.z * right;
+        sums[3] += left.w * right;
+        at_a += params.m;
+        at_b += params.n;
+    }
+    store(corner, sums);
+}
+
+fn product_abt(corner: vec2<u32>) -> mat4x4<f32> {
+    var at_a = rows_of(corner.x) * params.k + params.k_first;
+    var at_b = columns_of(corner.y) * params.k + params.k_first;
+    var sums = mat4x4<f32>();
+    for (var turn = 0u; turn < params.k_count; turn++) {
+        let left = load_a(at_a);
+        let right = load_b(at_b);
+        sums[0] += left.x * right;
+        sums[1] += left.y * right;
+        sums[2] += left.z * right;
+        sums[3] += left.w * right;
+        at_a += 1u;
+        at_b += 1u;
+    }
+    return sums;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn abt(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let corner = tile(group, groups, lane);
+    if corner.x >= params.m {
+        return;
+    }
+    store(corner, product_abt(corner));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn abt_bias(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let corner = tile(group, groups, lane);
+    if corner.x >= params.m {
+        return;
+    }
+    let columns = columns_of(corner.y);
+    let row = vec4(bias[columns.x], bias[columns.y], bias[columns.z], bias[columns.w]);
+    store(corner, product_abt(corner) + mat4x4<f32>(row, row, row, row));
+}

@@ -1,0 +1,19 @@
+// The flat parameter vector is made of tensors that start at multiples of 64 words, so every block of 64
+// words belongs to one tensor. A table of vec4 a block says what may be done to it: (lower bound, upper
+// bound, 1 if a physical control parameter, unused).
+
+const SEGMENTS_BLOCK: u32 = 64u;
+
+const SEGMENTS_SCOPE_CONTROL: u32 = 0u;    // the physical control parameters
+const SEGMENTS_SCOPE_ALL: u32 = 1u;        // every parameter
+
+/// 1 inside the scope, 0 outside.
+fn segments_inside(segment: vec4<f32>, scope: u32) -> f32 {
+    return select(segment.z, 1.0, scope == SEGMENTS_SCOPE_ALL);
+}
+
+/// The nearest value inside the bounds. Not clamp(): that would turn NaN into a bound.
+fn segments_project(segment: vec4<f32>, value: f32) -> f32 {
+    let raised = select(value, segment.x, value < segment.x);
+    return select(raised, segment.y, raised > segment.y);
+}

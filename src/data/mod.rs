@@ -1,0 +1,325 @@
+//! Labelled data sets, read from disk or embedded, and checked before use.
+//!
+//! A set is a training and a test split of equally shaped samples, each with a
+//! class label. [`load`] finds one by name:
+//!
+//! 1. `digits` is embedded and needs no files.
+//! 2. The path of a folder is that folder.
+//! 3. Any other name is the folder of that name under the root the caller gives.
+//!
+//! A folder holds one of these layouts, looked for in this order:
+//!
+//! | Layout | Files | Samples |
+//! |--------|-------|---------|
+//! | IDX | `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, each plain or `.gz` | bytes, `[height, width]` |
+//! | CSV | `train.csv` and `test.csv`, or `NAME.train.csv` and `NAME.test.csv` | floats, `[features]` |
+//! | npy | `train_images.npy`, `train_labels.npy`, `test_images.npy`, `test_labels.npy` | bytes or floats, `[features]`, `[height, width]` or `[channels, height, width]` |
+//!
+//! A CSV row is one sample: numbers, the last of them the class label. A first
+//! row without a single number is taken for names and skipped. An npy array has
+//! the sample as its first axis, elements `u1`, `f2`, `f4` or `f8` in C or
+//! Fortran order, and labels of any integer type.
+//!
+//! Class labels are whole numbers from 0; the largest in the training split
+//! sets the number of classes.
+//!
+//! Files are not trusted. What a header claims is held against the length of
+//! the file before memory is taken, a compressed stream is read no further than
+//! its header promises, and every value and label is checked, so a loaded
+//! [`Dataset`] can be used without further checks.
+
+mod csv;
+mod digits;
+mod error;
+mod file;
+mod idx;
+mod npy;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+pub use error::Error;
+use error::{grouped, times};
+
+/// The layouts understood, for messages.
+const LAYOUTS: &str = "train-images-idx3-ubyte[.gz] and its three companions, or train.csv and test.csv, or train_images.npy and its three companions";
+
+/// More classes than this and the labels are something else.
+const MAX_CLASSES: i128 = 65_536;
+
+/// Sample values in row-major order, one sample after another.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Unsigned bytes, as images are stored.
+    Bytes(Vec<u8>),
+    /// Floats, all finite.
+    Floats(Vec<f32>),
+}
+
+impl Values {
+    /// The number of values in all samples together.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bytes(values) => values.len(),
+            Self::Floats(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Bytes(_) => "bytes",
+            Self::Floats(_) => "floats",
+        }
+    }
+}
+
+/// Samples and their labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split {
+    /// The samples, [`Dataset::sample_len`] values each.
+    pub values: Values,
+    /// The class of each sample, below [`Dataset::classes`].
+    pub labels: Vec<u32>,
+}
+
+impl Split {
+    /// The number of samples.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none; never so in a loaded set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+}
+
+/// A labelled set, ready for training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// What the set is called: `digits`, or the name of its folder.
+    pub name: String,
+    /// The shape of one sample: `[features]`, `[height, width]` or
+    /// `[channels, height, width]`.
+    pub shape: Vec<usize>,
+    /// The number of classes.
+    pub classes: usize,
+    /// Multiplies a raw value to bring it to 0..1: 1/16 for the embedded digits,
+    /// 1/255 for other bytes, 1 for floats, which are taken as they are.
+    pub scale: f32,
+    /// The split to train on.
+    pub train: Split,
+    /// The split to measure on.
+    pub test: Split,
+}
+
+impl Dataset {
+    /// The number of values in one sample: the product of [`shape`](Self::shape).
+    #[must_use]
+    pub fn sample_len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The set in one line, such as
+    /// `digits: 3,823 training and 1,797 test samples of 8x8, 10 classes`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let samples = match self.shape[..] {
+            [n] => format!("{n} feature{}", if n == 1 { "" } else { "s" }),
+            _ => times(&self.shape),
+        };
+        format!(
+            "{}: {} training and {} test samples of {samples}, {} class{}",
+            self.name,
+            grouped(self.train.len() as u64),
+            grouped(self.test.len() as u64),
+            grouped(self.classes as u64),
+            if self.classes == 1 { "" } else { "es" },
+        )
+    }
+}
+
+/// Loads the set called `set`: `digits`, the path of a folder, or the name of a
+/// folder under `root`. The [module](self) lists the layouts understood.
+///
+/// # Errors
+/// An [`Error`] that names the place, the fault and the remedy in one line, if
+/// there is no such set or if anything in it is not as it should be.
+pub fn load(set: &str, root: Option<&Path>) -> Result<Dataset, Error> {
+    if set == "digits" {
+        return digits::load();
+    }
+    let path = Path::new(set);
+    let mut places = Vec::new();
+    if !set.is_empty() {
+        places.push(path.to_owned());
+    }
+    // Only a bare name is sought under the root: `..` is no name of a set.
+    let mut parts = path.components();
+    if let (Some(root), Some(Component::Normal(name)), None) = (root, parts.next(), parts.next()) {
+        places.push(root.join(name));
+    }
+    for place in &places {
+        match fs::metadata(place) {
+            Ok(meta) if meta.is_dir() => return load_folder(place),
+            // A file beside the caller does not stand in the way of a set under the root.
+            Ok(_) if places.len() == 1 => {
+                return Err(Error::NotAFolder { path: place.clone() });
+            }
+            Ok(_) => {}
+            Err(e) if absent(&e) => {}
+            Err(e) => return Err(Error::io(place, e)),
+        }
+    }
+
+    let mut known = vec!["digits".to_owned()];
+    known.extend(root.map(folders).unwrap_or_default());
+    let likeness = |name: &str| strsim::normalized_damerau_levenshtein(set, name);
+    let nearest =
+        known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|name| likeness(name) >= 0.5).cloned();
+    Err(Error::NotFound { set: set.to_owned(), looked: places, known, nearest })
+}
+
+/// Whether nothing is at a path, if only because nothing can be called that.
+fn absent(e: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    matches!(e.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
+}
+
+/// The names of the folders under `root`, sorted; none if it cannot be listed.
+fn folders(root: &Path) -> Vec<String> {
+    let mut names = list(root).unwrap_or_default();
+    names.retain(|name| !name.starts_with('.') && name != "digits" && root.join(name).is_dir());
+    names
+}
+
+/// The names in a folder, sorted.
+fn list(folder: &Path) -> Result<Vec<String>, Error> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|e| Error::io(folder, e))? {
+        let entry = entry.map_err(|e| Error::io(folder, e))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Loads the set in `folder`, in whichever layout it has.
+fn load_folder(folder: &Path) -> Result<Dataset, Error> {
+    let names = list(folder)?;
+    let set = folder
+        .canonicalize()
+        .ok()
+        .as_deref()
+        .unwrap_or(folder)
+        .file_name()
+        .map_or("data".into(), |name| name.to_string_lossy().into_owned());
+    let any_of = |wanted: &[[&str; 2]; 2], ending: &str| {
+        let is_wanted = |name: &str| wanted.as_flattened().contains(&name);
+        names.iter().any(|name| is_wanted(name) || name.strip_suffix(ending).is_some_and(is_wanted))
+    };
+    let [train, test] = if any_of(&idx::NAMES, ".gz") {
+        idx::read_folder(folder)?
+    } else if names.iter().any(|name| csv::is_name(name)) {
+        csv::read_folder(folder, &set, &names)?
+    } else if any_of(&npy::NAMES, "") {
+        npy::read_folder(folder)?
+    } else {
+        return Err(Error::Layout { path: folder.to_owned(), found: names });
+    };
+    assemble(&set, train, test)
+}
+
+/// One split as its files give it, not yet checked.
+struct Part {
+    values: Values,
+    /// The shape of one sample.
+    shape: Vec<usize>,
+    labels: Vec<u32>,
+    /// The file of the values, for messages.
+    values_at: PathBuf,
+    /// The file of the labels, for messages.
+    labels_at: PathBuf,
+}
+
+impl Part {
+    /// Checks what can be told from this split alone.
+    fn check(&self) -> Result<(), Error> {
+        let sample_len: usize = self.shape.iter().product();
+        if self.values.is_empty() || sample_len == 0 {
+            return Err(Error::Empty { path: self.values_at.clone() });
+        }
+        let samples = self.values.len() / sample_len;
+        if samples != self.labels.len() {
+            return Err(Error::Count {
+                images_at: self.values_at.clone(),
+                images: samples,
+                labels_at: self.labels_at.clone(),
+                labels: self.labels.len(),
+            });
+        }
+        if let Values::Floats(values) = &self.values
+            && let Some(place) = values.iter().position(|value| !value.is_finite())
+        {
+            return Err(Error::NotFinite {
+                path: self.values_at.clone(),
+                sample: place / sample_len,
+                element: place % sample_len,
+                value: values[place],
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Joins two splits into a set, if each is sound and they fit together.
+fn assemble(name: &str, train: Part, test: Part) -> Result<Dataset, Error> {
+    train.check()?;
+    test.check()?;
+    let sample = |part: &Part| format!("{} {}", times(&part.shape), part.values.kind());
+    let [train_sample, test_sample] = [sample(&train), sample(&test)];
+    if train_sample != test_sample {
+        return Err(Error::Mismatch { path: test.values_at, train: train_sample, test: test_sample });
+    }
+    let last = train.labels.iter().copied().max().unwrap_or(0);
+    if let Some(sample) = test.labels.iter().position(|&label| label > last) {
+        return Err(Error::Label {
+            sample,
+            label: test.labels[sample].into(),
+            path: test.labels_at,
+            why: "is beyond every training label; use splits of the same set",
+        });
+    }
+    Ok(Dataset {
+        name: name.to_owned(),
+        scale: match train.values {
+            Values::Bytes(_) => 1.0 / 255.0,
+            Values::Floats(_) => 1.0,
+        },
+        classes: last as usize + 1,
+        shape: train.shape,
+        train: Split { values: train.values, labels: train.labels },
+        test: Split { values: test.values, labels: test.labels },
+    })
+}
+
+/// The class a number stands for, or what is wrong with the number.
+fn class(label: i128) -> Result<u32, &'static str> {
+    match label {
+        ..0 => Err("is negative; labels are whole numbers from 0"),
+        MAX_CLASSES.. => Err("makes more than 65,536 classes, so the labels look wrong; number them from 0"),
+        _ => u32::try_from(label).map_err(|_| "is out of range"),
+    }
+}

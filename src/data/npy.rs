@@ -1,0 +1,232 @@
+//! `NumPy` arrays, as `numpy.save` writes them.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use half::f16;
+use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar};
+
+use super::error::{Error, times};
+use super::{Part, Values, class, file};
+
+/// The names a training and a test split go by: images, then labels.
+pub(super) const NAMES: [[&str; 2]; 2] =
+    [["train_images.npy", "train_labels.npy"], ["test_images.npy", "test_labels.npy"]];
+
+/// The longest header read, in bytes. A plain array's takes about a hundred.
+const HEADER_LIMIT: usize = 4096;
+
+/// Reads the training and the test split of a folder.
+pub(super) fn read_folder(folder: &Path) -> Result<[Part; 2], Error> {
+    let read = |[images, labels]: [&str; 2]| read_part(folder.join(images), folder.join(labels));
+    Ok([read(NAMES[0])?, read(NAMES[1])?])
+}
+
+fn read_part(values_at: PathBuf, labels_at: PathBuf) -> Result<Part, Error> {
+    let images = Array::open(&values_at)?;
+    if !(2..=4).contains(&images.shape.len()) {
+        return Err(Error::Axes {
+            found: images.shape_text(),
+            path: values_at,
+            wanted: "samples have the axes (sample, feature), (sample, height, width) or (sample, channel, height, width)",
+        });
+    }
+    let shape = images.shape[1..].to_vec();
+    let values = images.values()?;
+
+    let labels = Array::open(&labels_at)?;
+    if labels.shape.len() != 1 {
+        return Err(Error::Axes { found: labels.shape_text(), path: labels_at, wanted: "labels have one axis" });
+    }
+    let labels = labels.labels()?;
+    Ok(Part { values, shape, labels, values_at, labels_at })
+}
+
+/// A file whose header has been read and found to fit the file's length.
+struct Array<'a> {
+    at: &'a Path,
+    header: NpyHeader,
+    shape: Vec<usize>,
+    /// The element type: its letter and its size in bytes.
+    kind: (TypeChar, u64),
+    /// Stands at the first element.
+    reader: BufReader<File>,
+}
+
+impl<'a> Array<'a> {
+    fn open(at: &'a Path) -> Result<Self, Error> {
+        let (file, length) = file::open(at)?;
+        let mut reader = BufReader::new(file);
+        let bytes = read_header(&mut reader, at)?;
+        let header = NpyHeader::from_reader(&bytes[..]).map_err(|_| not_npy(at))?;
+
+        let DType::Plain(ref kind) = header.dtype() else {
+            return Err(Error::ElementType {
+                path: at.to_owned(),
+                found: "a record in each element".into(),
+                wanted: "elements must be numbers",
+            });
+        };
+        let kind = (kind.type_char(), kind.size_field());
+        let data_length = file::claim(header.shape(), kind.1.max(1), at)?;
+        // Once more as 32-bit floats, which is how most types are held.
+        file::claim(header.shape(), size_of::<f32>() as u64, at)?;
+        file::check_length(length, bytes.len() as u64 + data_length, at)?;
+
+        let shape = header.shape().iter().map(|&axis| usize::try_from(axis));
+        let shape = shape
+            .collect::<Result<_, _>>()
+            .map_err(|_| Error::TooLarge { path: at.to_owned(), claimed: times(header.shape()) })?;
+        Ok(Self { at, header, shape, kind, reader })
+    }
+
+    /// The elements as samples hold them: bytes as bytes, floats of any width as `f32`.
+    fn values(self) -> Result<Values, Error> {
+        match self.kind {
+            (TypeChar::Uint, 1) => self.bytes().map(Values::Bytes),
+            (TypeChar::Float, 2) => self.each(|_, x: f16| Ok(x.to_f32())).map(Values::Floats),
+            (TypeChar::Float, 4) => self.each(|_, x: f32| Ok(x)).map(Values::Floats),
+            #[allow(clippy::cast_possible_truncation)]
+            // what overflows is found with the infinities
+            (TypeChar::Float, 8) => self.each(|_, x: f64| Ok(x as f32)).map(Values::Floats),
+            _ => Err(self.wrong_type("samples must be u1, f2, f4 or f8")),
+        }
+    }
+
+    /// The elements as class labels, from any integer type.
+    fn labels(self) -> Result<Vec<u32>, Error> {
+        match self.kind {
+            (TypeChar::Int, 1) => self.classes::<i8>(),
+            (TypeChar::Int, 2) => self.classes::<i16>(),
+            (TypeChar::Int, 4) => self.classes::<i32>(),
+            (TypeChar::Int, 8) => self.classes::<i64>(),
+            (TypeChar::Uint, 1) => self.classes::<u8>(),
+            (TypeChar::Uint, 2) => self.classes::<u16>(),
+            (TypeChar::Uint, 4) => self.classes::<u32>(),
+            (TypeChar::Uint, 8) => self.classes::<u64>(),
+            _ => Err(self.wrong_type("labels must be integers")),
+        }
+    }
+
+    fn classes<T: Deserialize + Copy + Into<i128>>(self) -> Result<Vec<u32>, Error> {
+        let path = self.at.to_owned();
+        self.each(|sample, x: T| {
+            let label = x.into();
+            class(label).map_err(|why| Error::Label { path: path.clone(), sample, label, why })
+        })
+    }
+
+    /// Bytes need no conversion, so they are read in one go.
+    fn bytes(self) -> Result<Vec<u8>, Error> {
+        let count: usize = self.shape.iter().product();
+        let bytes = file::read_up_to(self.reader, count as u64).map_err(|e| Error::io(self.at, e))?;
+        file::check_length(bytes.len() as u64, count as u64, self.at)?;
+        Ok(row_major(bytes, &self.shape, self.header.order()))
+    }
+
+    /// Reads every element as a `T` and converts it, given its place in the file.
+    fn each<T: Deserialize, U: Copy>(self, convert: impl Fn(usize, T) -> Result<U, Error>) -> Result<Vec<U>, Error> {
+        let Self { at, header, shape, reader, .. } = self;
+        let order = header.order();
+        let elements = NpyFile::with_header(header, reader)
+            .data::<T>()
+            .map_err(|e| Error::header(at, format!("cannot be decoded: {e}")))?;
+        let mut values = Vec::new();
+        values.try_reserve_exact(shape.iter().product()).map_err(|e| Error::io(at, e.into()))?;
+        for (place, element) in elements.enumerate() {
+            values.push(convert(place, element.map_err(|e| Error::io(at, e))?)?);
+        }
+        Ok(row_major(values, &shape, order))
+    }
+
+    fn shape_text(&self) -> String {
+        match self.shape[..] {
+            [] => "a single number".into(),
+            _ => times(&self.shape),
+        }
+    }
+
+    fn wrong_type(&self, wanted: &'static str) -> Error {
+        Error::ElementType {
+            path: self.at.to_owned(),
+            found: format!("elements of type {}", self.header.dtype().descr()),
+            wanted,
+        }
+    }
+}
+
+/// Reads the bytes up to the first element, and checks that they are such as
+/// `numpy.save` writes.
+///
+/// The parser behind [`NpyHeader`] takes any Python literal, nested as deep as
+/// the stack allows, and multiplies the axes unchecked; it is shown neither.
+fn read_header(reader: &mut impl Read, at: &Path) -> Result<Vec<u8>, Error> {
+    let mut read = |limit: usize| file::read_up_to(&mut *reader, limit as u64).map_err(|e| Error::io(at, e));
+    // The magic, two bytes of version, and the length of the text that follows.
+    let mut bytes = read(8)?;
+    if bytes.first() == Some(&b'<') {
+        let what = "is a web page, not an npy file; download the file itself";
+        return Err(Error::header(at, what));
+    }
+    if !bytes.starts_with(b"\x93NUMPY") {
+        return Err(not_npy(at));
+    }
+    let width = if bytes.get(6) == Some(&1) { 2 } else { 4 };
+    bytes.extend(read(width)?);
+    let preamble = 8 + width;
+    file::check_length(bytes.len() as u64, preamble as u64, at)?;
+    let text_length = bytes[8..].iter().rev().fold(0, |n, &byte| n << 8 | usize::from(byte));
+    if text_length > HEADER_LIMIT {
+        let what = format!(
+            "its header claims {text_length} bytes, beyond the {HEADER_LIMIT} of a plain array; save it again with numpy.save"
+        );
+        return Err(Error::header(at, what));
+    }
+    bytes.extend(read(text_length)?);
+    let end = preamble + text_length;
+    file::check_length(bytes.len() as u64, end as u64, at)?;
+    let shape = std::str::from_utf8(&bytes[preamble..]).ok().and_then(plain_shape).ok_or_else(|| not_npy(at))?;
+    // An axis of 0 must not hide the overflow of the others.
+    let nonzero: Vec<u64> = shape.iter().map(|&axis| axis.max(1)).collect();
+    file::claim(&nonzero, 1, at)?;
+    Ok(bytes)
+}
+
+/// The shape in a header's text, if the text is as plain as numpy writes it.
+fn plain_shape(text: &str) -> Option<Vec<u64>> {
+    let nested = text.matches(['(', '[', '{']).count();
+    if nested > 8 || text.contains('\\') || text.matches("shape").count() != 1 {
+        return None;
+    }
+    let (_, rest) = text.split_once("shape")?;
+    let rest = rest.strip_prefix(['\'', '"'])?.trim_start();
+    let rest = rest.strip_prefix(':')?.trim_start().strip_prefix('(')?;
+    let (axes, _) = rest.split_once(')')?;
+    axes.split(',').map(str::trim).filter(|axis| !axis.is_empty()).map(|axis| axis.parse().ok()).collect()
+}
+
+fn not_npy(at: &Path) -> Error {
+    Error::header(at, "is not a plain npy array; save it again with numpy.save")
+}
+
+/// Puts elements stored first-axis-fastest into last-axis-fastest order.
+fn row_major<T: Copy>(stored: Vec<T>, shape: &[usize], order: Order) -> Vec<T> {
+    if order == Order::C || shape.len() < 2 {
+        return stored;
+    }
+    let mut index = vec![0; shape.len()];
+    let mut values = Vec::with_capacity(stored.len());
+    for _ in 0..stored.len() {
+        let place = index.iter().zip(shape).rev().fold(0, |place, (i, axis)| place * axis + i);
+        values.push(stored[place]);
+        for (i, &axis) in index.iter_mut().zip(shape).rev() {
+            *i += 1;
+            if *i < axis {
+                break;
+            }
+            *i = 0;
+        }
+    }
+    values
+}

@@ -1,0 +1,582 @@
+//! Good sets in every layout, and every way a bad one must be told apart.
+
+#![allow(clippy::float_cmp)] // values are carried over exactly
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use half::f16;
+use tempfile::TempDir;
+
+use super::*;
+
+const IDX_TRAIN: &str = "train-images-idx3-ubyte";
+
+/// A folder holding these files.
+fn folder(files: &[(&str, Vec<u8>)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    folder
+}
+
+fn load_dir(folder: &TempDir) -> Result<Dataset, Error> {
+    load(folder.path().to_str().unwrap(), None)
+}
+
+/// Loads a set that must be refused, and checks the message.
+fn refused(files: &[(&str, Vec<u8>)], parts: &[&str]) -> Error {
+    let folder = folder(files);
+    let error = load_dir(&folder).unwrap_err();
+    check_message(&error, parts);
+    error
+}
+
+fn check_message(error: &Error, parts: &[&str]) {
+    let message = error.to_string();
+    assert!(!message.contains(['\n', '\r']), "more than a line: {message}");
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is not in: {message}");
+    }
+}
+
+fn idx(magic: [u8; 4], axes: &[u32], body: &[u8]) -> Vec<u8> {
+    let mut bytes = magic.to_vec();
+    bytes.extend(axes.iter().flat_map(|axis| axis.to_be_bytes()));
+    bytes.extend(body);
+    bytes
+}
+
+fn images(count: u32, body: &[u8]) -> Vec<u8> {
+    idx([0, 0, 8, 3], &[count, 2, 3], body)
+}
+
+fn labels(body: &[u8]) -> Vec<u8> {
+    idx([0, 0, 8, 1], &[u32::try_from(body.len()).unwrap()], body)
+}
+
+/// Two training samples and one test sample of 2x3, two classes.
+fn idx_set() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        (IDX_TRAIN, images(2, &[7; 12])),
+        ("train-labels-idx1-ubyte", labels(&[0, 1])),
+        ("t10k-images-idx3-ubyte", images(1, &[9; 6])),
+        ("t10k-labels-idx1-ubyte", labels(&[1])),
+    ]
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The IDX set with its first file replaced.
+fn idx_with(name: &'static str, bytes: Vec<u8>) -> Vec<(&'static str, Vec<u8>)> {
+    let mut files = idx_set();
+    files[0] = (name, bytes);
+    files
+}
+
+fn npy_text(text: &str, body: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend(u16::try_from(text.len()).unwrap().to_le_bytes());
+    bytes.extend(text.as_bytes());
+    bytes.extend(body);
+    bytes
+}
+
+fn npy(kind: &str, fortran: bool, shape: &str, body: &[u8]) -> Vec<u8> {
+    let fortran = if fortran { "True" } else { "False" };
+    let text = format!("{{'descr': '{kind}', 'fortran_order': {fortran}, 'shape': ({shape}), }}   \n");
+    npy_text(&text, body)
+}
+
+fn f32s(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// Two training samples and one test sample of two features, two classes.
+fn npy_set() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("train_images.npy", npy("<f4", false, "2, 2", &f32s(&[1., 2., 3., 4.]))),
+        ("train_labels.npy", npy("|u1", false, "2,", &[0, 1])),
+        ("test_images.npy", npy("<f4", false, "1, 2", &f32s(&[5., 6.]))),
+        ("test_labels.npy", npy("|u1", false, "1,", &[1])),
+    ]
+}
+
+fn npy_with(place: usize, bytes: Vec<u8>) -> Vec<(&'static str, Vec<u8>)> {
+    let mut files = npy_set();
+    files[place].1 = bytes;
+    files
+}
+
+fn csv_set(train: &str, test: &str) -> Vec<(&'static str, Vec<u8>)> {
+    vec![("train.csv", train.into()), ("test.csv", test.into())]
+}
+
+// The embedded set.
+
+#[test]
+fn digits_have_the_published_counts() {
+    let digits = load("digits", None).unwrap();
+    assert_eq!((&digits.shape[..], digits.classes), (&[8, 8][..], 10));
+    assert_eq!(digits.scale, 1.0 / 16.0);
+    assert_eq!(digits.sample_len(), 64);
+    let counts = |split: &Split| {
+        let mut counts = [0; 10];
+        for &label in &split.labels {
+            counts[label as usize] += 1;
+        }
+        counts
+    };
+    assert_eq!(counts(&digits.train), [376, 389, 380, 389, 387, 376, 377, 387, 380, 382]);
+    assert_eq!(counts(&digits.test), [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
+    for (split, samples) in [(&digits.train, 3_823), (&digits.test, 1_797)] {
+        let Values::Bytes(values) = &split.values else {
+            panic!("digits are bytes");
+        };
+        assert_eq!((split.len(), values.len()), (samples, samples * 64));
+        assert_eq!(values.iter().max(), Some(&16));
+    }
+    assert_eq!(digits.summary(), "digits: 3,823 training and 1,797 test samples of 8x8, 10 classes");
+}
+
+// Finding a set.
+
+#[test]
+fn a_set_is_found_by_path_and_under_the_root() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("tiny");
+    fs::create_dir(&path).unwrap();
+    for (name, bytes) in idx_set() {
+        fs::write(path.join(name), bytes).unwrap();
+    }
+    let by_name = load("tiny", Some(root.path())).unwrap();
+    assert_eq!(by_name.name, "tiny");
+    assert_eq!(by_name, load(path.to_str().unwrap(), None).unwrap());
+    assert_eq!(by_name, load(&format!("{}/.", path.display()), None).unwrap());
+}
+
+#[test]
+fn an_unknown_name_is_told_with_places_and_suggestion() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("mnist")).unwrap();
+    let error = load("mnits", Some(root.path())).unwrap_err();
+    let under_root = root.path().join("mnits");
+    check_message(
+        &error,
+        &["\"mnits\"", "at mnits", under_root.to_str().unwrap(), "digits, mnist", "did you mean \"mnist\"?"],
+    );
+    check_message(&load("digit", None).unwrap_err(), &["did you mean \"digits\"?"]);
+    check_message(&load("", Some(root.path())).unwrap_err(), &["empty"]);
+    check_message(&load("..\n", None).unwrap_err(), &["..?", "give one of these"]);
+    let long = "x".repeat(5_000);
+    for name in [&long, "a\0b"] {
+        let error = load(name, None).unwrap_err();
+        assert!(matches!(error, Error::NotFound { .. }));
+    }
+    let gone = root.path().join("gone");
+    check_message(&load("zzz", Some(&gone)).unwrap_err(), &["known here: digits;"]);
+}
+
+#[test]
+fn a_file_is_not_a_folder() {
+    let folder = folder(&idx_set());
+    let file = folder.path().join(IDX_TRAIN);
+    let error = load(file.to_str().unwrap(), None).unwrap_err();
+    assert!(matches!(error, Error::NotAFolder { .. }));
+    check_message(&error, &[IDX_TRAIN, "give the folder"]);
+    // Nor is there anything below a file.
+    let error = load(file.join("x").to_str().unwrap(), None).unwrap_err();
+    assert!(matches!(error, Error::NotFound { .. }));
+}
+
+#[test]
+fn a_folder_without_a_set_lists_what_it_holds() {
+    let files = [("notes.txt", vec![]), ("photo.png", vec![])];
+    let error = refused(&files, &["notes.txt, photo.png", "train.csv", "train_images.npy"]);
+    assert!(matches!(error, Error::Layout { .. }));
+    if cfg!(unix) {
+        refused(&[("odd\nname", vec![])], &["odd?name"]);
+    }
+    refused(&[], &["found nothing"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_may_not_be_read_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+    let error = Error::io(Path::new("some/file"), denied());
+    check_message(&error, &["some/file", "permission denied", "may read"]);
+    assert!(matches!(Error::gzip(Path::new("f.gz"), denied()), Error::Io { .. }));
+
+    let folder = folder(&idx_set());
+    let file = folder.path().join(IDX_TRAIN);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+    // The superuser may read it all the same.
+    if fs::File::open(&file).is_err() {
+        check_message(&load_dir(&folder).unwrap_err(), &[IDX_TRAIN, "Permission denied"]);
+    }
+}
+
+#[test]
+fn a_folder_in_place_of_a_file_is_refused() {
+    let mut files = idx_set();
+    files.remove(0);
+    let folder = folder(&files);
+    fs::create_dir(folder.path().join(IDX_TRAIN)).unwrap();
+    check_message(&load_dir(&folder).unwrap_err(), &[IDX_TRAIN, "not a regular file"]);
+}
+
+// IDX.
+
+#[test]
+fn idx_reads_plain_and_gzip() {
+    let plain = load_dir(&folder(&idx_set())).unwrap();
+    assert_eq!(plain.shape, [2, 3]);
+    assert_eq!((plain.classes, plain.scale), (2, 1.0 / 255.0));
+    assert_eq!(plain.train.values, Values::Bytes(vec![7; 12]));
+    assert_eq!(plain.train.labels, [0, 1]);
+    assert_eq!(plain.test.labels, [1]);
+
+    let zipped = idx_with("train-images-idx3-ubyte.gz", gz(&images(2, &[7; 12])));
+    let zipped = load_dir(&folder(&zipped)).unwrap();
+    assert_eq!((zipped.train, zipped.test), (plain.train, plain.test));
+}
+
+#[test]
+fn idx_missing_file() {
+    let mut files = idx_set();
+    files.remove(3);
+    let error = refused(&files, &["t10k-labels-idx1-ubyte: ", "missing"]);
+    assert!(matches!(error, Error::Missing { .. }));
+}
+
+#[test]
+fn idx_of_the_wrong_length() {
+    for cut in [0, 3, 9, 16, 27] {
+        let bytes = images(2, &[7; 12])[..cut].to_vec();
+        for (name, bytes) in [(IDX_TRAIN, bytes.clone()), ("train-images-idx3-ubyte.gz", gz(&bytes))] {
+            let error = refused(&idx_with(name, bytes), &[name, "truncated", &cut.to_string()]);
+            assert!(matches!(error, Error::Truncated { .. }));
+        }
+    }
+    let long = images(2, &[7; 13]);
+    for (name, bytes) in [(IDX_TRAIN, long.clone()), ("train-images-idx3-ubyte.gz", gz(&long))] {
+        let error = refused(&idx_with(name, bytes), &[name, "after the 28 bytes"]);
+        assert!(matches!(error, Error::Trailing { .. }));
+    }
+}
+
+#[test]
+fn idx_header_that_lies() {
+    let most = u32::MAX;
+    for axes in [[1 << 20, 1 << 10, 1 << 10], [most, most, most], [most, 8, 1]] {
+        let bytes = idx([0, 0, 8, 3], &axes, &[0; 100]);
+        for (name, bytes) in [(IDX_TRAIN, bytes.clone()), ("train-images-idx3-ubyte.gz", gz(&bytes))] {
+            let error = refused(&idx_with(name, bytes), &[name, "claims", "16 GiB"]);
+            assert!(matches!(error, Error::TooLarge { .. }));
+        }
+    }
+    // Below the limit, but not what the file holds.
+    let bytes = idx([0, 0, 8, 3], &[1 << 30, 2, 2], &[0; 100]);
+    for (name, bytes) in [(IDX_TRAIN, bytes.clone()), ("train-images-idx3-ubyte.gz", gz(&bytes))] {
+        refused(&idx_with(name, bytes), &["116 bytes where the header promises 4,294,967,312"]);
+    }
+}
+
+#[test]
+fn idx_with_an_axis_of_zero_is_empty() {
+    for axes in [[0, 2, 3], [2, 0, 3], [0, u32::MAX, u32::MAX]] {
+        let error = refused(&idx_with(IDX_TRAIN, idx([0, 0, 8, 3], &axes, &[])), &["no samples"]);
+        assert!(matches!(error, Error::Empty { .. }));
+    }
+}
+
+#[test]
+fn idx_of_the_wrong_kind() {
+    for (bytes, part) in [
+        (labels(&[0, 1]), "holds IDX labels where IDX images belong"),
+        (b"<!DOCTYPE html>".to_vec(), "is a web page"),
+        (gz(&images(2, &[7; 12])), "add .gz"),
+        (b"hello, world".to_vec(), "not a file of IDX images"),
+        (b"\0\0\x08\x04 and so on".to_vec(), "4 axes"),
+        (b"\0\0\x0d\x03 and so on".to_vec(), "type 0x0d"),
+    ] {
+        refused(&idx_with(IDX_TRAIN, bytes), &[IDX_TRAIN, part]);
+    }
+    let mut files = idx_set();
+    files[1].1 = images(2, &[7; 12]);
+    refused(&files, &["train-labels-idx1-ubyte", "holds IDX images where IDX labels belong"]);
+}
+
+#[test]
+fn a_gzip_stream_that_is_broken() {
+    let name = "train-images-idx3-ubyte.gz";
+    let noise: Vec<u8> = (0..600_u32).map(|i| (i * i * 31).to_le_bytes()[1]).collect();
+    let good = gz(&images(100, &noise));
+    let mut flipped = good.clone();
+    let checksum = flipped.len() - 6;
+    flipped[checksum] ^= 1;
+    let mut garbage = good.clone();
+    garbage.extend(b"garbage after the stream");
+    let cut = good[..good.len() / 2].to_vec();
+    for bytes in [flipped, garbage, cut, good[..5].to_vec(), b"<html>".to_vec()] {
+        let error = refused(&idx_with(name, bytes), &[name, "broken gzip stream"]);
+        assert!(matches!(error, Error::Gzip { .. }));
+    }
+}
+
+#[test]
+fn a_decompression_bomb_is_left_alone() {
+    // 64 MiB of zeros behind a header that promises 12 bytes.
+    let mut bytes = images(2, &[0; 12]);
+    bytes.resize(64 << 20, 0);
+    let files = idx_with("train-images-idx3-ubyte.gz", gz(&bytes));
+    assert!(matches!(refused(&files, &["after the 28 bytes"]), Error::Trailing { .. }));
+}
+
+#[test]
+fn splits_that_do_not_fit() {
+    let mut files = idx_set();
+    files[1].1 = labels(&[0, 1, 0]);
+    refused(&files, &["2 samples, but 3 labels", "train-labels"]);
+
+    let mut files = idx_set();
+    files[2].1 = idx([0, 0, 8, 3], &[1, 3, 2], &[0; 6]);
+    refused(&files, &["t10k-images", "test samples are 3x2 bytes", "training samples are 2x3 bytes"]);
+
+    let mut files = idx_set();
+    files[3].1 = labels(&[2]);
+    refused(&files, &["t10k-labels", "sample 0", "label 2 is beyond"]);
+}
+
+// CSV.
+
+#[test]
+fn csv_reads_with_and_without_header() {
+    let plain = load_dir(&folder(&csv_set("1,-2.5,0\n3e1, 4 ,1\n", "5,6,1"))).unwrap();
+    assert_eq!((&plain.shape[..], plain.classes, plain.scale), (&[2][..], 2, 1.0));
+    assert_eq!(plain.train.values, Values::Floats(vec![1., -2.5, 30., 4.]));
+    assert_eq!(plain.train.labels, [0, 1]);
+    assert!(plain.summary().ends_with("2 training and 1 test samples of 2 features, 2 classes"));
+
+    let named = folder(&[
+        ("tiny.train.csv", b"\xef\xbb\xbfa,\"b\",label\r\n1,-2.5,0\r\n30,4,1\r\n".to_vec()),
+        ("tiny.test.csv", b"a,b,label\n\n5,6,1\n".to_vec()),
+    ]);
+    let named = load_dir(&named).unwrap();
+    assert_eq!((named.train, named.test), (plain.train, plain.test));
+}
+
+#[test]
+fn csv_names_must_be_clear() {
+    refused(&[("train.csv", b"1,0\n".to_vec())], &["test.csv", "missing"]);
+    let row = b"1,0\n".to_vec();
+    let files = [("a.train.csv", row.clone()), ("b.train.csv", row.clone()), ("a.test.csv", row)];
+    refused(&files, &["a.train.csv, b.train.csv", "keep one"]);
+}
+
+#[test]
+fn csv_rows_that_are_wrong() {
+    for (train, parts) in [
+        ("1,2,0\n1,2,3,0\n", &["line 2", "4 columns", "has 3"][..]),
+        ("a,b,c\r\n\r\n1,2,0\r\n1,0\r\n", &["line 4", "2 columns"]),
+        ("1,2,0\n\n\n1,x,0\n", &["line 4, column 2", "\"x\"", "not a number"]),
+        ("1,2,0\r\n1,,0\r\n", &["line 2, column 2", "\"\""]),
+        ("a,1,label\n1,2,0\n", &["line 1, column 1", "\"a\""]),
+        ("1,NaN,0\n", &["line 1, column 2", "finite"]),
+        ("1,1e39,0\n", &["line 1, column 2", "finite"]),
+        ("1,2,0\n1,inf,0\n", &["line 2, column 2", "finite"]),
+        ("1,2,0.5\n", &["line 1, column 3", "whole numbers"]),
+        ("1,2,cat\n", &["line 1, column 3", "whole numbers"]),
+        ("1,2,-1\n", &["line 1, column 3", "negative"]),
+        ("1,2,65536\n", &["line 1, column 3", "more than 65,536 classes"]),
+        ("1;2;0\n", &["one column"]),
+        ("", &["no samples"]),
+        ("a,b,c\n", &["no samples"]),
+        ("<html>", &["web page"]),
+        ("1,2,0\n1,\"2,0\n1,2,0\n", &["line 2"]),
+    ] {
+        let error = refused(&csv_set(train, "1,2,0\n"), parts);
+        check_message(&error, &["train.csv: "]);
+    }
+    let files = [("train.csv", b"1,\xff,0\n".to_vec()), ("test.csv", vec![])];
+    refused(&files, &["train.csv", "UTF-8", "byte 2"]);
+    refused(&csv_set("1,2,0\n", "1,0\n"), &["test.csv", "1 floats", "2 floats"]);
+    refused(&csv_set("1,2,0\n", "1,2,0\n1,2,5\n"), &["test.csv", "sample 1", "label 5"]);
+}
+
+#[test]
+fn as_many_classes_as_allowed() {
+    let set = load_dir(&folder(&csv_set("1,65535\n", "1,0\n"))).unwrap();
+    assert_eq!(set.classes, 65_536);
+}
+
+// npy.
+
+#[test]
+fn npy_reads_floats_of_every_width() {
+    let f4 = load_dir(&folder(&npy_set())).unwrap();
+    assert_eq!((&f4.shape[..], f4.classes, f4.scale), (&[2][..], 2, 1.0));
+    assert_eq!(f4.train.values, Values::Floats(vec![1., 2., 3., 4.]));
+    let f8: Vec<u8> = [1_f64, 2., 3., 4.].iter().flat_map(|x| x.to_be_bytes()).collect();
+    let f2: Vec<u8> = [1_f32, 2., 3., 4.].iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect();
+    for (kind, body) in [(">f8", f8), ("<f2", f2)] {
+        let files = npy_with(0, npy(kind, false, "2, 2", &body));
+        assert_eq!(load_dir(&folder(&files)).unwrap().train, f4.train);
+    }
+}
+
+#[test]
+fn npy_reads_bytes_in_both_orders() {
+    let set = |fortran, body: &[u8]| {
+        let files = [
+            ("train_images.npy", npy("|u1", fortran, "2, 1, 2, 3", body)),
+            ("train_labels.npy", npy("<i8", false, "2,", &[0; 16])),
+            ("test_images.npy", npy("|u1", false, "1, 1, 2, 3", &[0; 6])),
+            ("test_labels.npy", npy(">u2", false, "1,", &[0; 2])),
+        ];
+        load_dir(&folder(&files)).unwrap()
+    };
+    let c = set(false, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    // First axis fastest: sample, then height, then width.
+    let fortran = set(true, &[0, 6, 3, 9, 1, 7, 4, 10, 2, 8, 5, 11]);
+    assert_eq!(c.shape, [1, 2, 3]);
+    assert_eq!(c.scale, 1.0 / 255.0);
+    assert_eq!((c.train, c.shape), (fortran.train, fortran.shape));
+
+    let files = npy_with(0, npy("<f4", true, "2, 2", &f32s(&[1., 3., 2., 4.])));
+    let set = load_dir(&folder(&files)).unwrap();
+    assert_eq!(set.train.values, Values::Floats(vec![1., 2., 3., 4.]));
+}
+
+#[test]
+fn npy_reads_labels_of_every_integer_type() {
+    for (kind, size) in [("|i1", 1), ("<i2", 2), ("<i4", 4), ("<i8", 8), ("|u1", 1), ("<u2", 2), ("<u4", 4), ("<u8", 8)]
+    {
+        let mut body = vec![0; 2 * size];
+        body[size] = 1;
+        let files = npy_with(1, npy(kind, false, "2,", &body));
+        assert_eq!(load_dir(&folder(&files)).unwrap().train.labels, [0, 1]);
+    }
+}
+
+#[test]
+fn npy_labels_that_are_wrong() {
+    for (kind, value, part) in [
+        ("<i4", (-1_i32).to_le_bytes(), "label -1 is negative"),
+        ("<i4", 65_536_i32.to_le_bytes(), "more than 65,536 classes"),
+        ("<u4", u32::MAX.to_le_bytes(), "label 4294967295 makes more"),
+        ("<f4", 1_f32.to_le_bytes(), "elements of type '<f4', but labels must be integers"),
+    ] {
+        let body = [[0; 4], value].concat();
+        let files = npy_with(1, npy(kind, false, "2,", &body));
+        refused(&files, &["train_labels.npy", part]);
+    }
+    let files = npy_with(1, npy("|u1", false, "2, 1", &[0, 1]));
+    refused(&files, &["shape 2x1", "one axis"]);
+    let files = npy_with(3, npy("|u1", false, "1,", &[2]));
+    refused(&files, &["test_labels.npy", "label 2 is beyond"]);
+    let files = npy_with(1, npy("|u1", false, "3,", &[0, 1, 1]));
+    refused(&files, &["2 samples, but 3 labels"]);
+}
+
+#[test]
+fn npy_values_that_are_not_finite() {
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let files = npy_with(0, npy("<f4", false, "2, 2", &f32s(&[1., 2., bad, 4.])));
+        let parts = ["train_images.npy", "sample 1, element 0", &bad.to_string()];
+        refused(&files, &parts);
+    }
+    let wide: Vec<u8> = [1., 2., 3., 1e300_f64].iter().flat_map(|x| x.to_le_bytes()).collect();
+    let files = npy_with(0, npy("<f8", false, "2, 2", &wide));
+    refused(&files, &["sample 1, element 1", "32-bit"]);
+}
+
+#[test]
+fn npy_of_the_wrong_length() {
+    let good = npy("<f4", false, "2, 2", &f32s(&[1., 2., 3., 4.]));
+    for cut in [8, 9, 10, 40, good.len() - 16, good.len() - 1] {
+        let error = refused(&npy_with(0, good[..cut].to_vec()), &["truncated"]);
+        assert!(matches!(error, Error::Truncated { .. }), "{error}");
+    }
+    let mut long = good;
+    long.push(0);
+    assert!(matches!(refused(&npy_with(0, long), &["goes on"]), Error::Trailing { .. }));
+}
+
+#[test]
+fn npy_header_that_lies() {
+    let huge = u64::MAX;
+    for shape in [
+        "1099511627776, 28, 28".to_owned(),
+        format!("{huge}, {huge}"),
+        format!("{huge}, 3, 2"),
+        format!("0, {huge}, {huge}"),
+        "4294967296, 2".to_owned(),
+    ] {
+        for fortran in [false, true] {
+            let files = npy_with(0, npy("<f4", fortran, &shape, &[0; 64]));
+            let error = refused(&files, &["train_images.npy", "claims", "16 GiB"]);
+            assert!(matches!(error, Error::TooLarge { .. }));
+        }
+    }
+    let files = npy_with(0, npy("<f4", false, "1000000000, 2", &[0; 64]));
+    refused(&files, &["truncated", "8,000,000,0"]);
+    for shape in ["0, 2", "2, 0"] {
+        let error = refused(&npy_with(0, npy("<f4", false, shape, &[])), &["no samples"]);
+        assert!(matches!(error, Error::Empty { .. }));
+    }
+    // Four gigabytes of header.
+    let mut header = b"\x93NUMPY\x02\x00".to_vec();
+    header.extend([0xff; 4]);
+    refused(&npy_with(0, header), &["header claims 4294967295 bytes"]);
+}
+
+#[test]
+fn npy_header_that_is_not_plain() {
+    let hidden = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,2), 'sh\\x61pe': (9,9)}";
+    let hex = "{'descr': '<f4', 'fortran_order': False, 'shape': (0xffffffffffffffff, 9)}";
+    let wide = "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999999,)}";
+    let deep = format!("{}'shape': (1,)", "(".repeat(4_000));
+    for text in ["", "{}", "shape", "{'shape': (2, 2)}", hidden, hex, wide, &deep] {
+        refused(&npy_with(0, npy_text(text, &[0; 16])), &["train_images.npy", "numpy.save"]);
+    }
+    refused(&npy_with(0, b"<html>".to_vec()), &["web page"]);
+    refused(&npy_with(0, vec![]), &["not a plain npy array"]);
+    refused(&npy_with(0, b"\x93NUMPY\x09\x00\x01\0\0\0a".to_vec()), &["numpy.save"]);
+}
+
+#[test]
+fn npy_of_the_wrong_type_or_shape() {
+    for kind in ["<i4", "|b1", "<c8", "<U1", "|O", "<f16", "|S0"] {
+        let error = load_dir(&folder(&npy_with(0, npy(kind, false, "1, 1", &[0; 16]))));
+        let error = error.unwrap_err();
+        check_message(&error, &["train_images.npy"]);
+    }
+    let files = npy_with(0, npy("<i4", false, "2, 2", &[0; 16]));
+    let error = refused(&files, &["type '<i4', but samples must be u1, f2, f4 or f8"]);
+    assert!(matches!(error, Error::ElementType { .. }));
+    let record = "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 2)}";
+    refused(&npy_with(0, npy_text(record, &[0; 16])), &["record"]);
+
+    refused(&npy_with(0, npy("<f4", false, "4,", &[0; 16])), &["array of shape 4,", "axes"]);
+    refused(&npy_with(0, npy("<f4", false, "", &[0; 4])), &["a single number"]);
+    refused(&npy_with(0, npy("<f4", false, "1, 1, 1, 2, 2", &[0; 16])), &["1x1x1x2x2"]);
+    refused(&npy_with(0, npy("|u1", false, "2, 2", &[0; 4])), &["2 bytes", "2 floats"]);
+}
+
+#[test]
+fn npy_missing_file() {
+    let mut files = npy_set();
+    files.remove(2);
+    refused(&files, &["test_images.npy", "missing"]);
+}

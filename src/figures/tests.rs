@@ -1,0 +1,288 @@
+//! Each figure is read back the way a viewer would read it.
+
+use resvg::usvg;
+
+use super::scale::{Scale, shortest};
+use super::*;
+
+fn curve(name: &str, mean: &[f64]) -> Curve {
+    Curve {
+        name: name.to_owned(),
+        x: (0..mean.len()).map(|i| i as f64).collect(),
+        mean: mean.to_vec(),
+        spread: Some(vec![2.0; mean.len()]),
+    }
+}
+
+fn run(name: &str, loss: &[f64]) -> TrainingCurve {
+    let accuracy: Vec<f64> = loss.iter().map(|loss| 100.0 - 20.0 * loss).collect();
+    TrainingCurve {
+        name: name.to_owned(),
+        epoch: (1..=loss.len()).map(|i| i as f64).collect(),
+        train_loss: loss.to_vec(),
+        test_loss: loss.to_vec(),
+        train_accuracy: accuracy.clone(),
+        test_accuracy: accuracy,
+    }
+}
+
+fn panel(title: &str, detunings: &[f64]) -> RingPanel {
+    RingPanel { title: title.to_owned(), detunings: detunings.to_vec() }
+}
+
+fn lorentzian(x: f64) -> f64 {
+    1.0 - 2.0 / (1.0 + (x / 0.15).powi(2))
+}
+
+/// Every text of the figure, after XML decoding.
+fn texts(figure: &Figure) -> Vec<String> {
+    usvg::roxmltree::Document::parse(figure.svg())
+        .unwrap()
+        .descendants()
+        .filter(|node| node.has_tag_name("text"))
+        .map(|node| node.text().unwrap_or_default().to_owned())
+        .collect()
+}
+
+fn count(figure: &Figure, pattern: &str) -> usize {
+    figure.svg().matches(pattern).count()
+}
+
+/// The figure is a sound SVG: no number gone wrong, no text beyond its edges.
+fn check(figure: &Figure) -> usvg::Size {
+    assert!(!figure.svg().contains("NaN") && !figure.svg().contains("inf"));
+    let tree = usvg::Tree::from_str(figure.svg(), &text::options()).unwrap();
+    let size = tree.size();
+    assert_texts_inside(tree.root(), size.width(), size.height());
+    size
+}
+
+/// The PNG has twice the size of the SVG and shows each of the colours.
+fn check_png(figure: &Figure, colours: &[[u8; 3]]) {
+    let size = check(figure);
+    let png = image::load_from_memory(&figure.png().unwrap()).unwrap();
+    assert_eq!(png.width(), 2 * size.width() as u32);
+    assert_eq!(png.height(), 2 * size.height() as u32);
+    let png = png.to_rgb8();
+    for colour in colours {
+        assert!(png.pixels().any(|pixel| pixel.0 == *colour), "{colour:?}");
+    }
+}
+
+fn assert_texts_inside(group: &usvg::Group, width: f32, height: f32) {
+    for node in group.children() {
+        match node {
+            usvg::Node::Group(group) => assert_texts_inside(group, width, height),
+            usvg::Node::Text(text) => {
+                let bounds = text.abs_bounding_box();
+                assert!(bounds.left() >= 0.0 && bounds.right() <= width, "{bounds:?}");
+                assert!(bounds.top() >= 0.0 && bounds.bottom() <= height, "{bounds:?}");
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn one_to_seven_curves_each_have_a_line_a_band_and_a_key() {
+    for n in 1..=7 {
+        let curves: Vec<_> = (0..n).map(|i| curve(&format!("series {i}"), &[10.0 + i as f64, 50.0, 90.0])).collect();
+        let figure = accuracy_curves("title", "shift (K)", &curves, Some(10.0)).unwrap();
+        check(&figure);
+        // A line and a key of each curve and of the guess.
+        assert_eq!(count(&figure, "<polyline"), 2 * (n + 1));
+        assert_eq!(count(&figure, "class=\"band\""), n);
+        assert_eq!(count(&figure, "class=\"marker\""), n * (3 + 1));
+        let texts = texts(&figure);
+        for curve in &curves {
+            assert!(texts.contains(&curve.name));
+        }
+        for label in ["title", "shift (K)", "accuracy (%)", "chance (10%)"] {
+            assert!(texts.iter().any(|text| text == label), "{label}");
+        }
+    }
+}
+
+#[test]
+fn pngs_show_every_series() {
+    let (blue, vermilion, bars) = ([0, 0x72, 0xb2], [0xd5, 0x5e, 0], [0xa9, 0xb4, 0xc0]);
+    let white = [255; 3];
+    let curves = [curve("a", &[10.0, 90.0]), curve("b", &[80.0, 20.0])];
+    let figure = accuracy_curves("", "x", &curves, None).unwrap();
+    check_png(&figure, &[white, blue, vermilion]);
+    let runs = [run("a", &[2.0, 1.0]), run("b", &[1.0, 0.1])];
+    let figure = training_curves("", &runs).unwrap();
+    check_png(&figure, &[white, blue, vermilion]);
+    let figure = ring_operating_points("", &[panel("", &[0.1])], &lorentzian, 0.15).unwrap();
+    check_png(&figure, &[white, bars, vermilion]);
+}
+
+#[test]
+fn series_keep_their_colours_and_differ_in_greyscale() {
+    let curves = [curve("a", &[1.0, 2.0]), curve("b", &[3.0, 4.0])];
+    let figure = accuracy_curves("", "x", &curves, None).unwrap();
+    let one = accuracy_curves("", "x", &curves[..1], None).unwrap();
+    assert!(one.svg().contains("#0072b2") && !one.svg().contains("#d55e00"));
+    assert!(figure.svg().contains("#0072b2") && figure.svg().contains("#d55e00"));
+    assert!(!one.svg().contains("stroke-dasharray"));
+    assert!(figure.svg().contains("stroke-dasharray"));
+}
+
+#[test]
+fn a_missing_point_leaves_a_gap() {
+    let whole = curve("a", &[10.0, 20.0, 30.0, 40.0, 50.0]);
+    let mut broken = whole.clone();
+    broken.mean[2] = f64::NAN;
+    let whole = accuracy_curves("", "x", &[whole], None).unwrap();
+    let broken = accuracy_curves("", "x", &[broken], None).unwrap();
+    check(&broken);
+    assert_eq!(count(&broken, "<polyline"), count(&whole, "<polyline") + 1);
+    assert_eq!(count(&broken, "\"band\""), count(&whole, "\"band\"") + 1);
+    assert_eq!(count(&broken, "\"marker\"") + 1, count(&whole, "\"marker\""));
+}
+
+#[test]
+fn a_point_between_gaps_is_still_seen() {
+    let lone = curve("a", &[10.0, f64::NAN, 30.0, f64::INFINITY, 50.0]);
+    let figure = accuracy_curves("", "x", &[lone], None).unwrap();
+    check(&figure);
+    assert_eq!(count(&figure, "\"marker\""), 3 + 1);
+    assert_eq!(count(&figure, "\"band\""), 0);
+}
+
+#[test]
+fn awkward_curves_render() {
+    let mut flat = curve("flat", &[50.0; 4]);
+    flat.spread = Some(vec![0.0; 4]);
+    let mut same_x = curve("same x", &[1.0, 99.0]);
+    same_x.x = vec![300.0, 300.0];
+    let outside = curve("outside", &[-20.0, 130.0, 100.0, 0.0]);
+    let nothing = curve("nothing", &[]);
+    let missing = curve("missing", &[f64::NAN; 3]);
+    let mut tiny = curve("tiny", &[10.0, 20.0]);
+    tiny.x = vec![-3e-7, 4e-7];
+    let mut huge = curve("huge", &[10.0, 20.0]);
+    huge.x = vec![-1e12, 4e12];
+    for curve in [flat, same_x, outside, nothing, missing, tiny, huge] {
+        let figure = accuracy_curves("", "x (nm)", &[curve], Some(f64::NAN)).unwrap();
+        check(&figure);
+    }
+}
+
+#[test]
+fn names_are_escaped_and_long_names_wrapped() {
+    let word = "x".repeat(200);
+    let names = ["a<b> & \"c\" 'd'", "control \u{1} \u{fffe} λ", &word];
+    let long = "a long name that goes on ".repeat(12);
+    let curves: Vec<_> = names.iter().chain([&long.as_str()]).map(|name| curve(name, &[1.0, 2.0])).collect();
+    let figure = accuracy_curves(&long, &long, &curves, None).unwrap();
+    check(&figure);
+    let texts = texts(&figure);
+    assert!(texts.iter().any(|text| text == names[0]));
+    assert!(texts.iter().any(|text| text.contains("λ")));
+    // Nothing of a wrapped name is lost.
+    let crosses: usize = texts.iter().map(|text| text.matches('x').count()).sum();
+    assert_eq!(crosses, 200);
+}
+
+#[test]
+fn training_curves_draw_four_lines_a_run() {
+    let runs = [run("a", &[2.0, 1.0, 0.5, 0.2]), run("b", &[1.5, 0.9, 0.4, 0.1])];
+    let figure = training_curves("training", &runs).unwrap();
+    check(&figure);
+    // One key a run, and one each for test and training.
+    assert_eq!(count(&figure, "<polyline"), 4 * 2 + 2 + 2);
+    let texts = texts(&figure);
+    for label in ["loss", "accuracy (%)", "test", "training", "0.5"] {
+        assert!(texts.iter().any(|text| text == label), "{label}");
+    }
+    assert_eq!(texts.iter().filter(|text| *text == "epoch").count(), 2);
+}
+
+#[test]
+fn awkward_training_curves_render() {
+    let losses: [&[f64]; 6] =
+        [&[2.3], &[], &[0.0, -1.0], &[1.0, 1.0, 1.0], &[1e-12, 1e3, f64::NAN, 4.0], &[f64::INFINITY, 0.5]];
+    for loss in losses {
+        let figure = training_curves("", &[run("a", loss)]).unwrap();
+        check(&figure);
+    }
+    let all: Vec<_> = losses.iter().map(|loss| run("a", loss)).collect();
+    check(&training_curves("", &all).unwrap());
+}
+
+#[test]
+fn histograms_count_every_finite_ring() {
+    let rings = [0.101, 0.102, 0.103, 0.301, f64::NAN];
+    let figure = ring_operating_points("rings", &[panel("layer 1", &rings)], &lorentzian, 0.15).unwrap();
+    check(&figure);
+    assert_eq!(count(&figure, "class=\"bar\""), 2);
+    // Three of four rings in one bin, one in the other.
+    let document = usvg::roxmltree::Document::parse(figure.svg()).unwrap();
+    let heights: Vec<f64> = document
+        .descendants()
+        .filter(|node| node.attribute("class") == Some("bar"))
+        .map(|bar| bar.attribute("height").unwrap().parse().unwrap())
+        .collect();
+    assert!((heights[0] / heights[1] - 3.0).abs() < 0.01);
+    let texts = texts(&figure);
+    for label in ["layer 1", "detuning (nm)", "weight", "± half-width (0.15 nm)"] {
+        assert!(texts.iter().any(|text| text == label), "{label}");
+    }
+}
+
+#[test]
+fn one_to_seven_ring_panels_render() {
+    let kinds: [&[f64]; 4] = [&[], &[0.2; 9], &[-0.4, -0.3, 0.5], &[f64::NAN]];
+    for n in 1..=7 {
+        let panels: Vec<_> =
+            (0..n).map(|i| panel(&format!("layer {i} of many, sharpness-aware"), kinds[i % 4])).collect();
+        let figure = ring_operating_points("", &panels, &lorentzian, 0.15).unwrap();
+        check(&figure);
+    }
+    let undefined = |_| f64::NAN;
+    let figure = ring_operating_points("", &[panel("", &[0.1])], &undefined, 0.15).unwrap();
+    check(&figure);
+}
+
+#[test]
+fn bad_input_is_refused() {
+    let mut short = curve("short", &[1.0, 2.0]);
+    short.mean.pop();
+    let error = accuracy_curves("", "x", &[short], None).unwrap_err();
+    assert_eq!(error.to_string(), "`short`: 1 values of mean for 2 points");
+    let mut spread = curve("a", &[1.0, 2.0]);
+    spread.spread = Some(vec![1.0; 3]);
+    assert!(matches!(accuracy_curves("", "x", &[spread], None), Err(Error::Length { list: "spread", found: 3, .. })));
+    let mut uneven = run("a", &[1.0, 2.0]);
+    uneven.test_loss.pop();
+    assert!(matches!(training_curves("", &[uneven]), Err(Error::Length { list: "test_loss", .. })));
+    assert!(matches!(accuracy_curves("", "x", &[], None), Err(Error::Empty(_))));
+    for half_width in [0.0, -0.1, f64::NAN] {
+        assert!(matches!(
+            ring_operating_points("", &[panel("", &[])], &lorentzian, half_width),
+            Err(Error::HalfWidth(_))
+        ));
+    }
+}
+
+#[test]
+fn ticks_are_round_and_tidy() {
+    let labels = |scale: Scale, most| -> Vec<String> { scale.ticks(most).into_iter().map(|tick| tick.1).collect() };
+    assert_eq!(labels(Scale::linear(-1.0, 1.0), 5), ["−1.0", "−0.5", "0.0", "0.5", "1.0"]);
+    assert_eq!(labels(Scale::linear(0.0, 100.0), 6), ["0", "20", "40", "60", "80", "100"]);
+    assert_eq!(labels(Scale::linear(-3e-7, 1e-7), 5), ["−3×10⁻⁷", "−2×10⁻⁷", "−10⁻⁷", "0", "10⁻⁷"]);
+    assert_eq!(labels(Scale::log_around([0.03, 1.5]), 7), ["0.05", "0.1", "0.2", "0.5", "1"]);
+    assert_eq!(labels(Scale::log_around([1e-5, 1.0]), 6).first().unwrap(), "10⁻⁵");
+    assert_eq!(shortest(-0.0, 2), "0");
+    assert_eq!(shortest(12.50, 2), "12.5");
+}
+
+#[test]
+fn the_font_has_every_sign_a_figure_needs() {
+    for sign in "−×·±°Δλσρμµ–≤≥≈∞⁻⁰¹²³⁴⁵⁶⁷⁸⁹".chars() {
+        assert!(text::width(&sign.to_string(), 14.0) > 0.0, "{sign}");
+    }
+    let wide = text::width("MMMM", 14.0);
+    assert!(wide > 3.0 * text::width("iiii", 14.0) / 2.0);
+}

@@ -1,0 +1,313 @@
+//! A step as data: dispatches with ready bind groups, recorded once and replayed.
+
+use std::sync::Arc;
+
+use super::buffer::{Access, Bind, Slice};
+use super::error::bytes;
+use super::kernel::Kernel;
+use super::shaders::BindingKind;
+use super::{Error, Gpu, Scalar, Uniform};
+
+/// The most loop turns, nested and successive loops summed, that one invocation may take. Mesa 22.3.6 stops
+/// an invocation after 65,535 turns and returns wrong results without a word.
+pub const MAX_LOOP_TURNS: usize = 60_000;
+
+/// How many workgroups a dispatch has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// One invocation an item.
+    Items(usize),
+    /// One workgroup a group.
+    Groups(usize),
+}
+
+impl Work {
+    /// The grid: folded into two axes past the adapter's limit. Kernels use
+    /// `group_index` of `shared/indexing.wgsl` and ignore groups and items past the end.
+    fn grid(self, workgroup: u32, limit: u32) -> Option<[u32; 2]> {
+        let groups = match self {
+            Self::Items(items) => items.div_ceil(workgroup as usize),
+            Self::Groups(groups) => groups,
+        };
+        let rows = groups.div_ceil(limit as usize).max(1);
+        let columns = groups.div_ceil(rows);
+        Some([u32::try_from(columns).ok()?, u32::try_from(rows).ok().filter(|rows| *rows <= limit)?])
+    }
+}
+
+#[derive(Debug)]
+struct Dispatch {
+    kernel: Arc<Kernel>,
+    group: wgpu::BindGroup,
+    grid: [u32; 2],
+}
+
+/// A recorded list of dispatches.
+#[derive(Debug)]
+pub struct Plan {
+    name: String,
+    dispatches: Vec<Dispatch>,
+}
+
+impl Plan {
+    /// Name, for profiles.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of dispatches.
+    pub fn len(&self) -> usize {
+        self.dispatches.len()
+    }
+
+    /// Whether it does nothing.
+    pub fn is_empty(&self) -> bool {
+        self.dispatches.is_empty()
+    }
+
+    /// Kernel names in order.
+    pub fn kernels(&self) -> impl Iterator<Item = &str> {
+        self.dispatches.iter().map(|dispatch| dispatch.kernel.name.as_str())
+    }
+
+    pub(crate) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        for index in 0..self.dispatches.len() {
+            self.record_one(index, pass);
+        }
+    }
+
+    pub(crate) fn record_one(&self, index: usize, pass: &mut wgpu::ComputePass<'_>) {
+        let dispatch = &self.dispatches[index];
+        pass.set_pipeline(&dispatch.kernel.pipeline);
+        pass.set_bind_group(0, &dispatch.group, &[]);
+        pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
+    }
+}
+
+struct Pending {
+    kernel: Arc<Kernel>,
+    binds: Vec<(u32, Slice)>,
+    params: Option<(u32, u64, u64)>,
+    grid: [u32; 2],
+}
+
+/// Records dispatches, checking each against its shader; [`finish`](Self::finish) makes the bind groups.
+pub struct PlanBuilder<'a> {
+    gpu: &'a Gpu,
+    name: String,
+    pending: Vec<Pending>,
+    params: Vec<u8>,
+}
+
+impl<'a> PlanBuilder<'a> {
+    /// An empty plan.
+    pub fn new(gpu: &'a Gpu, name: &str) -> Self {
+        Self { gpu, name: name.to_owned(), pending: Vec::new(), params: Vec::new() }
+    }
+
+    /// The device the plan is for.
+    pub fn gpu(&self) -> &'a Gpu {
+        self.gpu
+    }
+
+    /// Appends a dispatch of `shader::entry`.
+    ///
+    /// The shader binds the uniform `params` first and then `binds` in order. Nothing is dispatched for no work.
+    ///
+    /// # Errors
+    /// [`Error::Binding`] when number, access, element or struct differ from the shader's, when one
+    /// buffer would be read and written at once, [`Error::TooLarge`] when a binding exceeds the adapter.
+    pub fn dispatch<P: Uniform>(
+        &mut self,
+        shader: &str,
+        entry: &str,
+        params: &P,
+        binds: &[Bind<'_>],
+        work: Work,
+    ) -> Result<(), Error> {
+        let kernel = self.gpu.kernel(shader, entry)?;
+        let complain = |binding: &str, message: String| Error::Binding {
+            kernel: kernel.name.clone(),
+            binding: binding.to_owned(),
+            message,
+        };
+        let (first, rest) = match kernel.bindings.split_first() {
+            Some((first, rest)) if first.name == "params" => (first, rest),
+            _ => {
+                return Err(complain(
+                    "params",
+                    "the shader declares no uniform `params` at its first binding".to_owned(),
+                ));
+            }
+        };
+        first.kind.check(P::NAME, P::FIELDS, size_of::<P>()).map_err(|message| complain("params", message))?;
+        if rest.len() != binds.len() {
+            let names: Vec<_> = rest.iter().map(|binding| binding.name.as_str()).collect();
+            return Err(complain(
+                "all",
+                format!("the shader uses {} ({}), {} were given", rest.len(), names.join(", "), binds.len()),
+            ));
+        }
+        for (binding, bind) in rest.iter().zip(binds) {
+            check_access(&binding.kind, bind).map_err(|message| complain(&binding.name, message))?;
+            if bind.slice.byte_len() > self.gpu.binding_limit() {
+                return Err(Error::TooLarge {
+                    what: bind.slice.name().to_owned(),
+                    wanted: bytes(bind.slice.byte_len()),
+                    limit: format!("{} a binding", bytes(self.gpu.binding_limit())),
+                    remedy: "choose a smaller batch or layer",
+                });
+            }
+        }
+        check_aliases(binds).map_err(|(binding, message)| complain(&rest[binding].name, message))?;
+        let grid = work
+            .grid(kernel.workgroup, self.gpu.group_limit())
+            .ok_or_else(|| complain("all", format!("{work:?} is more work than a dispatch can hold")))?;
+        if grid[0] == 0 {
+            return Ok(());
+        }
+        let alignment = self.gpu.device.limits().min_uniform_buffer_offset_alignment.max(4) as usize;
+        self.params.resize(self.params.len().next_multiple_of(alignment), 0);
+        let offset = self.params.len() as u64;
+        self.params.extend_from_slice(bytemuck::bytes_of(params));
+        self.pending.push(Pending {
+            params: Some((first.index, offset, size_of::<P>() as u64)),
+            binds: rest.iter().zip(binds).map(|(binding, bind)| (binding.index, bind.slice.clone())).collect(),
+            kernel,
+            grid,
+        });
+        Ok(())
+    }
+
+    /// Refuses a kernel whose invocations would loop too often.
+    ///
+    /// # Errors
+    /// [`Error::LoopTurns`] past [`MAX_LOOP_TURNS`].
+    pub fn check_loop(&self, kernel: &str, turns: usize) -> Result<(), Error> {
+        if turns > MAX_LOOP_TURNS {
+            return Err(Error::LoopTurns { kernel: kernel.to_owned(), turns, limit: MAX_LOOP_TURNS });
+        }
+        Ok(())
+    }
+
+    /// Makes the bind groups.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn finish(self) -> Result<Plan, Error> {
+        let words: Vec<u32> = bytemuck::pod_collect_to_vec(&self.params);
+        let uniforms = self.gpu.upload(&format!("{} parameters", self.name), &[words.len()], &words)?;
+        let dispatches = self.gpu.guarded(|| {
+            self.pending
+                .into_iter()
+                .map(|pending| {
+                    let resource = |buffer, offset, size| {
+                        wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                            buffer,
+                            offset,
+                            size: std::num::NonZeroU64::new(size),
+                        })
+                    };
+                    let mut entries: Vec<_> = pending
+                        .binds
+                        .iter()
+                        .map(|(binding, slice)| wgpu::BindGroupEntry {
+                            binding: *binding,
+                            resource: resource(&slice.buffer.raw, slice.byte_offset(), slice.byte_len().max(4)),
+                        })
+                        .collect();
+                    if let Some((binding, offset, size)) = pending.params {
+                        entries.push(wgpu::BindGroupEntry {
+                            binding,
+                            resource: resource(&uniforms.buffer.raw, offset, size),
+                        });
+                    }
+                    let group = self.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                        label: Some(&pending.kernel.name),
+                        layout: &pending.kernel.layout,
+                        entries: &entries,
+                    });
+                    Dispatch { group, kernel: pending.kernel, grid: pending.grid }
+                })
+                .collect()
+        })?;
+        Ok(Plan { name: self.name, dispatches })
+    }
+}
+
+/// Compares a bind with what the shader declares and does.
+fn check_access(kind: &BindingKind, bind: &Bind<'_>) -> Result<(), String> {
+    let slice = bind.slice;
+    match kind {
+        BindingKind::Uniform(name, _, size) => {
+            if bind.access != Access::Read {
+                return Err(format!("uniform `{name}` can only be read, {slice} was bound to be written"));
+            }
+            if slice.byte_len() != *size {
+                return Err(format!("uniform `{name}` has {size} bytes, {slice} has {}", slice.byte_len()));
+            }
+        }
+        BindingKind::Storage { scalar, width, writable, is_read } => {
+            match (bind.access, writable, is_read) {
+                (Access::Read, true, _) => {
+                    return Err(format!("the shader writes it, {slice} was bound to be read"));
+                }
+                (Access::Write | Access::Update, false, _) => {
+                    return Err(format!("the shader only reads it, {slice} was bound to be written"));
+                }
+                (Access::Write, true, true) => {
+                    return Err(format!("the shader also reads it, {slice} was bound to be overwritten"));
+                }
+                _ => {}
+            }
+            if slice.scalar() != *scalar && !(slice.scalar() == Scalar::U32 && *width > 1) {
+                return Err(format!("the shader takes {scalar:?}, {slice} holds {:?}", slice.scalar()));
+            }
+            if !slice.len().is_multiple_of(*width) {
+                return Err(format!("elements have {width} words, {slice} has {} words", slice.len()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// wgpu refuses one buffer bound for reading and writing in a dispatch, even in disjoint ranges; two written
+/// ranges may not alias either. Says which two tensors.
+fn check_aliases(binds: &[Bind<'_>]) -> Result<(), (usize, String)> {
+    for (index, bind) in binds.iter().enumerate() {
+        for other in &binds[..index] {
+            let same = Arc::ptr_eq(&bind.slice.buffer, &other.slice.buffer);
+            if same && (bind.access != Access::Read || other.access != Access::Read) {
+                return Err((
+                    index,
+                    format!(
+                        "{} and {} lie in the same buffer `{}`, and one of them is written",
+                        other.slice, bind.slice, bind.slice.buffer.name
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Work;
+
+    #[test]
+    fn grids_fold_past_the_limit_and_cover_all_work() {
+        assert_eq!(Work::Items(0).grid(64, 65_535), Some([0, 1]));
+        assert_eq!(Work::Items(65).grid(64, 65_535), Some([2, 1]));
+        assert_eq!(Work::Groups(65_535).grid(64, 65_535), Some([65_535, 1]));
+        for groups in [65_536, 65_537, 131_071, 1_000_003] {
+            let [columns, rows] = Work::Groups(groups).grid(1, 65_535).unwrap();
+            let covered = columns as usize * rows as usize;
+            assert!(
+                covered >= groups && covered - groups < rows as usize && columns <= 65_535,
+                "{groups}: {columns} x {rows}"
+            );
+        }
+        assert_eq!(Work::Groups(65_535 * 65_535 + 1).grid(1, 65_535), None);
+    }
+}

@@ -1,0 +1,24 @@
+//! Imperfections drawn anew each step; `shaders/disturb.wgsl`.
+
+use super::word;
+use crate::gpu::{Error, PlanBuilder, Slice, Work};
+use crate::uniform;
+
+uniform! {
+    struct Params as "Params" { count: u32, stream: u32, deviation: f32 }
+}
+
+/// value = deviation * standard normal numbers of (clock.seed, stream; clock.step), any shape.
+///
+/// # Errors
+/// What the plan reports.
+pub fn forward(
+    plan: &mut PlanBuilder<'_>,
+    clock: &Slice,
+    stream: u32,
+    deviation: f32,
+    value: &Slice,
+) -> Result<(), Error> {
+    let params = Params { count: word("disturb", value.len())?, stream, deviation };
+    plan.dispatch("disturb", "forward", &params, &[clock.read(), value.write()], Work::Items(value.len()))
+}

@@ -1,0 +1,86 @@
+//! The flat parameter vector and what may be done to its parts.
+
+use crate::gpu::{ALIGNMENT_WORDS, Error, Gpu, Slice};
+
+/// Which parameters an adversary may move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// The physical control parameters.
+    #[default]
+    Control,
+    /// Every parameter.
+    All,
+}
+
+impl Scope {
+    /// The word of `shaders/shared/segments.wgsl`.
+    pub(crate) fn word(self) -> u32 {
+        match self {
+            Self::Control => 0,
+            Self::All => 1,
+        }
+    }
+}
+
+/// Bounds and role of the parameters of one block of 64 words; `shaders/shared/segments.wgsl`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Segment {
+    /// Lower bound.
+    pub lower: f32,
+    /// Upper bound.
+    pub upper: f32,
+    /// Whether it holds physical control parameters.
+    pub control: bool,
+}
+
+impl Segment {
+    /// The four words of a block.
+    pub fn words(&self) -> [f32; 4] {
+        [self.lower, self.upper, f32::from(u8::from(self.control)), 0.0]
+    }
+}
+
+/// The flat vector of all parameters, its gradient, and the table of segments `[words / 64, 4]`. Words between
+/// tensors are padding: their gradient stays 0.
+#[derive(Clone, Debug)]
+pub struct Flat {
+    /// `[words]`
+    pub parameters: Slice,
+    /// `[words]`
+    pub gradient: Slice,
+    /// `[words / 64, 4]`
+    pub segments: Slice,
+}
+
+/// A vector is cut at multiples of this many words, so that its table of segments is cut at aligned places too.
+const CUT_WORDS: usize = ALIGNMENT_WORDS * ALIGNMENT_WORDS / 4;
+
+impl Flat {
+    /// Number of words.
+    pub fn len(&self) -> usize {
+        self.parameters.len()
+    }
+
+    /// Whether there are no parameters.
+    pub fn is_empty(&self) -> bool {
+        self.parameters.is_empty()
+    }
+
+    /// Ranges (first word, words) that the adapter can bind.
+    pub(crate) fn pieces(&self, gpu: &Gpu) -> Vec<(usize, usize)> {
+        let most = ((gpu.binding_limit() / 4) as usize / CUT_WORDS).max(1) * CUT_WORDS;
+        (0..self.len()).step_by(most).map(|first| (first, most.min(self.len() - first))).collect()
+    }
+
+    /// A range of a vector as long as this one.
+    pub(crate) fn piece(vector: &Slice, (first, words): (usize, usize)) -> Result<Slice, Error> {
+        vector.part(vector.name(), first, &[words])
+    }
+
+    /// The segments of a range.
+    pub(crate) fn piece_segments(&self, (first, words): (usize, usize)) -> Result<Slice, Error> {
+        let blocks = words.div_ceil(ALIGNMENT_WORDS);
+        self.segments.part(self.segments.name(), first / ALIGNMENT_WORDS * 4, &[blocks, 4])
+    }
+}

@@ -1,0 +1,54 @@
+//! Floor 2: one file a kernel family, with typed functions that check shapes and record dispatches.
+//!
+//! Shapes are named in the order of the axes; gradients are `d_x`. Everything is overwritten unless it says
+//! otherwise.
+
+pub mod adam;
+pub mod bias;
+mod clock;
+pub mod cross_entropy;
+pub mod disturb;
+pub mod draw;
+mod flat;
+pub mod matmul;
+pub mod metrics;
+pub mod microring;
+pub mod norm;
+pub mod perturb;
+pub mod relu;
+pub mod sgd;
+
+pub use clock::Clock;
+pub use flat::{Flat, Scope, Segment};
+
+use crate::gpu::{Error, Slice};
+
+/// Checks a tensor's shape.
+fn expect(operation: &str, tensor: &Slice, shape: &[usize]) -> Result<(), Error> {
+    if tensor.shape() == shape {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what: format!("{operation}, `{}`", tensor.name()),
+        expected: format!("{shape:?}"),
+        got: format!("{:?}", tensor.shape()),
+    })
+}
+
+/// The two extents of a matrix.
+fn matrix(operation: &str, tensor: &Slice) -> Result<[usize; 2], Error> {
+    tensor.shape().try_into().map_err(|_| Error::Shape {
+        what: format!("{operation}, `{}`", tensor.name()),
+        expected: "a matrix".to_owned(),
+        got: format!("{:?}", tensor.shape()),
+    })
+}
+
+/// A count as the 32-bit word that kernels take.
+fn word(operation: &str, count: usize) -> Result<u32, Error> {
+    u32::try_from(count).map_err(|_| Error::Shape {
+        what: operation.to_owned(),
+        expected: "fewer than 2^32 elements".to_owned(),
+        got: count.to_string(),
+    })
+}

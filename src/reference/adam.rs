@@ -1,0 +1,38 @@
+//! Adam; specification of `shaders/adam.wgsl`.
+
+use super::Segment;
+
+/// Constants of Adam (Kingma and Ba, ICLR 2015).
+#[derive(Clone, Copy, Debug)]
+pub struct Adam {
+    /// Step size.
+    pub learning_rate: f64,
+    /// Decay of the mean.
+    pub beta_1: f64,
+    /// Decay of the mean square.
+    pub beta_2: f64,
+    /// Added to the root of the mean square.
+    pub epsilon: f64,
+}
+
+impl Adam {
+    /// Step number `t` (from 1) in place, then projection onto the bounds.
+    pub fn update(
+        &self,
+        t: i32,
+        parameters: &mut [f64],
+        mean: &mut [f64],
+        square: &mut [f64],
+        gradient: &[f64],
+        segments: &[Segment],
+    ) {
+        for i in 0..parameters.len() {
+            let g = gradient[i];
+            mean[i] = self.beta_1 * mean[i] + (1.0 - self.beta_1) * g;
+            square[i] = self.beta_2 * square[i] + (1.0 - self.beta_2) * g * g;
+            let m = mean[i] / (1.0 - self.beta_1.powi(t));
+            let v = square[i] / (1.0 - self.beta_2.powi(t));
+            parameters[i] = segments[i].project(parameters[i] - self.learning_rate * m / (v.sqrt() + self.epsilon));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Floor 0: the specification. Every kernel of `shaders/` has its twin here under the same name, in `f64`,
+//! written to be read; tests and benches hold the kernels against it. Nothing else may call it.
+//!
+//! Matrices are row-major slices. A backward function takes the gradient of a scalar with respect to the
+//! outputs and returns the gradient with respect to the inputs.
+
+pub mod adam;
+pub mod bias;
+pub mod cross_entropy;
+pub mod disturb;
+pub mod draw;
+pub mod matmul;
+pub mod metrics;
+pub mod microring;
+pub mod norm;
+pub mod perturb;
+pub mod relu;
+pub mod sgd;
+
+/// Bounds and role of a parameter, as in `shaders/shared/segments.wgsl`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Segment {
+    /// Lower bound.
+    pub lower: f64,
+    /// Upper bound.
+    pub upper: f64,
+    /// Whether it is a physical control parameter.
+    pub control: bool,
+}
+
+impl Segment {
+    /// The nearest value inside the bounds; NaN stays NaN.
+    pub fn project(&self, value: f64) -> f64 {
+        if value < self.lower {
+            self.lower
+        } else if value > self.upper {
+            self.upper
+        } else {
+            value
+        }
+    }
+}
+
+/// Which parameters an adversary may move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The physical control parameters.
+    Control,
+    /// Every parameter.
+    All,
+}
+
+impl Scope {
+    /// 1 inside, 0 outside.
+    pub fn inside(self, segment: &Segment) -> f64 {
+        if self == Self::All || segment.control { 1.0 } else { 0.0 }
+    }
+}
+
+/// Central differences of `f` at `x`: component i is (f(x + h e_i) - f(x - h e_i)) / 2h.
+pub fn central_differences(f: impl Fn(&[f64]) -> f64, x: &[f64], h: f64) -> Vec<f64> {
+    let mut at = x.to_vec();
+    (0..x.len())
+        .map(|i| {
+            at[i] = x[i] + h;
+            let above = f(&at);
+            at[i] = x[i] - h;
+            let below = f(&at);
+            at[i] = x[i];
+            (above - below) / (2.0 * h)
+        })
+        .collect()
+}
