@@ -25,19 +25,19 @@ struct Params {
 /// Place of the largest logit of a row, the first of equals.
 fn largest(first: u32) -> u32 {
     var best = 0u;
-    for (var class = 1u; class < params.n_classes; class++) {
-        if logits[first + class] > logits[first + best] {
-            best = class;
+    for (var column = 1u; column < params.n_classes; column++) {
+        if logits[first + column] > logits[first + best] {
+            best = column;
         }
     }
     return best;
 }
 
 /// sum_c exp(z_c - peak)
-fn partition(first: u32, peak: f32) -> f32 {
+fn exponentials(first: u32, peak: f32) -> f32 {
     var sum = 0.0;
-    for (var class = 0u; class < params.n_classes; class++) {
-        sum += math_exp(logits[first + class] - peak);
+    for (var column = 0u; column < params.n_classes; column++) {
+        sum += math_exp(logits[first + column] - peak);
     }
     return sum;
 }
@@ -56,7 +56,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     let first = row * params.n_classes;
     let best = largest(first);
     let peak = logits[first + best];
-    loss[row] = math_log(partition(first, peak)) + (peak - logits[first + labels[row]]);
+    loss[row] = math_log(exponentials(first, peak)) + (peak - logits[first + labels[row]]);
     correct[row] = select(0.0, 1.0, best == labels[row]);
 }
 
@@ -68,15 +68,15 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     }
     let first = row * params.n_classes;
     if row >= clock.rows {
-        for (var class = 0u; class < params.n_classes; class++) {
-            d_logits[first + class] = 0.0;
+        for (var column = 0u; column < params.n_classes; column++) {
+            d_logits[first + column] = 0.0;
         }
         return;
     }
     let peak = logits[first + largest(first)];
-    let scale = 1.0 / (partition(first, peak) * f32(clock.rows));
-    for (var class = 0u; class < params.n_classes; class++) {
-        let hit = select(0.0, 1.0 / f32(clock.rows), class == labels[row]);
-        d_logits[first + class] = math_exp(logits[first + class] - peak) * scale - hit;
+    let scale = 1.0 / (exponentials(first, peak) * f32(clock.rows));
+    for (var column = 0u; column < params.n_classes; column++) {
+        let hit = select(0.0, 1.0 / f32(clock.rows), column == labels[row]);
+        d_logits[first + column] = math_exp(logits[first + column] - peak) * scale - hit;
     }
 }

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `flatlight` command.
+
+fn main() -> std::process::ExitCode {
+    flatlight::cli::main()
+}

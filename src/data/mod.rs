@@ -125,7 +125,37 @@ pub struct Dataset {
     pub test: Split,
 }
 
+/// How raw values are brought to what the network sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Normalise {
+    /// Raw values times [`Dataset::scale`]: 0..1 for images.
+    #[default]
+    Unit,
+    /// Zero mean and unit standard deviation over all values of the training split.
+    Standard,
+}
+
 impl Dataset {
+    /// Scale and shift of `raw * scale + shift`.
+    ///
+    /// Values that are all the same have no deviation; they are shifted to 0 and left at that.
+    #[must_use]
+    pub fn normalisation(&self, normalise: Normalise) -> (f32, f32) {
+        if normalise == Normalise::Unit {
+            return (self.scale, 0.0);
+        }
+        let count = self.train.values.len().max(1) as f64;
+        let moments = |power: i32, about: f64| match &self.train.values {
+            Values::Bytes(values) => values.iter().map(|&v| (f64::from(v) - about).powi(power)).sum::<f64>() / count,
+            Values::Floats(values) => values.iter().map(|&v| (f64::from(v) - about).powi(power)).sum::<f64>() / count,
+        };
+        let mean = moments(1, 0.0);
+        let deviation = moments(2, mean).sqrt();
+        let scale = if deviation > 0.0 { 1.0 / deviation } else { 1.0 };
+        (scale as f32, (-mean * scale) as f32)
+    }
+
     /// The number of values in one sample: the product of [`shape`](Self::shape).
     #[must_use]
     pub fn sample_len(&self) -> usize {

@@ -3,8 +3,9 @@
 //! Everything is counted in 4-byte words; a [`Slice`] starts on a 256-byte boundary, which every
 //! adapter can bind.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Error;
 
@@ -45,6 +46,33 @@ impl Word for u32 {
 pub(crate) struct Buffer {
     pub(crate) raw: wgpu::Buffer,
     pub(crate) name: String,
+    pub(crate) ledger: Arc<Ledger>,
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.ledger.change(&self.name, self.raw.size(), false);
+    }
+}
+
+/// Live device memory by name.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger(Mutex<BTreeMap<String, u64>>);
+
+impl Ledger {
+    pub(crate) fn change(&self, name: &str, bytes: u64, grow: bool) {
+        let mut live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = live.remove(name).unwrap_or(0);
+        let held = if grow { held + bytes } else { held.saturating_sub(bytes) };
+        if held > 0 {
+            live.insert(name.to_owned(), held);
+        }
+    }
+
+    pub(crate) fn rows(&self) -> Vec<(String, u64)> {
+        let live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        live.iter().map(|(name, bytes)| (name.clone(), *bytes)).collect()
+    }
 }
 
 /// A named, shaped, 256-byte aligned part of a buffer. Cheap to clone.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::buffer::{Buffer, Slice, Word};
+use super::buffer::{Buffer, Ledger, Slice, Word};
 use super::error::{bytes, one_line};
 use super::kernel::Kernel;
 use super::plan::Plan;
@@ -83,7 +83,7 @@ pub struct Counters {
     pub submissions: u64,
     /// Host time spent on writing, encoding and submitting (not on waiting for the device).
     pub host: Duration,
-    /// Bytes of device memory allocated so far.
+    /// Bytes of device memory held now.
     pub allocated: u64,
 }
 
@@ -100,7 +100,7 @@ pub struct Gpu {
     in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,
     submissions: AtomicU64,
     host_nanoseconds: AtomicU64,
-    allocated: AtomicU64,
+    ledger: Arc<Ledger>,
 }
 
 /// A lock that a panicking thread cannot poison for the others: the values behind are always whole.
@@ -195,7 +195,7 @@ impl Gpu {
             in_flight: Mutex::default(),
             submissions: AtomicU64::new(0),
             host_nanoseconds: AtomicU64::new(0),
-            allocated: AtomicU64::new(0),
+            ledger: Arc::default(),
         })
     }
 
@@ -219,8 +219,13 @@ impl Gpu {
         Counters {
             submissions: self.submissions.load(Ordering::Relaxed),
             host: Duration::from_nanos(self.host_nanoseconds.load(Ordering::Relaxed)),
-            allocated: self.allocated.load(Ordering::Relaxed),
+            allocated: self.ledger.rows().iter().map(|(_, bytes)| bytes).sum(),
         }
+    }
+
+    /// Device memory held now, in bytes by name.
+    pub fn memory(&self) -> Vec<(String, u64)> {
+        self.ledger.rows()
     }
 
     /// A new buffer of zeros.
@@ -253,8 +258,8 @@ impl Gpu {
                 mapped_at_creation: false,
             })
         })?;
-        self.allocated.fetch_add(size, Ordering::Relaxed);
-        Ok(Slice::whole(Buffer { raw, name: name.to_owned() }, shape, scalar))
+        self.ledger.change(name, size, true);
+        Ok(Slice::whole(Buffer { raw, name: name.to_owned(), ledger: Arc::clone(&self.ledger) }, shape, scalar))
     }
 
     /// A new buffer that holds `data`.

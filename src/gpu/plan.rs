@@ -47,6 +47,8 @@ struct Dispatch {
 pub struct Plan {
     name: String,
     dispatches: Vec<Dispatch>,
+    /// The bind groups hold the device memory; this holds our account of it.
+    _buffers: Vec<Slice>,
 }
 
 impl Plan {
@@ -103,6 +105,11 @@ impl<'a> PlanBuilder<'a> {
     /// An empty plan.
     pub fn new(gpu: &'a Gpu, name: &str) -> Self {
         Self { gpu, name: name.to_owned(), pending: Vec::new(), params: Vec::new() }
+    }
+
+    /// Whether nothing was recorded yet.
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
     }
 
     /// The device the plan is for.
@@ -196,7 +203,13 @@ impl<'a> PlanBuilder<'a> {
     /// What the device reports.
     pub fn finish(self) -> Result<Plan, Error> {
         let words: Vec<u32> = bytemuck::pod_collect_to_vec(&self.params);
-        let uniforms = self.gpu.upload(&format!("{} parameters", self.name), &[words.len()], &words)?;
+        let uniforms = self.gpu.upload("kernel constants", &[words.len()], &words)?;
+        let mut buffers = vec![uniforms.clone()];
+        for slice in self.pending.iter().flat_map(|pending| pending.binds.iter().map(|(_, slice)| slice)) {
+            if !buffers.iter().any(|kept| Arc::ptr_eq(&kept.buffer, &slice.buffer)) {
+                buffers.push(slice.clone());
+            }
+        }
         let dispatches = self.gpu.guarded(|| {
             self.pending
                 .into_iter()
@@ -231,7 +244,7 @@ impl<'a> PlanBuilder<'a> {
                 })
                 .collect()
         })?;
-        Ok(Plan { name: self.name, dispatches })
+        Ok(Plan { name: self.name, dispatches, _buffers: buffers })
     }
 }
 

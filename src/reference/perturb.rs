@@ -15,5 +15,11 @@ pub fn ascend(
     let length = norm::forward(gradient, parameters, segments, scope, adaptive);
     let factor = if length == 0.0 { 0.0 } else { rho / length };
     let terms = parameters.iter().zip(gradient).zip(segments);
-    terms.map(|((p, g), segment)| p + scope.inside(segment) * factor * g * if adaptive { p * p } else { 1.0 }).collect()
+    terms
+        .map(|((p, g), segment)| {
+            // Outside nothing moves, not even by a step that is NaN.
+            let inside = scope.inside(segment) == 1.0;
+            if inside { p + factor * g * if adaptive { p * p } else { 1.0 } } else { *p }
+        })
+        .collect()
 }

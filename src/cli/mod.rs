@@ -1,0 +1,179 @@
+//! Floor 8: arguments, progress and messages. Nothing here computes.
+
+mod compare;
+mod devices;
+mod evaluate;
+mod output;
+mod train;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::gpu::{self, Gpu, Options};
+use crate::{data, figures, files, network, recipe, robustness, run, training};
+
+/// Trains photonic neural networks that keep working when the device is misbuilt, warm or misaligned.
+#[derive(Debug, Parser)]
+#[command(name = "flatlight", version, about, max_term_width = 100, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Adapter to compute on: its number or part of its name (see `flatlight devices`)
+    #[arg(long, global = true, env = "FLATLIGHT_ADAPTER", value_name = "NAME")]
+    adapter: Option<String>,
+
+    /// Print results only, no progress
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List adapters, their limits, and which one is used
+    Devices,
+    /// Train a recipe into a run folder
+    Train(train::Train),
+    /// Score a run on devices that are not nominal
+    Evaluate(evaluate::Evaluate),
+    /// Train a recipe with several methods and seeds, and set their robustness side by side
+    Compare(compare::Compare),
+}
+
+/// The recipe and what to change in it.
+#[derive(Debug, Args)]
+struct RecipeArguments {
+    /// A TOML file, or a built-in recipe: digits-rings
+    recipe: String,
+
+    /// Change a key of the recipe, such as training.epochs=5 or layers.0.outputs=100
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+/// Why a command ended without success.
+#[derive(Debug)]
+enum Failure {
+    /// The request makes no sense: exit 2.
+    Usage(String),
+    /// It could not be done: exit 1.
+    Failed(String),
+    /// Stopped by the user: exit 1.
+    Interrupted(String),
+}
+
+impl From<recipe::Error> for Failure {
+    fn from(error: recipe::Error) -> Self {
+        match error {
+            recipe::Error::File(_) => Self::Failed(error.to_string()),
+            _ => Self::Usage(error.to_string()),
+        }
+    }
+}
+
+impl From<robustness::Error> for Failure {
+    fn from(error: robustness::Error) -> Self {
+        match error {
+            robustness::Error::Vary { .. } => Self::Usage(error.to_string()),
+            robustness::Error::Network(_) => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+macro_rules! failed {
+    ($($error:ty),*) => { $(impl From<$error> for Failure {
+        fn from(error: $error) -> Self {
+            Self::Failed(error.to_string())
+        }
+    })* };
+}
+
+failed!(
+    data::Error,
+    figures::Error,
+    files::Error,
+    gpu::Error,
+    network::Error,
+    run::Error,
+    training::Error,
+    std::io::Error
+);
+
+/// What every command needs to know.
+struct Context {
+    adapter: Option<String>,
+    quiet: bool,
+    stop: Arc<AtomicBool>,
+}
+
+impl Context {
+    fn open(&self) -> Result<Gpu, Failure> {
+        Ok(Gpu::open(&Options { adapter: self.adapter.clone(), ..Options::default() })?)
+    }
+
+    /// A line on standard error about what is going on, unless told to be quiet.
+    fn say(&self, line: &str) {
+        if !self.quiet {
+            eprintln!("{line}");
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).init();
+    let arguments = Arguments::parse();
+    let context =
+        Context { adapter: arguments.adapter, quiet: arguments.quiet, stop: Arc::new(AtomicBool::new(false)) };
+    let stop = Arc::clone(&context.stop);
+    // The first interrupt asks the loop to save and stop, the second ends the program at once.
+    let handler = ctrlc::set_handler(move || {
+        if stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(1);
+        }
+    });
+    if let Err(error) = handler {
+        log::warn!("interrupts will not be caught: {error}");
+    }
+    let result = match arguments.command {
+        Command::Devices => devices::run(&context),
+        Command::Train(command) => command.run(&context),
+        Command::Evaluate(command) => command.run(&context),
+        Command::Compare(command) => command.run(&context),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => {
+            eprintln!("error: {message}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(message)) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+        Err(Failure::Interrupted(message)) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Loads the recipe's data and says what it is.
+fn load_data(context: &Context, recipe: &recipe::Recipe) -> Result<data::Dataset, Failure> {
+    let data = data::load(&recipe.data.set, recipe::data_root().as_deref())?;
+    context.say(&data.summary());
+    Ok(data)
+}
+
+/// A path that the user may leave out.
+fn folder_or(given: &Option<PathBuf>, default: String) -> PathBuf {
+    given.clone().unwrap_or_else(|| PathBuf::from("runs").join(default))
+}

@@ -1,0 +1,231 @@
+//! `flatlight train`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::output::{self, Progress};
+use super::{Context, Failure, RecipeArguments, folder_or, load_data};
+use crate::data::Dataset;
+use crate::figures::{self, RingPanel, TrainingCurve};
+use crate::gpu::Gpu;
+use crate::network::{LayerRecipe, Network, memory_table};
+use crate::recipe::Recipe;
+use crate::run::{Run, Status, write_figure};
+use crate::training::{self, EpochRow, Trainer};
+
+#[derive(Debug, Args)]
+pub(super) struct Train {
+    #[command(flatten)]
+    recipe: RecipeArguments,
+
+    /// Run folder [default: runs/NAME-METHOD-seedN]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Seed of every random number, instead of the recipe's
+    #[arg(long, value_name = "N")]
+    seed: Option<u32>,
+
+    /// Continue an interrupted run where it stopped
+    #[arg(long)]
+    resume: bool,
+
+    /// Time every kernel over a number of steps instead of training; writes nothing
+    #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "50")]
+    profile: Option<usize>,
+}
+
+impl Train {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let mut recipe = Recipe::load(&self.recipe.recipe, &self.recipe.overrides)?;
+        recipe.seed = self.seed.unwrap_or(recipe.seed);
+        let run = Run::at(&folder_or(
+            &self.out,
+            format!("{}-{}-seed{}", recipe.name, recipe.training.method.word(), recipe.seed),
+        ));
+        if self.profile.is_none() && run.exists() {
+            if !self.resume {
+                let finished = run.summary()?.status == Status::Finished;
+                let remedy = if finished {
+                    "choose another --out"
+                } else {
+                    "continue it with --resume, or choose another --out"
+                };
+                return Err(Failure::Failed(format!("{}: holds a run already; {remedy}", run.path().display())));
+            }
+            if run.recipe()? != recipe {
+                return Err(Failure::Failed(format!(
+                    "{}: was made with another recipe or seed; only the same run can be resumed",
+                    run.path().display()
+                )));
+            }
+        }
+        let data = load_data(context, &recipe)?;
+        let gpu = context.open()?;
+        context.say(&format!("adapter: {} ({})", gpu.adapter().name, gpu.adapter().kind));
+        if let Some(steps) = self.profile {
+            return profile(context, &gpu, &recipe, &data, steps);
+        }
+        let rows = train(context, &gpu, &recipe, &data, &run, recipe.training.method.word(), true)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        output::print(&format!(
+            "test accuracy {} %, loss {:.4} after {} epochs; run folder {}\n",
+            output::percent(last.test_accuracy, None),
+            last.test_loss,
+            last.epoch,
+            run.path().display()
+        ))
+    }
+}
+
+/// An error with the place in the recipe, if it has one.
+pub(super) fn explain(recipe: &Recipe, error: training::Error) -> Failure {
+    match recipe.explain(&error) {
+        Some(placed) => placed.into(),
+        None => error.into(),
+    }
+}
+
+fn compile<'g>(gpu: &'g Gpu, recipe: &Recipe, data: &Dataset) -> Result<Network<'g>, Failure> {
+    // Settings come first: a batch out of range must not reach the allocator.
+    recipe.training.check().map_err(|error| explain(recipe, error))?;
+    Network::new(gpu, &recipe.layers, &data.shape, data.classes, recipe.training.batch)
+        .map_err(|error| explain(recipe, error.into()))
+}
+
+/// Trains a recipe into a run folder, from where it stands there, and draws its figures. `verbose` prints the plan of
+/// memory and the host's share of the time.
+pub(super) fn train(
+    context: &Context,
+    gpu: &Gpu,
+    recipe: &Recipe,
+    data: &Dataset,
+    run: &Run,
+    label: &str,
+    verbose: bool,
+) -> Result<Vec<EpochRow>, Failure> {
+    let network = compile(gpu, recipe, data)?;
+    let normalisation = data.normalisation(recipe.data.normalise);
+    let mut trainer = Trainer::new(&network, &recipe.training, data, normalisation, recipe.seed)
+        .map_err(|error| explain(recipe, error))?;
+    let mut rows = Vec::new();
+    if run.exists() && run.path().join("state.safetensors").exists() {
+        trainer.restore(&run.state()?)?;
+        rows = run.metrics()?;
+        rows.retain(|row| row.step <= trainer.steps_done());
+    } else {
+        run.start(recipe, gpu)?;
+    }
+    if verbose {
+        context
+            .say(&format!("memory on the device, all of it, before the first step:\n{}", memory_table(gpu).trim_end()));
+    }
+    let progress = Progress::new(context, label, trainer.total_steps(), trainer.steps_done(), recipe.training.batch);
+    let before = gpu.counters();
+    while !trainer.is_done() {
+        let row = trainer.epoch(&mut |step| {
+            progress.step(step);
+            !context.stopped()
+        })?;
+        let Some(row) = row else {
+            progress.finish();
+            run.save(recipe, &network, &rows, &trainer.state()?, false)?;
+            return Err(Failure::Interrupted(format!(
+                "interrupted after step {} of {}; checkpoint saved in {}, continue with --resume",
+                trainer.steps_done(),
+                trainer.total_steps(),
+                run.path().display()
+            )));
+        };
+        rows.push(row);
+        progress.epoch(
+            row.step,
+            &format!(
+                "epoch {}/{}: loss {:.4}, test accuracy {} %",
+                row.epoch,
+                recipe.training.epochs,
+                row.train_loss,
+                output::percent(row.test_accuracy, None)
+            ),
+        );
+        run.save(recipe, &network, &rows, &trainer.state()?, trainer.is_done())?;
+    }
+    progress.finish();
+    let after = gpu.counters();
+    let (wall, steps) = trainer.timing();
+    if verbose && steps > 0 {
+        let (submissions, host) = (after.submissions - before.submissions, after.host - before.host);
+        context.say(&format!(
+            "step: {:.3} ms; host {:.3} ms a submission ({:.1} % of a step), {submissions} submissions",
+            1e3 * wall.as_secs_f64() / steps as f64,
+            1e3 * host.as_secs_f64() / submissions as f64,
+            100.0 * host.as_secs_f64() / submissions as f64 * steps as f64 / wall.as_secs_f64(),
+        ));
+    }
+    draw(recipe, run, &network, &rows)?;
+    Ok(rows)
+}
+
+fn profile(context: &Context, gpu: &Gpu, recipe: &Recipe, data: &Dataset, steps: usize) -> Result<(), Failure> {
+    let network = compile(gpu, recipe, data)?;
+    let normalisation = data.normalisation(recipe.data.normalise);
+    let mut trainer = Trainer::new(&network, &recipe.training, data, normalisation, recipe.seed)
+        .map_err(|error| explain(recipe, error))?;
+    context.say(&format!(
+        "{} steps of method {}, batch {}",
+        steps,
+        recipe.training.method.word(),
+        recipe.training.batch
+    ));
+    output::print(&format!("{}\n", trainer.profile(steps)?))
+}
+
+fn draw(recipe: &Recipe, run: &Run, network: &Network<'_>, rows: &[EpochRow]) -> Result<(), Failure> {
+    let title = format!("{}, {}, seed {}", recipe.name, recipe.training.method.word(), recipe.seed);
+    write_figure(
+        run.path(),
+        "training",
+        figures::training_curves(&title, &[training_curve(recipe.training.method.word(), rows)]),
+    )?;
+    draw_operating_points(run.path(), &title, recipe, network, &run.parameters(network)?)
+}
+
+/// The curve of a run for the figure of training.
+pub(super) fn training_curve(name: &str, rows: &[EpochRow]) -> TrainingCurve {
+    let column = |value: fn(&EpochRow) -> f64| rows.iter().map(value).collect();
+    TrainingCurve {
+        name: name.to_owned(),
+        epoch: column(|row| f64::from(row.epoch)),
+        train_loss: column(|row| row.train_loss),
+        test_loss: column(|row| row.test_loss),
+        train_accuracy: column(|row| 100.0 * row.train_accuracy),
+        test_accuracy: column(|row| 100.0 * row.test_accuracy),
+    }
+}
+
+/// Histogram of the trained detunings of every ring layer over its ring's curve.
+fn draw_operating_points(
+    folder: &Path,
+    title: &str,
+    recipe: &Recipe,
+    network: &Network<'_>,
+    parameters: &[f32],
+) -> Result<(), Failure> {
+    let rings = recipe.layers.iter().find_map(|layer| match layer {
+        LayerRecipe::RingDense(ring) => Some(ring),
+        LayerRecipe::Relu => None,
+    });
+    let Some(ring) = rings else { return Ok(()) };
+    let panels: Vec<_> = network
+        .parameters()
+        .iter()
+        .filter(|entry| entry.spec.name == "detuning")
+        .map(|entry| RingPanel {
+            title: entry.name.trim_end_matches(".detuning").to_owned(),
+            detunings: parameters[entry.range()].iter().map(|&value| f64::from(value)).collect(),
+        })
+        .collect();
+    let figure = figures::ring_operating_points(title, &panels, &|x| ring.weight(x), f64::from(ring.half_width));
+    Ok(write_figure(folder, "detunings", figure)?)
+}

@@ -1,0 +1,132 @@
+//! Floor 3: what every layer, photonic or electronic, promises to the network.
+
+use crate::gpu::{Error, PlanBuilder, Slice};
+
+/// Whether a parameter is something physical that a sharpness-aware adversary should move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// A physical control parameter: a detuning, a current, a phase.
+    Control,
+    /// A number in the electronics: a bias, a gain.
+    Digital,
+}
+
+/// How a parameter starts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// One value.
+    Constant(f32),
+    /// Uniform between two values.
+    Uniform(f32, f32),
+}
+
+/// A trainable tensor of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// Name within the layer.
+    pub name: &'static str,
+    /// Shape, outermost axis first.
+    pub shape: Vec<usize>,
+    /// Unit, empty for a plain number.
+    pub unit: &'static str,
+    /// Lower and upper bound, kept by the optimizer.
+    pub bounds: [f32; 2],
+    /// Starting values.
+    pub start: Start,
+    /// Physical or electronic.
+    pub role: Role,
+}
+
+/// How an imperfection comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// One value for the whole device at a time, such as its temperature. Varying it sets the value.
+    Common,
+    /// Every element has its own, normally distributed from chip to chip. Varying it sets the deviation.
+    Element,
+}
+
+/// Something that a real device may get wrong; 0 is the nominal device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imperfection {
+    /// Name, the same in all layers that have it.
+    pub name: &'static str,
+    /// Shape within the layer.
+    pub shape: Vec<usize>,
+    /// Unit.
+    pub unit: &'static str,
+    /// Common or drawn for every element.
+    pub cause: Cause,
+}
+
+/// A tensor that a layer derives from its parameters, such as the weights of its rings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Derived {
+    /// Name within the layer.
+    pub name: &'static str,
+    /// Shape.
+    pub shape: Vec<usize>,
+}
+
+/// The tensors of a layer on the device, in the order in which the layer declared them.
+#[derive(Clone, Debug)]
+pub struct Io {
+    /// Parameters.
+    pub parameters: Vec<Slice>,
+    /// Their gradients.
+    pub gradients: Vec<Slice>,
+    /// Imperfections.
+    pub imperfections: Vec<Slice>,
+    /// Derived tensors.
+    pub derived: Vec<Slice>,
+    /// Input `[batch, ...]`.
+    pub input: Slice,
+    /// Output `[batch, ...]`.
+    pub output: Slice,
+    /// Gradient of the output.
+    pub d_output: Slice,
+    /// Gradient of the input; the first layer needs none.
+    pub d_input: Option<Slice>,
+}
+
+/// A layer: what it holds, and how it records its passes into a plan.
+pub trait Layer {
+    /// Trainable tensors.
+    fn parameters(&self) -> Vec<Parameter> {
+        Vec::new()
+    }
+
+    /// What a real device may get wrong.
+    fn imperfections(&self) -> Vec<Imperfection> {
+        Vec::new()
+    }
+
+    /// Tensors derived from parameters.
+    fn derived(&self) -> Vec<Derived> {
+        Vec::new()
+    }
+
+    /// Shape of one sample of the output.
+    fn output_shape(&self) -> Vec<usize>;
+
+    /// Turns control parameters and imperfections into what the light meets. Needed once for any number of
+    /// forward passes with the same parameters and imperfections.
+    ///
+    /// # Errors
+    /// What the plan reports.
+    fn actuate(&self, _plan: &mut PlanBuilder<'_>, _io: &Io) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Output from input.
+    ///
+    /// # Errors
+    /// What the plan reports.
+    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error>;
+
+    /// Gradients of parameters and input from that of the output. Overwrites.
+    ///
+    /// # Errors
+    /// What the plan reports.
+    fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error>;
+}

@@ -1,0 +1,144 @@
+//! Parameters by name in a safetensors file.
+//!
+//! `checkpoint.safetensors` holds one `F32` tensor a parameter, named `layer.parameter`, such as `ring1.detuning`.
+//! Its metadata say `format` = [`FORMAT`] and, for every tensor that has one, `unit layer.parameter` = its unit.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use super::{Entry, Error};
+use crate::files;
+use crate::layer::Parameter;
+
+/// The format this version writes and reads, for run folders and everything in them.
+pub const FORMAT: &str = "flatlight 1";
+
+/// A named tensor of 32-bit floats on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Name.
+    pub name: String,
+    /// Shape.
+    pub shape: Vec<usize>,
+    /// Values, row-major.
+    pub values: Vec<f32>,
+}
+
+/// Writes tensors and metadata.
+///
+/// # Errors
+/// What the disk reports.
+pub fn write(path: &Path, tensors: &[Tensor], mut metadata: HashMap<String, String>) -> Result<(), Error> {
+    metadata.insert("format".to_owned(), FORMAT.to_owned());
+    let complain = |message: String| Error::Checkpoint { path: path.to_owned(), message };
+    let data: Vec<Vec<u8>> =
+        tensors.iter().map(|tensor| tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect()).collect();
+    let views = tensors
+        .iter()
+        .zip(&data)
+        .map(|(tensor, bytes)| Ok((&tensor.name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
+        .map_err(|error| complain(error.to_string()))?;
+    let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| complain(error.to_string()))?;
+    Ok(files::write(path, &bytes)?)
+}
+
+/// Reads tensors and metadata, refusing what another format wrote.
+///
+/// # Errors
+/// A file that is missing, damaged or of another format.
+pub fn read(path: &Path) -> Result<(Vec<Tensor>, HashMap<String, String>), Error> {
+    let bytes = files::read(path)?;
+    let complain = |message: String| Error::Checkpoint { path: path.to_owned(), message };
+    let damaged = |error: safetensors::SafeTensorError| {
+        complain(format!("is not a whole safetensors file ({error}); train again"))
+    };
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+    let metadata = header.metadata().clone().unwrap_or_default();
+    check_format(metadata.get("format").map(String::as_str)).map_err(complain)?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    let tensors = tensors
+        .iter()
+        .map(|(name, view)| {
+            if view.dtype() != Dtype::F32 {
+                return Err(complain(format!("tensor `{name}` is {:?}, not F32", view.dtype())));
+            }
+            let values = view
+                .data()
+                .chunks_exact(4)
+                .map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+                .collect();
+            Ok(Tensor { name: name.to_owned(), shape: view.shape().to_vec(), values })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok((tensors, metadata))
+}
+
+/// Refuses what another format wrote.
+///
+/// # Errors
+/// One line with both formats.
+pub fn check_format(found: Option<&str>) -> Result<(), String> {
+    match found {
+        Some(FORMAT) => Ok(()),
+        Some(other) => Err(format!(
+            "was written in format `{other}`, this flatlight reads `{FORMAT}`; use the version that wrote it, or train again"
+        )),
+        None => Err(format!("does not say its format, this flatlight reads `{FORMAT}`; is it a flatlight file?")),
+    }
+}
+
+/// A flat vector as named tensors.
+pub fn split(parameters: &[Entry<Parameter>], flat: &[f32]) -> Vec<Tensor> {
+    parameters
+        .iter()
+        .map(|entry| Tensor {
+            name: entry.name.clone(),
+            shape: entry.shape.clone(),
+            values: flat[entry.range()].to_vec(),
+        })
+        .collect()
+}
+
+/// Named tensors as a flat vector of `words` words.
+///
+/// # Errors
+/// A tensor that is missing, of another shape, not finite, or unknown to the network.
+pub fn join(parameters: &[Entry<Parameter>], words: usize, tensors: &[Tensor], path: &Path) -> Result<Vec<f32>, Error> {
+    let complain = |message: String| Error::Checkpoint { path: path.to_owned(), message };
+    let mut flat = vec![0.0; words];
+    for entry in parameters {
+        let tensor = tensors
+            .iter()
+            .find(|tensor| tensor.name == entry.name)
+            .ok_or_else(|| complain(format!("has no tensor `{}`; it belongs to another recipe", entry.name)))?;
+        if tensor.shape != entry.shape {
+            return Err(complain(format!(
+                "tensor `{}` is {:?}, the recipe asks for {:?}",
+                entry.name, tensor.shape, entry.shape
+            )));
+        }
+        if let Some(at) = tensor.values.iter().position(|value| !value.is_finite()) {
+            return Err(complain(format!(
+                "tensor `{}` holds {} at element {at}; train again",
+                entry.name, tensor.values[at]
+            )));
+        }
+        flat[entry.range()].copy_from_slice(&tensor.values);
+    }
+    if let Some(stranger) = tensors.iter().find(|tensor| parameters.iter().all(|entry| entry.name != tensor.name)) {
+        return Err(complain(format!(
+            "holds `{}`, which the recipe does not know; it belongs to another recipe",
+            stranger.name
+        )));
+    }
+    Ok(flat)
+}
+
+/// The metadata that give units.
+pub fn units(parameters: &[Entry<Parameter>]) -> HashMap<String, String> {
+    let with_unit = parameters.iter().filter(|entry| !entry.spec.unit.is_empty());
+    with_unit.map(|entry| (format!("unit {}", entry.name), entry.spec.unit.to_owned())).collect()
+}

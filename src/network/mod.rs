@@ -1,0 +1,44 @@
+//! Floor 5: layers compiled into plans over flat buffers.
+
+mod build;
+pub mod checkpoint;
+mod layout;
+mod scores;
+mod spec;
+
+pub use build::{Feed, Network, memory_table};
+pub use layout::Entry;
+pub use scores::{Scores, Tally};
+pub use spec::LayerRecipe;
+
+/// What can go wrong while a network is built, saved or loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A layer of the recipe that makes no sense where it stands.
+    #[error("layer {} ({name}): {message}", index + 1)]
+    Layer {
+        /// Place in the list, from 0.
+        index: usize,
+        /// Name of the layer.
+        name: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Data or recipe that do not fit the network.
+    #[error("{0}")]
+    Fit(String),
+    /// A checkpoint that cannot be used.
+    #[error("{}: {message}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The device.
+    #[error(transparent)]
+    Gpu(#[from] crate::gpu::Error),
+    /// The disk.
+    #[error(transparent)]
+    File(#[from] crate::files::Error),
+}

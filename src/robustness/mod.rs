@@ -1,0 +1,21 @@
+//! Floor 6: how a trained network fares on devices that are not nominal.
+
+mod sweep;
+
+pub use sweep::{Axis, EVALUATION_BATCH, Point, sweep};
+
+/// What can go wrong in an evaluation.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A `--vary` that cannot be read or names nothing.
+    #[error("--vary {given}: {message}")]
+    Vary {
+        /// What was given.
+        given: String,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The network, the disk or the device.
+    #[error(transparent)]
+    Network(#[from] crate::network::Error),
+}

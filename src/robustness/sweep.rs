@@ -1,0 +1,215 @@
+//! Accuracy over a grid of imperfections and a number of chips.
+
+use std::str::FromStr;
+
+use super::Error;
+use crate::layer::{Cause, Imperfection};
+use crate::network::{Entry, Feed, Network};
+use crate::random;
+
+/// Samples of a batch in evaluations. Fixed, so that a score does not depend on the batch of the training.
+pub const EVALUATION_BATCH: usize = 512;
+
+/// More points than this on an axis are a slip of the pen.
+const MAX_POINTS: f64 = 10_000.0;
+
+/// One varied imperfection and its values: `NAME=FROM:TO:STEP` or `NAME=VALUE`; `NAME` may be `LAYER.NAME`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    /// Name as given, such as `temperature` or `ring1.temperature`.
+    pub name: String,
+    /// Values in order.
+    pub values: Vec<f64>,
+}
+
+impl FromStr for Axis {
+    type Err = Error;
+
+    fn from_str(given: &str) -> Result<Self, Error> {
+        let complain = |message: String| Error::Vary { given: given.to_owned(), message };
+        let form = || complain("write NAME=FROM:TO:STEP, such as temperature=-2:2:0.5, or NAME=VALUE".to_owned());
+        let (name, range) = given.split_once('=').filter(|(name, _)| !name.trim().is_empty()).ok_or_else(form)?;
+        let numbers = range
+            .split(':')
+            .map(|number| number.trim().parse::<f64>().ok().filter(|number| number.is_finite()))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(form)?;
+        let values = match numbers[..] {
+            [value] => vec![value],
+            [from, to, step] => {
+                if step == 0.0 || (to - from) / step < 0.0 {
+                    return Err(complain(format!("a step of {step} never gets from {from} to {to}")));
+                }
+                // A step of 0.1 must not lose its last point to rounding.
+                let last = ((to - from) / step + 1e-9).floor();
+                if last >= MAX_POINTS {
+                    return Err(complain(format!(
+                        "{} points are more than {MAX_POINTS}; take a larger step",
+                        last + 1.0
+                    )));
+                }
+                // Points are rounded to what a person would have written: 0.1 * 3 is 0.3.
+                (0..=last as u32).map(|point| ((from + f64::from(point) * step) * 1e12).round() / 1e12 + 0.0).collect()
+            }
+            _ => return Err(form()),
+        };
+        Ok(Self { name: name.trim().to_owned(), values })
+    }
+}
+
+impl Axis {
+    /// The imperfections that the name means: of every layer, or of the one it names.
+    ///
+    /// # Errors
+    /// A name that no layer has, with the nearest that one has.
+    pub fn resolve<'n>(&self, network: &'n Network<'_>) -> Result<Vec<&'n Entry<Imperfection>>, Error> {
+        let all = network.imperfections();
+        let found: Vec<_> =
+            all.iter().filter(|entry| entry.spec.name == self.name || entry.name == self.name).collect();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let mut known: Vec<&str> = all.iter().flat_map(|entry| [entry.spec.name, &entry.name]).collect();
+        known.sort_unstable();
+        known.dedup();
+        let nearest = known
+            .iter()
+            .max_by(|a, b| strsim::jaro_winkler(a, &self.name).total_cmp(&strsim::jaro_winkler(b, &self.name)));
+        let hint = nearest
+            .filter(|name| strsim::jaro_winkler(name, &self.name) > 0.7)
+            .map_or_else(String::new, |name| format!(", did you mean `{name}`?"));
+        Err(Error::Vary {
+            given: self.name.clone(),
+            message: format!("no layer has this imperfection{hint}; there are: {}", known.join(", ")),
+        })
+    }
+}
+
+/// Scores at one point of the grid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// Value on every axis.
+    pub varied: Vec<f64>,
+    /// Accuracy (0..1) of every chip.
+    pub accuracies: Vec<f64>,
+    /// Loss a sample of every chip.
+    pub losses: Vec<f64>,
+    /// Samples scored on every chip.
+    pub samples: usize,
+}
+
+/// Mean, and standard deviation with n - 1 (0 for a single value).
+fn moments(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+    (mean, if values.len() > 1 { (squares / (count - 1.0)).sqrt() } else { 0.0 })
+}
+
+impl Point {
+    /// Mean accuracy over the chips, and its standard deviation.
+    pub fn accuracy(&self) -> (f64, f64) {
+        moments(&self.accuracies)
+    }
+
+    /// Mean loss over the chips.
+    pub fn loss(&self) -> f64 {
+        moments(&self.losses).0
+    }
+}
+
+/// Scores a network, with the parameters now on the device, at every point of the grid that the axes span, on every
+/// chip. Chip number c has the same random draws for every network, method and deviation. `go_on` hears of every chip
+/// scored and is asked whether to go on.
+///
+/// # Errors
+/// An axis that names nothing; what the device reports. `None` if it was told to stop.
+pub fn sweep(
+    network: &Network<'_>,
+    feed: &Feed,
+    axes: &[Axis],
+    chips: u32,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Option<Vec<Point>>, Error> {
+    let targets = axes.iter().map(|axis| axis.resolve(network)).collect::<Result<Vec<_>, _>>()?;
+    let random = targets.iter().flatten().any(|entry| entry.spec.cause == Cause::Element);
+    // Without a random imperfection all chips are the same one.
+    let chips = if random { chips.max(1) } else { 1 };
+    let mut scores = network.scores();
+    let mut points = Vec::new();
+    for varied in grid(axes) {
+        let mut point = Point { varied, accuracies: Vec::new(), losses: Vec::new(), samples: feed.len() };
+        for chip in 0..chips {
+            if !go_on() {
+                return Ok(None);
+            }
+            let mut values = vec![0.0; network.chip_len()];
+            for (entries, &value) in targets.iter().zip(&point.varied) {
+                entries.iter().for_each(|entry| add(&mut values[entry.range()], entry, value, chip));
+            }
+            network.set_chip(&values)?;
+            let tally = network.evaluate(feed, &mut scores)?;
+            point.accuracies.push(tally.accuracy());
+            point.losses.push(tally.mean_loss());
+        }
+        points.push(point);
+    }
+    network.nominal()?;
+    Ok(Some(points))
+}
+
+/// Adds an imperfection of a size to one tensor of a chip.
+fn add(values: &mut [f32], entry: &Entry<Imperfection>, size: f64, chip: u32) {
+    match entry.spec.cause {
+        Cause::Common => values.iter_mut().for_each(|value| *value += size as f32),
+        Cause::Element => {
+            let stream = random::stream(&format!("chip {}", entry.name));
+            let draws = (0_u32..).flat_map(|counter| random::normal(random::bits([0, stream], [chip, counter])));
+            values.iter_mut().zip(draws).for_each(|(value, draw)| *value += (size * draw) as f32);
+        }
+    }
+}
+
+/// Every combination of the axes' values, the last axis fastest; one empty point without axes.
+fn grid(axes: &[Axis]) -> Vec<Vec<f64>> {
+    axes.iter().fold(vec![Vec::new()], |points, axis| {
+        points
+            .iter()
+            .flat_map(|point| axis.values.iter().map(move |value| [point.as_slice(), &[*value]].concat()))
+            .collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_are_read_as_people_write_them() {
+        let values = |text: &str| text.parse::<Axis>().map(|axis| axis.values);
+        assert_eq!(values("temperature=-2:2:1").unwrap(), [-2.0, -1.0, 0.0, 1.0, 2.0]);
+        assert_eq!(values("temperature=0:0.3:0.1").unwrap(), [0.0, 0.1, 0.2, 0.3]);
+        assert_eq!(values("a = 2 : 1 : -0.5").unwrap(), [2.0, 1.5, 1.0]);
+        assert_eq!(values("ring_offset=0.05").unwrap(), [0.05]);
+        assert!(values("temperature=-1:1:0.25").unwrap()[4].is_sign_positive());
+        for wrong in
+            ["", "=1", "temperature", "a=", "a=1:2", "a=1:2:0", "a=1:2:-1", "a=x", "a=nan", "a=0:1:1e-9", "a=1:2:3:4"]
+        {
+            let message = values(wrong).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("--vary {wrong}: ")), "{message}");
+        }
+    }
+
+    #[test]
+    fn two_axes_make_a_grid() {
+        let axis = |values: &[f64]| Axis { name: String::new(), values: values.to_vec() };
+        assert_eq!(grid(&[]), [Vec::<f64>::new()]);
+        assert_eq!(grid(&[axis(&[1.0, 2.0]), axis(&[3.0, 4.0])]), [[1.0, 3.0], [1.0, 4.0], [2.0, 3.0], [2.0, 4.0]]);
+    }
+
+    #[test]
+    fn spread_is_that_of_a_sample() {
+        assert_eq!(moments(&[0.5]), (0.5, 0.0));
+        assert_eq!(moments(&[1.0, 3.0]), (2.0, 2.0_f64.sqrt()));
+    }
+}

@@ -1,0 +1,291 @@
+//! Floor 7: the run folder.
+//!
+//! | File | Contents |
+//! |---|---|
+//! | `recipe.toml` | the resolved recipe; `flatlight train recipe.toml` repeats the run |
+//! | `metrics.csv` | a row an epoch |
+//! | `checkpoint.safetensors` | parameters by name, with units ([`checkpoint`]) |
+//! | `state.safetensors` | everything to continue exactly ([`State`]) |
+//! | `summary.json` | format, status, final scores, cost |
+//! | `environment.json` | adapter, driver, versions |
+//! | `figures/` | SVG and PNG |
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::gpu::Gpu;
+use crate::network::checkpoint::{self, FORMAT};
+use crate::network::{self, Network};
+use crate::recipe::{self, Recipe};
+use crate::training::{EpochRow, State};
+use crate::{figures, files};
+
+/// What can go wrong with a run folder.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not a run, or not the one wanted.
+    #[error("{}: {message}", path.display())]
+    Folder {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The recipe inside.
+    #[error(transparent)]
+    Recipe(#[from] recipe::Error),
+    /// A checkpoint inside.
+    #[error(transparent)]
+    Network(#[from] network::Error),
+    /// The disk.
+    #[error(transparent)]
+    File(#[from] files::Error),
+    /// A figure.
+    #[error("figure {name}: {error}")]
+    Figure {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        error: figures::Error,
+    },
+}
+
+/// How far a run came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Started, or stopped between two epochs or steps.
+    Unfinished,
+    /// All epochs done.
+    Finished,
+}
+
+/// `summary.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Format of the folder.
+    pub format: String,
+    /// Version of the program.
+    pub flatlight: String,
+    /// Name of the recipe.
+    pub recipe: String,
+    /// Training method.
+    pub method: String,
+    /// Seed.
+    pub seed: u32,
+    /// How far it came.
+    pub status: Status,
+    /// Epochs done.
+    pub epochs: u32,
+    /// Steps done.
+    pub steps: u64,
+    /// Forward passes done.
+    pub forward_passes: u64,
+    /// Backward passes done.
+    pub backward_passes: u64,
+    /// Loss a test sample after the last epoch.
+    pub test_loss: Option<f64>,
+    /// Accuracy on the test split after the last epoch, 0..1.
+    pub test_accuracy: Option<f64>,
+    /// Seconds of all epochs.
+    pub seconds: f64,
+}
+
+/// A run folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    path: PathBuf,
+}
+
+impl Run {
+    /// The run at a path, whether it exists or not.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn complain(&self, file: &str, message: String) -> Error {
+        Error::Folder { path: self.path.join(file), message }
+    }
+
+    /// Whether a run was ever started here.
+    pub fn exists(&self) -> bool {
+        self.path.join("summary.json").exists()
+    }
+
+    /// Makes the folder and writes what is known before the first step.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn start(&self, recipe: &Recipe, gpu: &Gpu) -> Result<(), Error> {
+        files::create_folder(&self.path)?;
+        let header = "# The resolved recipe of this run: `flatlight train` with this file repeats it.\n";
+        files::write(&self.path.join("recipe.toml"), format!("{header}{}", recipe.text()?).as_bytes())?;
+        let adapter = gpu.adapter();
+        self.write_json(
+            "environment.json",
+            &serde_json::json!({
+                "flatlight": env!("CARGO_PKG_VERSION"),
+                "adapter": adapter.name,
+                "kind": adapter.kind,
+                "backend": adapter.backend,
+                "driver": adapter.driver,
+                "operating_system": std::env::consts::OS,
+                "architecture": std::env::consts::ARCH,
+            }),
+        )?;
+        self.write_summary(&Summary::new(recipe, &[], 0, false))
+    }
+
+    /// The summary.
+    ///
+    /// # Errors
+    /// A folder that is no run, or one of another version.
+    pub fn summary(&self) -> Result<Summary, Error> {
+        if !self.exists() {
+            return Err(self.complain(
+                "",
+                "is not a run folder (it has no summary.json); give the folder that `flatlight train` made".to_owned(),
+            ));
+        }
+        let text = files::read_text(&self.path.join("summary.json"))?;
+        let value: serde_json::Value = serde_json::from_str(&text)
+            .map_err(|error| self.complain("summary.json", format!("is damaged ({error}); train again")))?;
+        let format = value.get("format").and_then(serde_json::Value::as_str);
+        checkpoint::check_format(format).map_err(|message| self.complain("summary.json", message))?;
+        serde_json::from_value(value)
+            .map_err(|error| self.complain("summary.json", format!("is damaged ({error}); train again")))
+    }
+
+    /// The recipe.
+    ///
+    /// # Errors
+    /// As [`summary`](Self::summary), and what is wrong with the recipe.
+    pub fn recipe(&self) -> Result<Recipe, Error> {
+        self.summary()?;
+        Ok(Recipe::read(&self.path.join("recipe.toml"))?)
+    }
+
+    /// The rows of `metrics.csv`.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn metrics(&self) -> Result<Vec<EpochRow>, Error> {
+        let path = self.path.join("metrics.csv");
+        let text = files::read(&path)?;
+        let rows: Result<Vec<EpochRow>, _> = csv::Reader::from_reader(text.as_slice()).into_deserialize().collect();
+        rows.map_err(|error| self.complain("metrics.csv", format!("is damaged ({error}); start the run anew")))
+    }
+
+    /// Writes metrics, state, checkpoint and summary, each in one step. The state goes last, so that an interrupted
+    /// save never claims more than the other files hold.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn save(
+        &self,
+        recipe: &Recipe,
+        network: &Network<'_>,
+        rows: &[EpochRow],
+        state: &State,
+        done: bool,
+    ) -> Result<(), Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let damaged = |error: String| self.complain("metrics.csv", error);
+        if rows.is_empty() {
+            writer.write_record(COLUMNS).map_err(|error| damaged(error.to_string()))?;
+        }
+        for row in rows {
+            writer.serialize(row).map_err(|error| damaged(error.to_string()))?;
+        }
+        let text = writer.into_inner().map_err(|error| damaged(error.to_string()))?;
+        files::write(&self.path.join("metrics.csv"), &text)?;
+        if let Some(flat) = state.vector("parameters") {
+            let tensors = checkpoint::split(network.parameters(), flat);
+            checkpoint::write(
+                &self.path.join("checkpoint.safetensors"),
+                &tensors,
+                checkpoint::units(network.parameters()),
+            )?;
+        }
+        self.write_summary(&Summary::new(recipe, rows, state.step, done))?;
+        Ok(state.write(&self.path.join("state.safetensors"))?)
+    }
+
+    /// Where the run stood.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged or of another version.
+    pub fn state(&self) -> Result<State, Error> {
+        Ok(State::read(&self.path.join("state.safetensors"))?)
+    }
+
+    /// The trained parameters as the network's flat vector.
+    ///
+    /// # Errors
+    /// A checkpoint that is missing, damaged, of another version or of another network.
+    pub fn parameters(&self, network: &Network<'_>) -> Result<Vec<f32>, Error> {
+        let path = self.path.join("checkpoint.safetensors");
+        if !path.exists() {
+            return Err(self.complain(
+                "",
+                "holds no checkpoint yet; the run stopped before its first epoch, start it again".to_owned(),
+            ));
+        }
+        let (tensors, _) = checkpoint::read(&path)?;
+        Ok(checkpoint::join(network.parameters(), network.flat().len(), &tensors, &path)?)
+    }
+
+    fn write_summary(&self, summary: &Summary) -> Result<(), Error> {
+        self.write_json("summary.json", summary)
+    }
+
+    fn write_json(&self, file: &str, value: &impl Serialize) -> Result<(), Error> {
+        let mut text = serde_json::to_string_pretty(value).map_err(|error| self.complain(file, error.to_string()))?;
+        text.push('\n');
+        Ok(files::write(&self.path.join(file), text.as_bytes())?)
+    }
+}
+
+impl Summary {
+    fn new(recipe: &Recipe, rows: &[EpochRow], steps: u64, done: bool) -> Self {
+        let method = recipe.training.method;
+        let [forward, backward] = method.cost();
+        Self {
+            format: FORMAT.to_owned(),
+            flatlight: env!("CARGO_PKG_VERSION").to_owned(),
+            recipe: recipe.name.clone(),
+            method: method.word().to_owned(),
+            seed: recipe.seed,
+            status: if done { Status::Finished } else { Status::Unfinished },
+            epochs: rows.last().map_or(0, |row| row.epoch),
+            steps,
+            forward_passes: steps * u64::from(forward),
+            backward_passes: steps * u64::from(backward),
+            test_loss: rows.last().map(|row| row.test_loss),
+            test_accuracy: rows.last().map(|row| row.test_accuracy),
+            seconds: rows.iter().map(|row| row.seconds).sum(),
+        }
+    }
+}
+
+/// Writes a figure as SVG and PNG into `figures/` of a folder.
+///
+/// # Errors
+/// What the renderer or the disk reports.
+pub fn write_figure(folder: &Path, name: &str, figure: Result<figures::Figure, figures::Error>) -> Result<(), Error> {
+    let complain = |error| Error::Figure { name: name.to_owned(), error };
+    let figure = figure.map_err(complain)?;
+    let folder = folder.join("figures");
+    files::create_folder(&folder)?;
+    files::write(&folder.join(format!("{name}.svg")), figure.svg().as_bytes())?;
+    Ok(files::write(&folder.join(format!("{name}.png")), &figure.png().map_err(complain)?)?)
+}
+
+const COLUMNS: [&str; 8] =
+    ["epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate", "seconds"];

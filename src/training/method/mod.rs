@@ -1,0 +1,73 @@
+//! Training methods: each an ordered list of plans.
+
+mod noise;
+mod sat;
+mod standard;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Settings};
+use crate::gpu::Plan;
+use crate::network::Network;
+
+pub use sat::SatSettings;
+
+/// How a network is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Back-propagation on the nominal device.
+    Standard,
+    /// Imperfections drawn anew each step.
+    Noise,
+    /// Sharpness-aware: the gradient at the worst point nearby, applied here.
+    Sat,
+}
+
+impl Method {
+    /// Every method, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::Standard, Self::Noise, Self::Sat];
+
+    /// The word that recipes and commands use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Noise => "noise",
+            Self::Sat => "sat",
+        }
+    }
+
+    /// The plans of a step, in order.
+    ///
+    /// # Errors
+    /// Settings that do not fit the network; what the device reports.
+    pub fn stages(self, step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
+        match self {
+            Self::Standard => Ok(standard::stages(step)),
+            Self::Noise => noise::stages(step),
+            Self::Sat => sat::stages(step),
+        }
+    }
+
+    /// Forward and backward passes of a step.
+    pub fn cost(self) -> [u32; 2] {
+        match self {
+            Self::Standard | Self::Noise => [1, 1],
+            Self::Sat => [2, 2],
+        }
+    }
+}
+
+/// What a method builds its step from.
+pub struct Step<'a, 'g> {
+    /// The network.
+    pub network: &'a Network<'g>,
+    /// The recipe's `[training]`.
+    pub settings: &'a Settings,
+    /// Draws the batch.
+    pub draw: Arc<Plan>,
+    /// The optimizer's step.
+    pub update: Arc<Plan>,
+}

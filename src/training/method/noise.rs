@@ -1,0 +1,44 @@
+//! Noise injection: imperfections drawn anew each step.
+
+use std::sync::Arc;
+
+use super::super::{Error, setting};
+use super::{Step, standard};
+use crate::gpu::{Plan, PlanBuilder};
+use crate::layer::Cause;
+use crate::ops::disturb;
+use crate::random;
+
+/// `draw, disturb`, then as standard training.
+///
+/// A common imperfection, such as the temperature, has one draw for all layers; every other element has its own.
+pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
+    let network = step.network;
+    let mut known: Vec<&str> = network.imperfections().iter().map(|entry| entry.spec.name).collect();
+    known.sort_unstable();
+    known.dedup();
+    if let Some(stranger) = step.settings.noise.keys().find(|name| !known.contains(&name.as_str())) {
+        return Err(setting(
+            format!("training.noise.{stranger}"),
+            format!("names no imperfection of any layer; there are: {}", known.join(", ")),
+        ));
+    }
+    let mut plan = PlanBuilder::new(network.gpu(), "disturb");
+    for entry in network.imperfections() {
+        let Some(&deviation) = step.settings.noise.get(entry.spec.name) else { continue };
+        let stream = match entry.spec.cause {
+            Cause::Common => random::stream(entry.spec.name),
+            Cause::Element => random::stream(&entry.name),
+        };
+        disturb::forward(&mut plan, network.clock(), stream, deviation, &network.imperfection(entry)?)?;
+    }
+    if plan.is_empty() {
+        return Err(setting(
+            "training.noise",
+            "must name at least one imperfection for method `noise`, such as `temperature = 0.5`",
+        ));
+    }
+    let mut stages = standard::stages(step);
+    stages.insert(1, Arc::new(plan.finish()?));
+    Ok(stages)
+}

@@ -1,0 +1,113 @@
+//! Optimizers on the flat parameter vector.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, setting};
+use crate::gpu::{Plan, PlanBuilder, Scalar, Slice};
+use crate::network::Network;
+use crate::ops::{adam::Adam, sgd};
+
+/// Which optimizer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Adam (Kingma and Ba, ICLR 2015).
+    #[default]
+    Adam,
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+}
+
+/// Keys of `[training.optimizer]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimizerSettings {
+    /// Which one.
+    pub kind: Kind,
+    /// Step size.
+    pub learning_rate: f32,
+    /// Momentum of `sgd`.
+    pub momentum: f32,
+    /// Decay of the mean, `adam`.
+    pub beta_1: f32,
+    /// Decay of the mean square, `adam`.
+    pub beta_2: f32,
+    /// Added to the root of the mean square, `adam`.
+    pub epsilon: f32,
+}
+
+impl Default for OptimizerSettings {
+    fn default() -> Self {
+        Self { kind: Kind::Adam, learning_rate: 0.01, momentum: 0.9, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 }
+    }
+}
+
+impl OptimizerSettings {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let ranges = [
+            (
+                "learning_rate",
+                self.learning_rate,
+                self.learning_rate > 0.0 && self.learning_rate.is_finite(),
+                "above 0",
+            ),
+            ("momentum", self.momentum, (0.0..1.0).contains(&self.momentum), "in 0..1"),
+            ("beta_1", self.beta_1, (0.0..1.0).contains(&self.beta_1), "in 0..1"),
+            ("beta_2", self.beta_2, (0.0..1.0).contains(&self.beta_2), "in 0..1"),
+            ("epsilon", self.epsilon, self.epsilon > 0.0 && self.epsilon.is_finite(), "above 0"),
+        ];
+        match ranges.iter().find(|(_, _, fine, _)| !fine) {
+            Some((key, value, _, range)) => {
+                Err(setting(format!("training.optimizer.{key}"), format!("must be {range}, not {value}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// 1 - beta^t for Adam's two means at step `t` from 1; in double precision, as beta_2^t loses its digits in single.
+    pub(super) fn corrections(&self, t: u64) -> [f32; 2] {
+        [self.beta_1, self.beta_2].map(|beta| (1.0 - f64::from(beta).powf(t as f64)) as f32)
+    }
+}
+
+/// The optimizer's state on the device and the plan of its step.
+#[derive(Debug)]
+pub struct Optimizer {
+    /// Names and vectors of the state, as long as the parameters.
+    pub(super) state: Vec<(&'static str, Slice)>,
+    pub(super) update: Arc<Plan>,
+}
+
+impl Optimizer {
+    /// An optimizer for a network.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn new(network: &Network<'_>, settings: &OptimizerSettings) -> Result<Self, Error> {
+        let gpu = network.gpu();
+        let names: &[&'static str] = match settings.kind {
+            Kind::Adam => &["mean", "square"],
+            Kind::Sgd => &["velocity"],
+        };
+        let state = names
+            .iter()
+            .map(|&name| {
+                Ok((name, gpu.zeros(&format!("optimizer {name}"), network.flat().parameters.shape(), Scalar::F32)?))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let mut plan = PlanBuilder::new(gpu, "update");
+        match settings.kind {
+            Kind::Adam => Adam { beta_1: settings.beta_1, beta_2: settings.beta_2, epsilon: settings.epsilon }.update(
+                &mut plan,
+                network.clock(),
+                network.flat(),
+                &state[0].1,
+                &state[1].1,
+            )?,
+            Kind::Sgd => sgd::update(&mut plan, network.clock(), network.flat(), settings.momentum, &state[0].1)?,
+        }
+        Ok(Self { state, update: Arc::new(plan.finish()?) })
+    }
+}

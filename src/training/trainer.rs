@@ -1,0 +1,238 @@
+//! The loop: a step is one submission; metrics are read once an epoch.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::method::Step;
+use super::{Error, Optimizer, Settings, State};
+use crate::data::Dataset;
+use crate::gpu::{Plan, Profile};
+use crate::network::checkpoint::Tensor;
+use crate::network::{Feed, Network, Scores};
+use crate::ops::Clock;
+
+/// What an epoch came to; the fields are the columns of `metrics.csv`.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct EpochRow {
+    /// Epoch, from 1.
+    pub epoch: u32,
+    /// Steps done since the start.
+    pub step: u64,
+    /// Loss a sample over the epoch, as it was met in training.
+    pub train_loss: f64,
+    /// Share of correct training samples, as they were met.
+    pub train_accuracy: f64,
+    /// Loss a sample over the test split, on the nominal device.
+    pub test_loss: f64,
+    /// Share of correct test samples, on the nominal device.
+    pub test_accuracy: f64,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
+    /// Seconds the epoch took, test included.
+    pub seconds: f64,
+}
+
+/// A network in training.
+pub struct Trainer<'a, 'g> {
+    network: &'a Network<'g>,
+    settings: &'a Settings,
+    seed: u32,
+    train: Feed,
+    test: Feed,
+    stages: Vec<Arc<Plan>>,
+    optimizer: Optimizer,
+    scores: Scores,
+    step: u64,
+    device_time: Duration,
+    steps_timed: u64,
+}
+
+impl<'a, 'g> Trainer<'a, 'g> {
+    /// A trainer at the start of a run.
+    ///
+    /// # Errors
+    /// Settings that do not fit; more memory than the adapter has.
+    pub fn new(
+        network: &'a Network<'g>,
+        settings: &'a Settings,
+        data: &Dataset,
+        normalisation: (f32, f32),
+        seed: u32,
+    ) -> Result<Self, Error> {
+        settings.check()?;
+        let train = network.feed(&data.train, normalisation)?;
+        let test = network.feed(&data.test, normalisation)?;
+        let optimizer = Optimizer::new(network, &settings.optimizer)?;
+        let stages = settings.method.stages(&Step {
+            network,
+            settings,
+            draw: train.draw(),
+            update: Arc::clone(&optimizer.update),
+        })?;
+        network.gpu().write(&network.flat().parameters, &network.start(seed))?;
+        network.nominal()?;
+        Ok(Self {
+            scores: network.scores(),
+            step: 0,
+            device_time: Duration::ZERO,
+            steps_timed: 0,
+            network,
+            settings,
+            seed,
+            train,
+            test,
+            stages,
+            optimizer,
+        })
+    }
+
+    /// Goes to where a saved run stood.
+    ///
+    /// # Errors
+    /// A state of another network or optimizer.
+    pub fn restore(&mut self, state: &State) -> Result<(), Error> {
+        let own = [("parameters", &self.network.flat().parameters)]
+            .into_iter()
+            .chain(self.optimizer.state.iter().map(|(name, slice)| (*name, slice)));
+        for (name, slice) in own {
+            let values = state.vector(name).filter(|values| values.len() == slice.len());
+            let values = values.ok_or_else(|| Error::State { name: name.to_owned(), len: slice.len() })?;
+            self.network.gpu().write(slice, values)?;
+        }
+        self.scores.preset(state.tally);
+        self.step = state.step;
+        Ok(())
+    }
+
+    /// The run as it stands.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn state(&mut self) -> Result<State, Error> {
+        let gpu = self.network.gpu();
+        let tally = self.scores.take(gpu)?;
+        self.scores.preset(tally);
+        let own = [("parameters", &self.network.flat().parameters)]
+            .into_iter()
+            .chain(self.optimizer.state.iter().map(|(name, slice)| (*name, slice)));
+        let vectors = own
+            .map(|(name, slice)| {
+                Ok(Tensor { name: name.to_owned(), shape: vec![slice.len()], values: gpu.read(slice)? })
+            })
+            .collect::<Result<_, Error>>()?;
+        Ok(State { step: self.step, tally, vectors })
+    }
+
+    /// Steps of an epoch.
+    pub fn steps_per_epoch(&self) -> u64 {
+        self.train.len().div_ceil(self.settings.batch) as u64
+    }
+
+    /// Steps of the whole run.
+    pub fn total_steps(&self) -> u64 {
+        self.steps_per_epoch() * u64::from(self.settings.epochs)
+    }
+
+    /// Steps done.
+    pub fn steps_done(&self) -> u64 {
+        self.step
+    }
+
+    /// Whether all epochs are done.
+    pub fn is_done(&self) -> bool {
+        self.step >= self.total_steps()
+    }
+
+    /// Wall time a step of those run here, and the steps.
+    pub fn timing(&self) -> (Duration, u64) {
+        (self.device_time, self.steps_timed)
+    }
+
+    /// Runs to the end of the epoch, then scores the test split. `go_on` hears of every step, and is asked whether to
+    /// go on; where it says no the run stops between two steps and there is no row.
+    ///
+    /// # Errors
+    /// A loss that is no number; what the device reports.
+    pub fn epoch(&mut self, go_on: &mut dyn FnMut(u64) -> bool) -> Result<Option<EpochRow>, Error> {
+        let start = Instant::now();
+        let per_epoch = self.steps_per_epoch();
+        let epoch = self.step / per_epoch;
+        let mut steps = 0;
+        while self.step < (epoch + 1) * per_epoch {
+            if !go_on(self.step) {
+                return Ok(None);
+            }
+            self.train_step()?;
+            steps += 1;
+        }
+        let gpu = self.network.gpu();
+        let train = self.scores.take(gpu)?;
+        self.device_time += start.elapsed();
+        self.steps_timed += steps;
+        // The device may stand as the last draw of noise left it.
+        self.network.nominal()?;
+        let test = self.network.evaluate(&self.test, &mut self.scores)?;
+        let row = EpochRow {
+            epoch: epoch as u32 + 1,
+            step: self.step,
+            train_loss: train.mean_loss(),
+            train_accuracy: train.accuracy(),
+            test_loss: test.mean_loss(),
+            test_accuracy: test.accuracy(),
+            learning_rate: self.settings.learning_rate(self.step - 1, self.total_steps()),
+            seconds: start.elapsed().as_secs_f64(),
+        };
+        if !row.train_loss.is_finite() {
+            return Err(Error::Diverged {
+                epoch: row.epoch,
+                loss: row.train_loss,
+                learning_rate: self.settings.optimizer.learning_rate,
+            });
+        }
+        Ok(Some(row))
+    }
+
+    /// One step: the clock is set, and the method's plans are replayed in one submission.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn train_step(&mut self) -> Result<(), Error> {
+        let gpu = self.network.gpu();
+        let clock = self.clock()?;
+        gpu.write_uniform(self.network.clock(), &clock)?;
+        let plans: Vec<&Plan> = self.stages.iter().map(AsRef::as_ref).collect();
+        gpu.submit(&plans)?;
+        self.step += 1;
+        Ok(())
+    }
+
+    /// The clock of the next step: a function of the step's number, the seed and the settings.
+    fn clock(&mut self) -> Result<Clock, Error> {
+        let per_epoch = self.steps_per_epoch();
+        let first = (self.step % per_epoch) as usize * self.settings.batch;
+        let [correction_1, correction_2] = self.settings.optimizer.corrections(self.step + 1);
+        Ok(Clock {
+            seed: self.seed,
+            step: self.step as u32,
+            epoch: (self.step / per_epoch) as u32,
+            shuffle: 1,
+            first: first as u32,
+            rows: self.settings.batch.min(self.train.len() - first) as u32,
+            slot: self.scores.slot(self.network.gpu())?,
+            learning_rate: self.settings.learning_rate(self.step, self.total_steps()) as f32,
+            correction_1,
+            correction_2,
+        })
+    }
+
+    /// Where the time of a step goes. Training goes on from these steps.
+    ///
+    /// # Errors
+    /// An adapter without timestamps; what the device reports.
+    pub fn profile(&mut self, steps: usize) -> Result<Profile, Error> {
+        let clock = self.clock()?;
+        self.network.gpu().write_uniform(self.network.clock(), &clock)?;
+        let plans: Vec<&Plan> = self.stages.iter().map(AsRef::as_ref).collect();
+        Ok(self.network.gpu().profile(&plans, steps)?)
+    }
+}

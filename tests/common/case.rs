@@ -1,0 +1,979 @@
+//! The kernel cases: sizes, seeded inputs, the `f64` specification, how to record the kernel, what it costs.
+
+use flatlight::data::{Split, Values};
+use flatlight::gpu::{Error, Gpu, Plan, PlanBuilder, Scalar, Slice, align};
+use flatlight::ops::adam::Adam;
+use flatlight::ops::draw::Samples;
+use flatlight::ops::microring::{Ring, State};
+use flatlight::ops::perturb::{self, Ascent};
+use flatlight::ops::{Clock, Flat, Scope, bias, cross_entropy, disturb, matmul, metrics, norm, relu, sgd};
+use flatlight::{random, reference};
+
+/// A kernel, or one way of using it.
+pub struct Case {
+    /// `family::entry`, and the variant after a comma.
+    pub name: &'static str,
+    /// Extents that it is proven at, in an order of the case's own.
+    pub sizes: &'static [&'static [usize]],
+    /// Extents that it is timed at.
+    pub bench: &'static [usize],
+    /// The GPU may differ from `f64` by `rtol` times the tensor's largest element ...
+    pub rtol: f64,
+    /// ... plus this, where the tensor may be all zeros.
+    pub atol: f64,
+    /// For kernels that cut their work to what the adapter can bind: how far, relative to the largest element, the
+    /// result may then differ from that of the uncut work. 0: not by a bit.
+    pub split: Option<f64>,
+    /// Where the inputs lie, if that matters for smoothness.
+    pub note: &'static str,
+    make: Box<dyn Fn(Draws, &[usize]) -> Problem + Send + Sync>,
+}
+
+impl Case {
+    /// The case at a size, with inputs of a seed.
+    pub fn problem(&self, size: &[usize], seed: u32) -> Problem {
+        (self.make)(Draws { seed }, size)
+    }
+
+    /// The kernel family: the shader's name.
+    pub fn family(&self) -> &str {
+        self.name.split("::").next().unwrap_or(self.name)
+    }
+
+    fn tolerance(mut self, rtol: f64, atol: f64) -> Self {
+        (self.rtol, self.atol) = (rtol, atol);
+        self
+    }
+
+    fn split(mut self, tolerance: f64) -> Self {
+        self.split = Some(tolerance);
+        self
+    }
+
+    fn note(mut self, note: &'static str) -> Self {
+        self.note = note;
+        self
+    }
+}
+
+fn case(
+    name: &'static str,
+    sizes: &'static [&'static [usize]],
+    bench: &'static [usize],
+    make: impl Fn(Draws, &[usize]) -> Problem + Send + Sync + 'static,
+) -> Case {
+    Case { name, sizes, bench, rtol: 1e-6, atol: 0.0, split: None, note: "smooth", make: Box::new(make) }
+}
+
+/// Random inputs that are numbers of `f32`, so that the device and the specification start from the same ones.
+#[derive(Clone, Copy)]
+pub struct Draws {
+    seed: u32,
+}
+
+impl Draws {
+    pub fn new(seed: u32) -> Self {
+        Self { seed }
+    }
+
+    /// Numbers evenly from an interval.
+    pub fn uniform(self, name: &str, count: usize, low: f64, high: f64) -> Vec<f64> {
+        let units = random::units(self.seed, random::stream(name)).take(count);
+        units.map(|unit| f64::from((low + (high - low) * unit) as f32)).collect()
+    }
+
+    /// Whole numbers from 0 to below a limit.
+    fn below(self, name: &str, count: usize, limit: usize) -> Vec<f64> {
+        self.uniform(name, count, 0.0, limit as f64)
+            .into_iter()
+            .map(|value| value.floor().min(limit as f64 - 1.0))
+            .collect()
+    }
+}
+
+/// An input.
+pub struct Tensor {
+    pub name: &'static str,
+    pub shape: Vec<usize>,
+    pub scalar: Scalar,
+    pub values: Vec<f64>,
+    /// Places from which NaN must reach an output.
+    pub nan: Vec<usize>,
+}
+
+fn tensor(name: &'static str, shape: &[usize], values: Vec<f64>) -> Tensor {
+    assert_eq!(values.len(), shape.iter().product::<usize>(), "{name}");
+    let nan = vec![0, values.len() - 1];
+    Tensor { name, shape: shape.to_vec(), scalar: Scalar::F32, values, nan }
+}
+
+impl Tensor {
+    fn words(mut self) -> Self {
+        self.scalar = Scalar::U32;
+        self.quiet()
+    }
+
+    fn quiet(self) -> Self {
+        self.nan_at(vec![])
+    }
+
+    fn nan_at(mut self, places: Vec<usize>) -> Self {
+        self.nan = places;
+        self
+    }
+}
+
+/// An output: a tensor of its own, or an input changed in place.
+pub enum Output {
+    Fresh(&'static str, Vec<usize>, Scalar),
+    InPlace(usize),
+}
+
+fn fresh(name: &'static str, shape: &[usize]) -> Output {
+    Output::Fresh(name, shape.to_vec(), Scalar::F32)
+}
+
+/// The tensors of a problem on the device.
+pub struct Bound<'a> {
+    pub tensors: &'a [Tensor],
+    pub clock: &'a Slice,
+    pub inputs: &'a [Slice],
+    pub outputs: &'a [Slice],
+    pub upstream: &'a [Slice],
+    pub gradients: &'a [Slice],
+}
+
+type Record = Box<dyn Fn(&mut PlanBuilder<'_>, &Bound<'_>) -> Result<(), Error>>;
+type Values64 = Vec<Vec<f64>>;
+
+/// What a kernel does at its least.
+#[derive(Clone, Copy)]
+pub struct Cost {
+    pub kernel: &'static str,
+    pub flops: f64,
+    pub bytes: f64,
+}
+
+fn cost(kernel: &'static str, flops: usize, words: usize) -> Cost {
+    Cost { kernel, flops: flops as f64, bytes: 4.0 * words as f64 }
+}
+
+/// A case at one size.
+pub struct Problem {
+    pub inputs: Vec<Tensor>,
+    pub outputs: Vec<Output>,
+    /// The plan is submitted once a clock.
+    pub clocks: Vec<Clock>,
+    pub forward: Record,
+    /// Outputs from inputs, in `f64`.
+    pub specification: Box<dyn Fn(&[Vec<f64>]) -> Values64>,
+    pub gradient: Option<Gradient>,
+    pub costs: Vec<Cost>,
+}
+
+/// The backward pass of a problem.
+pub struct Gradient {
+    /// Inputs that have one.
+    pub of: Vec<usize>,
+    /// Gradient of the outputs, where the kernel itself fixes it.
+    pub upstream: Option<Values64>,
+    pub backward: Record,
+    /// Gradients from inputs and the gradients of outputs, in `f64`.
+    pub specification: Box<dyn Fn(&[Vec<f64>], &[Vec<f64>]) -> Values64>,
+}
+
+/// A problem recorded for a device.
+pub struct Pass {
+    pub plan: Plan,
+    pub clock: Slice,
+    pub results: Vec<Slice>,
+}
+
+impl Problem {
+    pub fn values(&self) -> Values64 {
+        self.inputs.iter().map(|tensor| tensor.values.clone()).collect()
+    }
+
+    /// Gradients of the outputs: the kernel's own, or random weights; none without a backward pass.
+    pub fn upstream(&self, seed: u32) -> Values64 {
+        let Some(gradient) = &self.gradient else {
+            return vec![];
+        };
+        gradient.upstream.clone().unwrap_or_else(|| {
+            let draw = |(index, output): (usize, &Output)| {
+                let count = match output {
+                    Output::Fresh(_, shape, _) => shape.iter().product(),
+                    Output::InPlace(input) => self.inputs[*input].values.len(),
+                };
+                Draws { seed }.uniform(&format!("upstream {index}"), count, -1.0, 1.0)
+            };
+            self.outputs.iter().enumerate().map(draw).collect()
+        })
+    }
+
+    /// Names of the results: the outputs, then the gradients.
+    pub fn names(&self) -> Vec<String> {
+        let outputs = self.outputs.iter().map(|output| match output {
+            Output::Fresh(name, ..) => (*name).to_owned(),
+            Output::InPlace(input) => self.inputs[*input].name.to_owned(),
+        });
+        let of = self.gradient.iter().flat_map(|gradient| &gradient.of);
+        outputs.chain(of.map(|&input| format!("d_{}", self.inputs[input].name))).collect()
+    }
+
+    /// Uploads everything, fills what is to be overwritten with NaN, and records the forward and the backward pass.
+    pub fn record(&self, gpu: &Gpu, upstream: &[Vec<f64>]) -> Result<Pass, Error> {
+        let clock = Clock::uniform(gpu)?;
+        let inputs: Vec<_> = self
+            .inputs
+            .iter()
+            .map(|tensor| upload(gpu, tensor.name, &tensor.shape, tensor.scalar, &tensor.values))
+            .collect::<Result<_, _>>()?;
+        let unwritten = |name: &str, shape: &[usize], scalar| {
+            let slice = gpu.zeros(name, shape, scalar)?;
+            match scalar {
+                Scalar::F32 => gpu.write(&slice, &vec![f32::NAN; slice.len()])?,
+                Scalar::U32 => gpu.write(&slice, &vec![u32::MAX; slice.len()])?,
+            }
+            Ok(slice)
+        };
+        let outputs: Vec<_> = self
+            .outputs
+            .iter()
+            .map(|output| match output {
+                Output::Fresh(name, shape, scalar) => unwritten(name, shape, *scalar),
+                Output::InPlace(input) => Ok(inputs[*input].clone()),
+            })
+            .collect::<Result<_, Error>>()?;
+        let upstream: Vec<_> = upstream
+            .iter()
+            .zip(&outputs)
+            .map(|(values, output)| upload(gpu, &format!("d_{}", output.name()), output.shape(), Scalar::F32, values))
+            .collect::<Result<_, _>>()?;
+        let of = self.gradient.iter().flat_map(|gradient| &gradient.of);
+        let gradients: Vec<_> = of
+            .map(|&input| unwritten(&format!("d_{}", inputs[input].name()), inputs[input].shape(), Scalar::F32))
+            .collect::<Result<_, Error>>()?;
+        let bound = Bound {
+            tensors: &self.inputs,
+            clock: &clock,
+            inputs: &inputs,
+            outputs: &outputs,
+            upstream: &upstream,
+            gradients: &gradients,
+        };
+        let mut plan = PlanBuilder::new(gpu, "case");
+        (self.forward)(&mut plan, &bound)?;
+        if let Some(gradient) = &self.gradient {
+            (gradient.backward)(&mut plan, &bound)?;
+        }
+        let plan = plan.finish()?;
+        Ok(Pass { plan, clock, results: outputs.into_iter().chain(gradients).collect() })
+    }
+}
+
+impl Pass {
+    /// Submits the plan once a clock and reads every result, as bits.
+    pub fn run(&self, gpu: &Gpu, clocks: &[Clock]) -> Result<Vec<Vec<u32>>, Error> {
+        for clock in clocks {
+            gpu.write_uniform(&self.clock, clock)?;
+            gpu.submit(&[&self.plan])?;
+        }
+        self.results
+            .iter()
+            .map(|slice| match slice.scalar() {
+                Scalar::F32 => Ok(gpu.read::<f32>(slice)?.into_iter().map(f32::to_bits).collect()),
+                Scalar::U32 => gpu.read::<u32>(slice),
+            })
+            .collect()
+    }
+
+    /// Results of [`run`](Self::run) as numbers.
+    pub fn numbers(&self, results: &[Vec<u32>]) -> Values64 {
+        let number = |scalar, bits: u32| match scalar {
+            Scalar::F32 => f64::from(f32::from_bits(bits)),
+            Scalar::U32 => f64::from(bits),
+        };
+        let pairs = self.results.iter().zip(results);
+        pairs.map(|(slice, words)| words.iter().map(|&bits| number(slice.scalar(), bits)).collect()).collect()
+    }
+}
+
+fn upload(gpu: &Gpu, name: &str, shape: &[usize], scalar: Scalar, values: &[f64]) -> Result<Slice, Error> {
+    match scalar {
+        Scalar::F32 => gpu.upload(name, shape, &floats(values)),
+        Scalar::U32 => gpu.upload(name, shape, &words(values)),
+    }
+}
+
+/// Values as `f32`.
+pub fn floats(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|&value| value as f32).collect()
+}
+
+fn words(values: &[f64]) -> Vec<u32> {
+    values.iter().map(|&value| value as u32).collect()
+}
+
+/// Every case.
+pub fn all() -> Vec<Case> {
+    let mut cases = vec![
+        product("matmul::ab", Product::Ab),
+        product("matmul::atb", Product::Atb),
+        product("matmul::abt", Product::Abt),
+        product("matmul::abt_bias", Product::AbtBias),
+        bias_backward(),
+        rings(),
+        rectifier(),
+        loss("cross_entropy", ordinary_logits).note("random logits"),
+        loss("cross_entropy, extreme", extreme_logits)
+            .tolerance(1e-6, 1e-9)
+            .note("logits +-80, and rows of equal logits"),
+        batch_metrics(),
+        restore(),
+        adam_steps(),
+        sgd_steps(),
+        imperfections(),
+        batches("draw::bytes, shuffled", true, true),
+        batches("draw::bytes, in order", true, false),
+        batches("draw::floats, shuffled", false, true),
+        batches("draw::floats, in order", false, false),
+    ];
+    cases.extend(lengths());
+    cases.extend(ascents());
+    cases
+}
+
+// Matrix products -----------------------------------------------------------------------------------------------------
+
+#[derive(Clone, Copy, PartialEq)]
+enum Product {
+    Ab,
+    Atb,
+    Abt,
+    AbtBias,
+}
+
+/// Sizes are m, n, k. The gradients of each product are two of the others.
+fn product(name: &'static str, kind: Product) -> Case {
+    const SIZES: &[&[usize]] = &[
+        &[1, 1, 1],
+        &[3, 3, 3],
+        &[1, 63, 3],
+        &[63, 64, 65],
+        &[64, 97, 63],
+        &[97, 1, 64],
+        &[65, 5, 1009],
+        // Many groups; a gradient contracts over 80,000 elements, more than one loop may.
+        &[5, 80_000, 9],
+    ];
+    let make = move |draws: Draws, size: &[usize]| {
+        let [m, n, k] = size.try_into().expect("m, n, k");
+        let shape_a = if kind == Product::Atb { [k, m] } else { [m, k] };
+        let shape_b = if matches!(kind, Product::Abt | Product::AbtBias) { [n, k] } else { [k, n] };
+        let mut inputs = vec![
+            tensor("a", &shape_a, draws.uniform("a", m * k, -1.0, 1.0)),
+            tensor("b", &shape_b, draws.uniform("b", n * k, -1.0, 1.0)),
+        ];
+        if kind == Product::AbtBias {
+            inputs.push(tensor("bias", &[n], draws.uniform("bias", n, -1.0, 1.0)));
+        }
+        let (d_a, d_b) = match kind {
+            Product::Ab => ("matmul::abt", "matmul::atb"),
+            Product::Atb => ("matmul::abt", "matmul::ab"),
+            Product::Abt | Product::AbtBias => ("matmul::ab", "matmul::atb"),
+        };
+        let (flops, words) = (2 * m * n * k, m * n + m * k + n * k);
+        let mut costs = vec![cost(name, flops, words), cost(d_a, flops, words), cost(d_b, flops, words)];
+        if kind == Product::AbtBias {
+            costs.push(cost("bias::backward", m * n, m * n + n));
+        }
+        Problem {
+            outputs: vec![fresh("c", &[m, n])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| {
+                let [a, b, c] = [&on.inputs[0], &on.inputs[1], &on.outputs[0]];
+                match kind {
+                    Product::Ab => matmul::ab(plan, a, b, c),
+                    Product::Atb => matmul::atb(plan, a, b, c),
+                    Product::Abt | Product::AbtBias => matmul::abt(plan, a, b, on.inputs.get(2), c),
+                }
+            }),
+            specification: Box::new(move |x| {
+                use reference::matmul::{ab, abt, abt_bias, atb};
+                vec![match kind {
+                    Product::Ab => ab(&x[0], &x[1], m, n, k),
+                    Product::Atb => atb(&x[0], &x[1], m, n, k),
+                    Product::Abt => abt(&x[0], &x[1], m, n, k),
+                    Product::AbtBias => abt_bias(&x[0], &x[1], &x[2], m, n, k),
+                }]
+            }),
+            gradient: Some(Gradient {
+                of: (0..inputs.len()).collect(),
+                upstream: None,
+                backward: Box::new(move |plan, on| {
+                    let [a, b, d_c] = [&on.inputs[0], &on.inputs[1], &on.upstream[0]];
+                    let [d_a, d_b] = [&on.gradients[0], &on.gradients[1]];
+                    match kind {
+                        Product::Ab => {
+                            matmul::abt(plan, d_c, b, None, d_a)?;
+                            matmul::atb(plan, a, d_c, d_b)
+                        }
+                        Product::Atb => {
+                            matmul::abt(plan, b, d_c, None, d_a)?;
+                            matmul::ab(plan, a, d_c, d_b)
+                        }
+                        Product::Abt | Product::AbtBias => {
+                            matmul::ab(plan, d_c, b, d_a)?;
+                            matmul::atb(plan, d_c, a, d_b)?;
+                            on.gradients.get(2).map_or(Ok(()), |d_bias| bias::backward(plan, d_c, d_bias))
+                        }
+                    }
+                }),
+                specification: Box::new(move |x, d| {
+                    use reference::matmul::{ab, abt, atb};
+                    let [a, b, d_c] = [&x[0], &x[1], &d[0]];
+                    match kind {
+                        Product::Ab => vec![abt(d_c, b, m, k, n), atb(a, d_c, k, n, m)],
+                        Product::Atb => vec![abt(b, d_c, k, m, n), ab(a, d_c, k, n, m)],
+                        Product::Abt => vec![ab(d_c, b, m, k, n), atb(d_c, a, n, k, m)],
+                        Product::AbtBias => {
+                            vec![ab(d_c, b, m, k, n), atb(d_c, a, n, k, m), reference::bias::backward(d_c, n)]
+                        }
+                    }
+                }),
+            }),
+            costs,
+            inputs,
+        }
+    };
+    case(name, SIZES, &[512, 512, 512], make).tolerance(1e-5, 0.0).note("linear in each input")
+}
+
+/// Sizes are rows, n.
+fn bias_backward() -> Case {
+    const SIZES: &[&[usize]] = &[&[1, 1], &[3, 3], &[65, 63], &[63, 64], &[64, 65], &[1009, 97], &[3, 20_011]];
+    case("bias::backward", SIZES, &[512, 4096], |draws, size| {
+        let [rows, n] = size.try_into().expect("rows, n");
+        Problem {
+            inputs: vec![tensor("d_y", &[rows, n], draws.uniform("d_y", rows * n, -1.0, 1.0))],
+            outputs: vec![fresh("d_bias", &[n])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(|plan, on| bias::backward(plan, &on.inputs[0], &on.outputs[0])),
+            specification: Box::new(move |x| vec![reference::bias::backward(&x[0], n)]),
+            gradient: None,
+            costs: vec![cost("bias::backward", rows * n, rows * n + n)],
+        }
+    })
+    .tolerance(1e-5, 0.0)
+    .note("itself a gradient: matmul::abt_bias holds it against differences")
+}
+
+// Element by element --------------------------------------------------------------------------------------------------
+
+/// Around a workgroup, a prime, and more groups than one axis of a dispatch holds.
+const ELEMENTS: &[&[usize]] = &[&[1], &[3], &[63], &[64], &[65], &[97], &[5003], &[65_536 * 64 + 1000]];
+
+fn rings() -> Case {
+    const RING: Ring = Ring { half_width: 0.25, contrast: 0.875, drift: 0.0625 };
+    let twin = reference::microring::Ring {
+        half_width: f64::from(RING.half_width),
+        contrast: f64::from(RING.contrast),
+        drift: f64::from(RING.drift),
+    };
+    case("microring", ELEMENTS, &[1 << 20], move |draws, size| {
+        let n = size[0];
+        let temperature = 0.5;
+        let mut detuning = draws.uniform("detuning", n, -1.0, 1.0);
+        let mut offset = draws.uniform("offset", n, -0.1, 0.1);
+        // On resonance, and 400 half widths off it on either side.
+        let nominal = -twin.drift * temperature;
+        for (place, (x, e)) in [(nominal, 0.0), (-100.0, 0.0), (100.0, 0.0)].into_iter().enumerate().take(n - 1) {
+            (detuning[place], offset[place]) = (x, e);
+        }
+        Problem {
+            inputs: vec![
+                tensor("detuning", &[n], detuning),
+                tensor("offset", &[n], offset),
+                tensor("temperature", &[1], vec![temperature]),
+            ],
+            outputs: vec![fresh("weight", &[n])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(|plan, on| RING.forward(plan, state(on), &on.outputs[0])),
+            specification: Box::new(move |x| vec![twin.forward(&x[0], &x[1], x[2][0])]),
+            gradient: Some(Gradient {
+                of: vec![0],
+                upstream: None,
+                backward: Box::new(|plan, on| RING.backward(plan, state(on), &on.upstream[0], &on.gradients[0])),
+                specification: Box::new(move |x, d| vec![twin.backward(&x[0], &x[1], x[2][0], &d[0])]),
+            }),
+            costs: vec![cost("microring::forward", 7 * n, 3 * n), cost("microring::backward", 11 * n, 4 * n)],
+        }
+    })
+    .note("both flanks, the resonance itself, and 400 half widths off it")
+}
+
+fn state<'a>(on: &Bound<'a>) -> State<'a> {
+    State { detuning: &on.inputs[0], offset: &on.inputs[1], temperature: &on.inputs[2] }
+}
+
+fn rectifier() -> Case {
+    case("relu", ELEMENTS, &[1 << 20], |draws, size| {
+        let n = size[0];
+        // Further from the kink than the differences reach.
+        let away = |x: f64| if x.abs() < 1e-3 { 0.5 } else { x };
+        let mut x: Vec<f64> = draws.uniform("x", n, -1.0, 1.0).into_iter().map(away).collect();
+        // The gradient in the middle, where NaN is sown, must pass.
+        x[n / 2] = 0.75;
+        Problem {
+            inputs: vec![tensor("x", &[n], x)],
+            outputs: vec![fresh("y", &[n])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(|plan, on| relu::forward(plan, &on.inputs[0], &on.outputs[0])),
+            specification: Box::new(|x| vec![reference::relu::forward(&x[0])]),
+            gradient: Some(Gradient {
+                of: vec![0],
+                upstream: None,
+                backward: Box::new(|plan, on| relu::backward(plan, &on.outputs[0], &on.upstream[0], &on.gradients[0])),
+                specification: Box::new(|x, d| {
+                    vec![reference::relu::backward(&reference::relu::forward(&x[0]), &d[0])]
+                }),
+            }),
+            costs: vec![cost("relu::forward", n, 2 * n), cost("relu::backward", n, 3 * n)],
+        }
+    })
+    // Nothing is computed, so nothing may be rounded.
+    .tolerance(0.0, 0.0)
+    .note("kink at 0: inputs at least 1e-3 away")
+}
+
+fn imperfections() -> Case {
+    case("disturb::forward", ELEMENTS, &[1 << 20], |draws, size| {
+        let (n, seed, step) = (size[0], draws.seed, 12_345);
+        let (stream, deviation) = (random::stream("offset"), 0.125);
+        Problem {
+            inputs: vec![],
+            outputs: vec![fresh("value", &[n])],
+            clocks: vec![Clock { seed, step, ..Clock::default() }],
+            forward: Box::new(move |plan, on| disturb::forward(plan, on.clock, stream, deviation, &on.outputs[0])),
+            specification: Box::new(move |_| {
+                vec![reference::disturb::forward(seed, stream, step, f64::from(deviation), n)]
+            }),
+            gradient: None,
+            // 20 rounds of 5 and 30 for the normal number.
+            costs: vec![cost("disturb::forward", 130 * n, n)],
+        }
+    })
+    .note("no inputs")
+}
+
+// Loss and metrics ----------------------------------------------------------------------------------------------------
+
+fn ordinary_logits(draws: Draws, rows: usize, classes: usize) -> Vec<f64> {
+    draws.uniform("logits", rows * classes, -3.0, 3.0)
+}
+
+/// Turns by row: all equal; one 80 and one -80; all -80 but one.
+fn extreme_logits(draws: Draws, rows: usize, classes: usize) -> Vec<f64> {
+    let hot = draws.below("hot", rows, classes);
+    (0..rows * classes)
+        .map(|at| {
+            let (row, class) = (at / classes, at % classes);
+            let hot = hot[row] as usize;
+            match row % 3 {
+                0 => 1.5,
+                1 if class == hot => 80.0,
+                1 if class == (hot + 1) % classes => -80.0,
+                1 => 0.0,
+                _ if class == hot => -79.0,
+                _ => -80.0,
+            }
+        })
+        .collect()
+}
+
+/// Sizes are rows of the batch, valid rows, classes.
+fn loss(name: &'static str, logits: fn(Draws, usize, usize) -> Vec<f64>) -> Case {
+    const SIZES: &[&[usize]] = &[
+        &[1, 1, 2],
+        &[3, 2, 2],
+        &[5, 4, 300],
+        &[63, 63, 10],
+        &[64, 64, 10],
+        &[65, 64, 10],
+        &[97, 97, 300],
+        &[20_011, 20_000, 3],
+    ];
+    case(name, SIZES, &[4096, 4096, 10], move |draws, size| {
+        let [batch, rows, classes] = size.try_into().expect("batch, rows, classes");
+        let valid = rows * classes;
+        let mut upstream = vec![1.0 / rows as f64; rows];
+        upstream.resize(batch, 0.0);
+        let padded = move |mut values: Vec<f64>, length: usize| {
+            values.resize(length, 0.0);
+            values
+        };
+        Problem {
+            inputs: vec![
+                tensor("logits", &[batch, classes], logits(draws, batch, classes)).nan_at(vec![0, 1, valid - 1]),
+                tensor("labels", &[batch], draws.below("labels", batch, classes)).words(),
+            ],
+            outputs: vec![fresh("loss", &[batch]), fresh("correct", &[batch])],
+            clocks: vec![Clock { rows: rows as u32, ..Clock::default() }],
+            forward: Box::new(|plan, on| {
+                cross_entropy::forward(plan, on.clock, &on.inputs[0], &on.inputs[1], &on.outputs[0], &on.outputs[1])
+            }),
+            specification: Box::new(move |x| {
+                let (logits, labels) = (&x[0][..valid], words(&x[1][..rows]));
+                vec![
+                    padded(reference::cross_entropy::forward(logits, &labels, classes), batch),
+                    padded(reference::cross_entropy::correct(logits, &labels, classes), batch),
+                ]
+            }),
+            gradient: Some(Gradient {
+                of: vec![0],
+                // The kernel differentiates the mean loss; hits have no gradient.
+                upstream: Some(vec![upstream, vec![0.0; batch]]),
+                backward: Box::new(|plan, on| {
+                    cross_entropy::backward(plan, on.clock, &on.inputs[0], &on.inputs[1], &on.gradients[0])
+                }),
+                specification: Box::new(move |x, _| {
+                    let labels = words(&x[1][..rows]);
+                    let gradient = reference::cross_entropy::backward(&x[0][..valid], &labels, classes);
+                    vec![padded(gradient, batch * classes)]
+                }),
+            }),
+            // An exponential is about 20.
+            costs: vec![
+                cost("cross_entropy::forward", 22 * valid, valid + 3 * batch),
+                cost("cross_entropy::backward", 44 * valid, 2 * valid + batch),
+            ],
+        }
+    })
+}
+
+/// Sizes are rows of the batch, valid rows.
+fn batch_metrics() -> Case {
+    const SIZES: &[&[usize]] = &[&[1, 1], &[3, 3], &[63, 60], &[64, 64], &[65, 65], &[97, 90], &[20_011, 20_000]];
+    case("metrics::forward", SIZES, &[4096, 4096], |draws, size| {
+        let [batch, rows] = size.try_into().expect("batch, rows");
+        let mut loss = draws.uniform("loss", batch, 0.0, 4.0);
+        let mut correct = draws.below("correct", batch, 2);
+        loss[rows..].fill(0.0);
+        correct[rows..].fill(0.0);
+        // The slot in the middle is to be overwritten, the others to be left alone.
+        let (slot, mut ring) = (1, draws.uniform("ring", 12, 0.0, 1.0));
+        ring[4 * slot..][..4].fill(f64::NAN);
+        Problem {
+            inputs: vec![
+                tensor("loss", &[batch], loss),
+                tensor("correct", &[batch], correct),
+                tensor("ring", &[3, 4], ring).quiet(),
+            ],
+            outputs: vec![Output::InPlace(2)],
+            clocks: vec![Clock { rows: rows as u32, slot: slot as u32, ..Clock::default() }],
+            forward: Box::new(|plan, on| {
+                metrics::forward(plan, on.clock, &on.inputs[0], &on.inputs[1], &on.outputs[0])
+            }),
+            specification: Box::new(move |x| {
+                let mut ring = x[2].clone();
+                ring[4 * slot..][..4].copy_from_slice(&reference::metrics::forward(&x[0], &x[1], rows));
+                vec![ring]
+            }),
+            gradient: None,
+            costs: vec![cost("metrics::forward", 2 * batch, 2 * batch)],
+        }
+    })
+    .note("sums")
+}
+
+// The flat vector -----------------------------------------------------------------------------------------------------
+
+/// The table of the sizes n of [`flat`] is longer than 65,535 workgroups of 64 words at its end.
+const FLAT_LONG: &[&[usize]] = &[&[1], &[3], &[63], &[64], &[65], &[97], &[5003], &[32_768 * 64 + 500]];
+const FLAT: &[&[usize]] = &[&[1], &[3], &[63], &[64], &[65], &[97], &[5003], &[40_009]];
+
+/// A vector of three tensors with padding between them: n control parameters within +-0.5, n others without bounds, 3
+/// control parameters in 0..1. Places in the inputs: 0 gradient, 1 parameters, 2 segments.
+fn flat(draws: Draws, n: usize) -> (usize, Vec<Tensor>) {
+    let infinity = f64::INFINITY;
+    let tensors = [(n, [-0.5, 0.5, 1.0, 0.0]), (n, [-infinity, infinity, 0.0, 0.0]), (3, [0.0, 1.0, 1.0, 0.0])];
+    let words: usize = tensors.iter().map(|(length, _)| align(*length)).sum();
+    let mut gradient = draws.uniform("gradient", words, -1.0, 1.0);
+    let mut parameters = draws.uniform("parameters", words, -0.4, 0.4);
+    let mut segments = Vec::with_capacity(words / 16);
+    for (length, segment) in tensors {
+        let first = 16 * segments.len();
+        gradient[first + length..first + align(length)].fill(0.0);
+        parameters[first + length..first + align(length)].fill(0.0);
+        (0..align(length) / 64).for_each(|_| segments.extend(segment));
+    }
+    // A control parameter, one that is not, the last of all.
+    let nan = vec![0, align(n), words - 62];
+    let inputs = vec![
+        tensor("gradient", &[words], gradient).nan_at(nan.clone()),
+        tensor("parameters", &[words], parameters).nan_at(nan),
+        tensor("segments", &[words / 64, 4], segments).quiet(),
+    ];
+    (words, inputs)
+}
+
+fn on_device(on: &Bound<'_>) -> Flat {
+    Flat { gradient: on.inputs[0].clone(), parameters: on.inputs[1].clone(), segments: on.inputs[2].clone() }
+}
+
+/// The segment of every parameter.
+fn segments(table: &[f64]) -> Vec<reference::Segment> {
+    let blocks = table.chunks_exact(4);
+    blocks
+        .flat_map(|block| [reference::Segment { lower: block[0], upper: block[1], control: block[2] == 1.0 }; 64])
+        .collect()
+}
+
+fn twin(scope: Scope) -> reference::Scope {
+    match scope {
+        Scope::Control => reference::Scope::Control,
+        Scope::All => reference::Scope::All,
+    }
+}
+
+fn lengths() -> impl Iterator<Item = Case> {
+    [
+        ("norm::forward, plain, control", false, Scope::Control, FLAT),
+        ("norm::forward, plain, all", false, Scope::All, FLAT),
+        ("norm::forward, adaptive, control", true, Scope::Control, FLAT),
+        ("norm::forward, adaptive, all", true, Scope::All, FLAT_LONG),
+    ]
+    .into_iter()
+    .map(|(name, adaptive, scope, sizes)| {
+        case(name, sizes, &[1 << 19], move |draws, size| {
+            let (words, mut inputs) = flat(draws, size[0]);
+            if scope == Scope::Control {
+                inputs[0].nan.remove(1);
+            }
+            inputs[1].nan = if adaptive { inputs[0].nan.clone() } else { vec![] };
+            Problem {
+                inputs,
+                outputs: vec![fresh("norm", &[1])],
+                clocks: vec![Clock::default()],
+                forward: Box::new(move |plan, on| {
+                    let flat = on_device(on);
+                    let partials = norm::partials(plan.gpu(), &flat)?;
+                    norm::forward(plan, &flat, scope, adaptive, &partials, &on.outputs[0])
+                }),
+                specification: Box::new(move |x| {
+                    vec![vec![reference::norm::forward(&x[0], &x[1], &segments(&x[2]), twin(scope), adaptive)]]
+                }),
+                gradient: None,
+                costs: vec![cost("norm::partial", 4 * words, 2 * words), cost("norm::total", 256, 256)],
+            }
+        })
+        .split(1e-6)
+        .note("a sum of squares")
+    })
+}
+
+fn ascents() -> impl Iterator<Item = Case> {
+    [
+        ("perturb::ascend, plain, control", false, Scope::Control, 1.0, FLAT),
+        ("perturb::ascend, plain, all", false, Scope::All, 1.0, FLAT),
+        ("perturb::ascend, adaptive, control", true, Scope::Control, 1.0, FLAT),
+        ("perturb::ascend, adaptive, all", true, Scope::All, 1.0, FLAT_LONG),
+        ("perturb::ascend, zero gradient", false, Scope::All, 0.0, &[&[97_usize] as &[usize], &[40_009]]),
+    ]
+    .into_iter()
+    .map(|(name, adaptive, scope, gain, sizes)| {
+        case(name, sizes, &[1 << 19], move |draws, size| {
+            let rho = 0.5_f32;
+            let (words, mut inputs) = flat(draws, size[0]);
+            inputs[0].values.iter_mut().for_each(|g| *g *= gain);
+            if scope == Scope::Control {
+                inputs[0].nan.remove(1);
+            }
+            Problem {
+                inputs,
+                outputs: vec![Output::InPlace(1), fresh("saved", &[words])],
+                clocks: vec![Clock::default()],
+                forward: Box::new(move |plan, on| {
+                    let flat = on_device(on);
+                    let partials = norm::partials(plan.gpu(), &flat)?;
+                    let length = plan.gpu().zeros("norm", &[1], Scalar::F32)?;
+                    norm::forward(plan, &flat, scope, adaptive, &partials, &length)?;
+                    perturb::ascend(plan, &flat, Ascent { rho, adaptive, scope }, &length, &on.outputs[1])
+                }),
+                specification: Box::new(move |x| {
+                    let [g, p, table] = [&x[0], &x[1], &x[2]];
+                    let rho = f64::from(rho);
+                    vec![reference::perturb::ascend(p, g, &segments(table), twin(scope), adaptive, rho), p.clone()]
+                }),
+                gradient: None,
+                costs: vec![
+                    cost("norm::partial", 4 * words, 2 * words),
+                    cost("norm::total", 256, 256),
+                    cost("perturb::ascend", 4 * words, 4 * words),
+                ],
+            }
+        })
+        .split(1e-6)
+        .note("kernels norm and ascend, as in training")
+    })
+}
+
+fn restore() -> Case {
+    case("perturb::restore", FLAT, &[1 << 19], |draws, size| {
+        let (words, mut inputs) = flat(draws, size[0]);
+        inputs[0].nan = vec![];
+        Problem {
+            inputs,
+            outputs: vec![fresh("restored", &[words])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(|plan, on| {
+                let flat = Flat { parameters: on.outputs[0].clone(), ..on_device(on) };
+                perturb::restore(plan, &flat, &on.inputs[1])
+            }),
+            specification: Box::new(|x| vec![x[1].clone()]),
+            gradient: None,
+            costs: vec![cost("perturb::restore", 0, 2 * words)],
+        }
+    })
+    .tolerance(0.0, 0.0)
+    .split(0.0)
+    .note("a copy")
+}
+
+/// Some parameter must meet a bound, or the projection is not put to the test.
+fn assert_bounds_are_met(parameters: &[f64]) {
+    assert!(parameters.len() < 64 * 4 || parameters.iter().any(|p| p.abs() == 0.5), "no parameter meets its bound");
+}
+
+fn adam_steps() -> Case {
+    const ADAM: Adam = Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 };
+    const RATE: f32 = 0.0625;
+    case("adam::update", FLAT_LONG, &[1 << 19], |draws, size| {
+        let (words, mut inputs) = flat(draws, size[0]);
+        inputs.push(tensor("mean", &[words], draws.uniform("mean", words, -0.1, 0.1)));
+        inputs.push(tensor("square", &[words], draws.uniform("square", words, 0.0, 0.01)));
+        let twin = reference::adam::Adam {
+            learning_rate: f64::from(RATE),
+            beta_1: f64::from(ADAM.beta_1),
+            beta_2: f64::from(ADAM.beta_2),
+            epsilon: f64::from(ADAM.epsilon),
+        };
+        let steps = 1..=5;
+        let clock = |t: i32| Clock {
+            learning_rate: RATE,
+            correction_1: (1.0 - twin.beta_1.powi(t)) as f32,
+            correction_2: (1.0 - twin.beta_2.powi(t)) as f32,
+            ..Clock::default()
+        };
+        Problem {
+            inputs,
+            outputs: vec![Output::InPlace(1), Output::InPlace(3), Output::InPlace(4)],
+            clocks: steps.clone().map(clock).collect(),
+            forward: Box::new(|plan, on| ADAM.update(plan, on.clock, &on_device(on), &on.inputs[3], &on.inputs[4])),
+            specification: Box::new(move |x| {
+                let [mut parameters, mut mean, mut square] = [x[1].clone(), x[3].clone(), x[4].clone()];
+                let segments = segments(&x[2]);
+                for t in steps.clone() {
+                    twin.update(t, &mut parameters, &mut mean, &mut square, &x[0], &segments);
+                }
+                assert_bounds_are_met(&parameters);
+                vec![parameters, mean, square]
+            }),
+            gradient: None,
+            costs: vec![cost("adam::update", 16 * words, 7 * words)],
+        }
+    })
+    .split(0.0)
+    .note("five steps, bounds met")
+}
+
+fn sgd_steps() -> Case {
+    const MOMENTUM: f32 = 0.9;
+    const RATE: f32 = 0.125;
+    case("sgd::update", FLAT_LONG, &[1 << 19], |draws, size| {
+        let (words, mut inputs) = flat(draws, size[0]);
+        inputs.push(tensor("velocity", &[words], draws.uniform("velocity", words, -0.1, 0.1)));
+        Problem {
+            inputs,
+            outputs: vec![Output::InPlace(1), Output::InPlace(3)],
+            clocks: vec![Clock { learning_rate: RATE, ..Clock::default() }; 5],
+            forward: Box::new(|plan, on| sgd::update(plan, on.clock, &on_device(on), MOMENTUM, &on.inputs[3])),
+            specification: Box::new(|x| {
+                let twin = reference::sgd::Sgd { learning_rate: f64::from(RATE), momentum: f64::from(MOMENTUM) };
+                let [mut parameters, mut velocity] = [x[1].clone(), x[3].clone()];
+                let segments = segments(&x[2]);
+                (0..5).for_each(|_| twin.update(&mut parameters, &mut velocity, &x[0], &segments));
+                assert_bounds_are_met(&parameters);
+                vec![parameters, velocity]
+            }),
+            gradient: None,
+            costs: vec![cost("sgd::update", 4 * words, 5 * words)],
+        }
+    })
+    .split(0.0)
+    .note("five steps, bounds met")
+}
+
+// Batches -------------------------------------------------------------------------------------------------------------
+
+/// Sizes are samples, features, rows of the batch, valid rows, position of the first.
+fn batches(name: &'static str, bytes: bool, shuffle: bool) -> Case {
+    const SIZES: &[&[usize]] = &[
+        &[1, 1, 1, 1, 0],
+        &[3, 3, 3, 3, 0],
+        &[63, 5, 16, 16, 16],
+        &[65, 64, 64, 1, 64],
+        &[97, 6, 64, 33, 64],
+        &[1009, 65, 63, 63, 126],
+        // More bytes, and more floats, than the test of the split may bind at once.
+        &[4003, 70, 301, 300, 3703],
+    ];
+    case(name, SIZES, &[10_000, 784, 128, 128, 0], move |draws, size| {
+        let [samples, features, batch, rows, first] = size.try_into().expect("samples, features, batch, rows, first");
+        let (seed, epoch) = (draws.seed, 3);
+        let count = samples * features;
+        let raw = if bytes { draws.below("raw", count, 256) } else { draws.uniform("raw", count, -2.0, 2.0) };
+        let drawn: Vec<u32> = (first as u32..(first + rows) as u32)
+            .map(|at| if shuffle { reference::draw::sample(at, samples as u32, seed, epoch) } else { at })
+            .collect();
+        let (scale, shift) = if bytes { (1.0 / 255.0, -0.5) } else { (0.75, 0.25) };
+        let nan = if bytes { vec![] } else { vec![drawn[0] as usize * features] };
+        let shuffle = u32::from(shuffle);
+        Problem {
+            inputs: vec![
+                tensor("raw", &[count], raw).nan_at(nan),
+                tensor("set labels", &[samples], draws.below("labels", samples, 10)).words(),
+            ],
+            outputs: vec![fresh("x", &[batch, features]), Output::Fresh("labels", vec![batch], Scalar::U32)],
+            clocks: vec![Clock { seed, epoch, shuffle, first: first as u32, rows: rows as u32, ..Clock::default() }],
+            forward: Box::new(move |plan, on| {
+                let raw = &on.tensors[0].values;
+                let values = if bytes {
+                    Values::Bytes(raw.iter().map(|&value| value as u8).collect())
+                } else {
+                    Values::Floats(floats(raw))
+                };
+                let split = Split { values, labels: words(&on.tensors[1].values) };
+                let samples = Samples::upload(plan.gpu(), &split, features)?;
+                samples.draw(plan, on.clock, scale, shift, &on.outputs[0], &on.outputs[1])
+            }),
+            specification: Box::new(move |x| {
+                let (scale, shift) = (f64::from(scale), f64::from(shift));
+                let mut rows = reference::draw::forward(&x[0], features, &drawn, scale, shift);
+                rows.resize(batch * features, 0.0);
+                let mut labels: Vec<f64> = drawn.iter().map(|&sample| x[1][sample as usize]).collect();
+                labels.resize(batch, x[1][0]);
+                vec![rows, labels]
+            }),
+            gradient: None,
+            costs: vec![cost(
+                if bytes { "draw::bytes" } else { "draw::floats" },
+                2 * batch * features,
+                batch * features + if bytes { batch * features / 4 } else { batch * features },
+            )],
+        }
+    })
+    .split(0.0)
+    .note("no gradient")
+}
