@@ -290,9 +290,11 @@ fn prove_nan(place: Place<'_>, mut problem: Problem, mut upstream: Vec<Vec<f64>>
     Ok(sown)
 }
 
+type Proven = (Case, OnceLock<Result<Proof, String>>);
+
 /// Every case with its proof, made once by the first test that asks.
-fn proofs() -> &'static [(Case, OnceLock<Result<Proof, String>>)] {
-    static PROOFS: OnceLock<Vec<(Case, OnceLock<Result<Proof, String>>)>> = OnceLock::new();
+fn proofs() -> &'static [Proven] {
+    static PROOFS: OnceLock<Vec<Proven>> = OnceLock::new();
     PROOFS.get_or_init(|| case::all().into_iter().map(|case| (case, OnceLock::new())).collect())
 }
 

@@ -44,13 +44,13 @@ fn the_library_holds_every_file() {
 
 #[test]
 fn every_shared_module_is_used() {
-    let used: BTreeSet<_> = kernels().iter().flat_map(|shader| lines_from(shader)).collect();
+    let used: BTreeSet<_> = kernels().iter().flat_map(files_of).collect();
     for (path, _) in LIBRARY.iter().filter(|(path, _)| path.starts_with("shared/")) {
         assert!(used.contains(&format!("shaders/{path}.wgsl")), "no kernel imports {path}");
     }
 }
 
-fn lines_from(shader: &Shader) -> BTreeSet<String> {
+fn files_of(shader: &Shader) -> BTreeSet<String> {
     (1..=shader.linked.text.lines().count()).map(|line| shader.linked.origin(line).0).collect()
 }
 
@@ -59,8 +59,10 @@ fn every_kernel_binds_its_parameters_first() {
     for shader in kernels() {
         assert!(!shader.entries.is_empty(), "{} has no entry point", shader.path);
         for entry in &shader.entries {
-            let first = entry.bindings.first().unwrap_or_else(|| panic!("{}::{} binds nothing", shader.path, entry.name));
-            let is_struct = matches!(&first.kind, BindingKind::Uniform(name, fields, _) if name == "Params" && !fields.is_empty());
+            let first =
+                entry.bindings.first().unwrap_or_else(|| panic!("{}::{} binds nothing", shader.path, entry.name));
+            let is_struct =
+                matches!(&first.kind, BindingKind::Uniform(name, fields, _) if name == "Params" && !fields.is_empty());
             assert!(first.name == "params" && is_struct, "{}::{}: {first:?}", shader.path, entry.name);
         }
     }
@@ -69,8 +71,10 @@ fn every_kernel_binds_its_parameters_first() {
 #[test]
 fn every_kernel_fits_every_adapter() {
     for shader in kernels() {
-        let in_workgroup = shader.module.global_variables.iter().filter(|(_, it)| it.space == naga::AddressSpace::WorkGroup);
-        let bytes: u32 = in_workgroup.map(|(_, it)| shader.module.types[it.ty].inner.size(shader.module.to_ctx())).sum();
+        let in_workgroup =
+            shader.module.global_variables.iter().filter(|(_, it)| it.space == naga::AddressSpace::WorkGroup);
+        let bytes: u32 =
+            in_workgroup.map(|(_, it)| shader.module.types[it.ty].inner.size(shader.module.to_ctx())).sum();
         assert!(bytes <= WORKGROUP_BYTES, "{} takes {bytes} bytes of workgroup memory", shader.path);
         for entry in &shader.entries {
             let is_storage = |kind: &BindingKind| matches!(kind, BindingKind::Storage { .. });
@@ -202,4 +206,8 @@ fn an_error_inside_an_imported_file_is_mapped_to_its_line() {
     let own: &'static str = Box::leak(KERNEL.replace("one_more(x[lane])", "one_more(lane)").into_boxed_str());
     let (file, line, message) = complaint(&[("a", own), ("shared/one", MODULE)]);
     assert_eq!((file.as_str(), line), ("shaders/a.wgsl", 13), "{message}");
+    // What has no line is laid at the kernel's own door.
+    let vast: &'static str = Box::leak(KERNEL.replace("workgroup_size(64)", "workgroup_size(65536)").into_boxed_str());
+    let (file, line, message) = complaint(&[("a", vast), ("shared/one", MODULE)]);
+    assert_eq!((file.as_str(), line), ("shaders/a.wgsl", 1), "{message}");
 }

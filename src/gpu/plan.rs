@@ -23,7 +23,7 @@ pub enum Work {
 
 impl Work {
     /// The grid: folded into two axes past the adapter's limit. Kernels use
-    /// `group_index` of `shared/indexing.wgsl` and ignore groups and items past the end.
+    /// `indexing_group` of `shared/indexing.wgsl` and ignore groups and items past the end.
     fn grid(self, workgroup: u32, limit: u32) -> Option<[u32; 2]> {
         let groups = match self {
             Self::Items(items) => items.div_ceil(workgroup as usize),

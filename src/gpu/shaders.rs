@@ -277,7 +277,9 @@ impl Shader {
     pub fn load(sources: &impl Sources, path: &str) -> Result<Self, Error> {
         let linked = link(sources, path)?;
         let complain = |line: Option<u32>, message: String| {
-            let (file, line) = linked.origin(line.unwrap_or(1) as usize);
+            // What has no line is about the shader itself, not about what it imports.
+            let own = || (format!("shaders/{path}.wgsl"), 1);
+            let (file, line) = line.map_or_else(own, |line| linked.origin(line as usize));
             Error::Shader { file, line, message }
         };
         let module = naga::front::wgsl::parse_str(&linked.text).map_err(|error| {
@@ -291,7 +293,10 @@ impl Shader {
                     message = format!("{message}: {cause}");
                     source = cause.source();
                 }
-                complain(error.location(&linked.text).map(|place| place.line_number), message)
+                // The last of the places: the use of a value rather than its declaration or function.
+                let places = error.spans().filter_map(|(span, _)| Some((span.to_range()?.start, span)));
+                let place = places.max_by_key(|(start, _)| *start).map(|(_, span)| span.location(&linked.text));
+                complain(place.map(|place| place.line_number), message)
             })?;
         let entries = (0..module.entry_points.len())
             .map(|index| reflect(&module, &info, index).map_err(|message| complain(None, message)))
