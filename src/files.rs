@@ -18,8 +18,10 @@ impl Error {
         use std::io::ErrorKind as Kind;
         let remedy = match source.kind() {
             Kind::StorageFull | Kind::QuotaExceeded => "; free some space and try again, nothing was half-written",
+            Kind::FileTooLarge => "; allow larger files (ulimit -f) and try again, nothing was half-written",
             Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "; choose another place, or change its permissions",
-            Kind::NotADirectory => "; a part of this path is a file",
+            Kind::NotADirectory | Kind::AlreadyExists => "; a part of this path is a file, choose another place",
+            Kind::NotFound if action != "read" => "; choose a place in a folder that exists",
             _ => "",
         };
         Self { action, path: path.to_owned(), source, remedy }
@@ -66,7 +68,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder).map_err(complain)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_data()).map_err(complain)?;
+    // Straight to the file: the wrapper would put its own name into the error.
+    file.as_file_mut().write_all(bytes).and_then(|()| file.as_file().sync_data()).map_err(complain)?;
     #[cfg(unix)]
     {
         // Temporary files are private; results are for everyone the folder lets in.

@@ -35,7 +35,7 @@ pub const BUILT_IN: [(&str, &str); 1] = [("digits-rings", include_str!("../asset
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A recipe that is neither a file nor built in.
-    #[error("no recipe `{given}`: it is neither a file nor built in ({})", BUILT_IN.map(|(name, _)| name).join(", "))]
+    #[error("no recipe `{given}`: it is neither a file nor built in ({}){}", names().join(", "), did_you_mean(given, names()))]
     Missing {
         /// What was given.
         given: String,
@@ -77,9 +77,9 @@ pub struct Recipe {
     pub training: training::Settings,
     /// The network.
     pub layers: Vec<LayerRecipe>,
-    /// Line of every key, for messages.
+    /// Where every key stands, for messages.
     #[serde(skip)]
-    lines: Lines,
+    places: Places,
 }
 
 /// Everything but the layers, whose keys depend on their type.
@@ -97,16 +97,43 @@ fn default_seed() -> u32 {
     1
 }
 
-/// Where keys stand. Two recipes that say the same are equal wherever they say it.
+/// Where keys stand: `file:line`, or the `--set` that gave them. Two recipes that say the same are equal wherever they
+/// say it.
 #[derive(Clone, Debug, Default)]
-struct Lines {
+struct Places {
     file: String,
-    of_key: BTreeMap<String, usize>,
+    of_key: BTreeMap<String, String>,
 }
 
-impl PartialEq for Lines {
+impl PartialEq for Places {
     fn eq(&self, _: &Self) -> bool {
         true
+    }
+}
+
+impl Places {
+    /// A key stands in the file.
+    fn note(&mut self, key: &str, line: usize) {
+        self.of_key.insert(key.to_owned(), format!("{}:{line}", self.file));
+    }
+
+    /// A key, and everything below it, was given by `--set`.
+    fn override_key(&mut self, key: &str, place: String) {
+        let below = format!("{key}.");
+        self.of_key.retain(|other, _| !other.starts_with(&below));
+        self.of_key.insert(key.to_owned(), place);
+    }
+
+    /// Where a key stands, else what it would stand in, else the file.
+    fn of(&self, key: &str) -> &str {
+        let mut key = Some(key);
+        while let Some(sought) = key {
+            if let Some(place) = self.of_key.get(sought) {
+                return place;
+            }
+            key = sought.rsplit_once('.').map(|(outer, _)| outer);
+        }
+        &self.file
     }
 }
 
@@ -143,20 +170,35 @@ impl Recipe {
             Error::Text { place: format!("{file}:{line}"), message: plain(error.message()) }
         };
         let mut table = DeTable::parse(text).map_err(|error| at(&error))?;
-        let mut of_key = BTreeMap::new();
-        note_lines(text, "", table.get_ref(), &mut of_key);
+        let mut places = Places { file: file.to_owned(), of_key: BTreeMap::new() };
+        note_places(text, "", table.get_ref(), &mut places);
         let mut recipe = from_table(table.clone()).map_err(|error| at(&error))?;
         for given in overrides {
-            let blame = |message: String| Error::Text { place: format!("--set {given}"), message };
+            let place = format!("--set {given}");
+            let blame = |message: String| Error::Text { place: place.clone(), message };
             let (key, value) =
                 given.split_once('=').ok_or_else(|| blame("write KEY=VALUE, such as training.epochs=5".to_owned()))?;
-            let value = read_value(value.trim());
-            set(table.get_mut(), key.trim(), value).map_err(blame)?;
-            recipe = from_table(table.clone()).map_err(|error| blame(plain(error.message())))?;
-            of_key.remove(key.trim());
+            let (key, value) = (key.trim(), value.trim());
+            let with = |value| {
+                let mut table = table.clone();
+                set(table.get_mut(), key, value)?;
+                let recipe = from_table(table.clone()).map_err(|error| plain(error.message()))?;
+                Ok((table, recipe))
+            };
+            // A string needs no quotes, not even one that looks like something else.
+            let string = || with(Spanned::new(0..0, DeValue::String(value.into())));
+            let changed = match DeValue::parse(value) {
+                Ok(value) => with(value).or_else(|error| string().map_err(|_| error)),
+                Err(_) => string(),
+            };
+            (table, recipe) = changed.map_err(blame)?;
+            places.override_key(key, place);
         }
-        recipe.lines = Lines { file: file.to_owned(), of_key };
+        recipe.places = places;
         recipe.check_name()?;
+        if recipe.layers.is_empty() {
+            return Err(recipe.refuse("layers", "a recipe has at least one [[layers]]".to_owned()));
+        }
         Ok(recipe)
     }
 
@@ -168,25 +210,36 @@ impl Recipe {
         toml::to_string(self).map_err(|error| Error::Text { place: self.name.clone(), message: error.to_string() })
     }
 
-    /// `file:line: ` of a key, if it stands in the file.
-    fn place(&self, key: &str) -> Option<String> {
-        self.lines.of_key.get(key).map(|line| format!("{}:{line}", self.lines.file))
+    /// Refuses settings of the training out of range, with their place.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn check(&self) -> Result<(), Error> {
+        match self.training.check() {
+            Err(error) => Err(self.explain(&error).unwrap_or_else(|| self.refuse("training", error.to_string()))),
+            Ok(()) => Ok(()),
+        }
     }
 
-    /// An error of a setting or layer with its line, or the error as it is.
+    /// An error at a key.
+    pub fn refuse(&self, key: &str, message: String) -> Error {
+        Error::Text { place: self.places.of(key).to_owned(), message }
+    }
+
+    /// An error of a setting or layer with its place, if it is one.
     pub fn explain(&self, error: &training::Error) -> Option<Error> {
-        let (key, message) = match error {
-            training::Error::Setting { key, .. } => (key.clone(), error.to_string()),
-            training::Error::Network(inner @ network::Error::Layer { index, .. }) => {
-                (format!("layers.{index}"), inner.to_string())
+        let key = match error {
+            training::Error::Setting { key, .. } => key.clone(),
+            training::Error::Network(network::Error::Layer { index, message, .. }) => {
+                // Layers say the key first, in backquotes; only a name is refused without.
+                format!("layers.{index}.{}", message.split('`').nth(1).unwrap_or("name"))
             }
-            training::Error::Network(inner @ network::Error::Fit(_)) => ("layers".to_owned(), inner.to_string()),
+            training::Error::Network(network::Error::Fit(_)) => {
+                format!("layers.{}.outputs", self.layers.len().saturating_sub(1))
+            }
             _ => return None,
         };
-        Some(Error::Text {
-            place: self.place(&key).unwrap_or_else(|| format!("{}, `{key}`", self.lines.file)),
-            message,
-        })
+        Some(self.refuse(&key, error.to_string()))
     }
 
     fn check_name(&self) -> Result<(), Error> {
@@ -196,10 +249,8 @@ impl Recipe {
         if fine {
             return Ok(());
         }
-        Err(Error::Text {
-            place: self.place("name").unwrap_or_else(|| self.lines.file.clone()),
-            message: format!("`name` {:?} must be made of letters, digits, -, _ and .; it names a folder", self.name),
-        })
+        let message = format!("`name` {:?} must be made of letters, digits, -, _ and .; it names a folder", self.name);
+        Err(self.refuse("name", message))
     }
 }
 
@@ -249,7 +300,7 @@ fn from_table(mut table: Spanned<DeTable<'_>>) -> Result<Recipe, toml::de::Error
         data: head.data,
         training: head.training,
         layers: recipes,
-        lines: Lines::default(),
+        places: Places::default(),
     })
 }
 
@@ -270,47 +321,58 @@ impl<'de> serde::de::Visitor<'de> for Complaint {
 
 /// A message of the deserializer in the words of a recipe, on one line, with the nearest key suggested.
 fn plain(message: &str) -> String {
-    let message = message
-        .replace("unknown field", "unknown key")
-        .replace("missing field", "missing key")
-        .replace("unknown variant", "unknown value");
+    const WORDS: [(&str, &str); 7] = [
+        ("unknown field", "unknown key"),
+        ("missing field", "missing key"),
+        ("unknown variant", "unknown value"),
+        ("expected u32", "expected a whole number from 0 to 4294967295"),
+        ("expected usize", "expected a whole number from 0"),
+        ("expected f32", "expected a number"),
+        ("expected struct", "expected a table of keys for"),
+    ];
+    let message = WORDS.iter().fold(message.to_owned(), |message, (theirs, ours)| message.replace(theirs, ours));
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut words = message.split('`').skip(1).step_by(2);
-    let (Some(given), known) = (words.next().filter(|_| message.starts_with("unknown")), words) else { return message };
-    let nearest = known.map(|name| (strsim::jaro_winkler(name, given), name)).max_by(|a, b| a.0.total_cmp(&b.0));
-    match nearest {
-        Some((likeness, name)) if likeness > 0.8 => format!("{message}; did you mean `{name}`?"),
+    match words.next() {
+        Some(given) if message.starts_with("unknown") => format!("{message}{}", did_you_mean(given, words)),
         _ => message,
     }
+}
+
+/// The name most like the one given, as the end of a message; empty if none is like it.
+pub fn did_you_mean<'n>(given: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    let likeness = |name: &&str| strsim::jaro_winkler(name, given);
+    let nearest = known.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    nearest.filter(|name| likeness(name) > 0.8).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+fn names() -> [&'static str; BUILT_IN.len()] {
+    BUILT_IN.map(|(name, _)| name)
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-/// Notes the line of every key, as `a.b.c`, arrays by place.
-fn note_lines(text: &str, prefix: &str, table: &DeTable<'_>, lines: &mut BTreeMap<String, usize>) {
+/// Notes the place of every key, as `a.b.c`, arrays by number.
+fn note_places(text: &str, prefix: &str, table: &DeTable<'_>, places: &mut Places) {
     for (key, value) in table {
         let name = format!("{prefix}{}", key.get_ref());
-        lines.insert(name.clone(), line_of(text, key.span().start));
+        places.note(&name, line_of(text, key.span().start));
         match value.get_ref() {
-            DeValue::Table(inner) => note_lines(text, &format!("{name}."), inner, lines),
+            DeValue::Table(inner) => note_places(text, &format!("{name}."), inner, places),
             DeValue::Array(entries) => {
-                for (place, entry) in entries.iter().enumerate() {
-                    lines.insert(format!("{name}.{place}"), line_of(text, entry.span().start));
+                for (number, entry) in entries.iter().enumerate() {
+                    let name = format!("{name}.{number}");
+                    places.note(&name, line_of(text, entry.span().start));
                     if let DeValue::Table(inner) = entry.get_ref() {
-                        note_lines(text, &format!("{name}.{place}."), inner, lines);
+                        note_places(text, &format!("{name}."), inner, places);
                     }
                 }
             }
             _ => {}
         }
     }
-}
-
-/// A value of `--set`: TOML if it reads as TOML, else a plain string.
-fn read_value(text: &str) -> Spanned<DeValue<'_>> {
-    DeValue::parse(text).unwrap_or_else(|_| Spanned::new(0..0, DeValue::String(text.into())))
 }
 
 /// Puts a value at a dotted key; a number addresses an entry of an array, such as `layers.0.outputs`.

@@ -18,7 +18,7 @@ use crate::gpu::Gpu;
 use crate::network::checkpoint::{self, FORMAT};
 use crate::network::{self, Network};
 use crate::recipe::{self, Recipe};
-use crate::training::{EpochRow, State};
+use crate::training::{EpochRow, State, Trainer};
 use crate::{figures, files};
 
 /// What can go wrong with a run folder.
@@ -110,7 +110,8 @@ impl Run {
     }
 
     fn complain(&self, file: &str, message: String) -> Error {
-        Error::Folder { path: self.path.join(file), message }
+        let path = if file.is_empty() { self.path.clone() } else { self.path.join(file) };
+        Error::Folder { path, message }
     }
 
     /// Whether a run was ever started here.
@@ -121,9 +122,19 @@ impl Run {
     /// Makes the folder and writes what is known before the first step.
     ///
     /// # Errors
-    /// What the disk reports.
+    /// What the disk reports; the folder is then as it was.
     pub fn start(&self, recipe: &Recipe, gpu: &Gpu) -> Result<(), Error> {
         files::create_folder(&self.path)?;
+        self.write_start(recipe, gpu).inspect_err(|_| {
+            // The first error is the one to tell. The folder itself goes only if nothing else is in it.
+            for file in ["recipe.toml", "environment.json", "summary.json"] {
+                let _ = std::fs::remove_file(self.path.join(file));
+            }
+            let _ = std::fs::remove_dir(&self.path);
+        })
+    }
+
+    fn write_start(&self, recipe: &Recipe, gpu: &Gpu) -> Result<(), Error> {
         let header = "# The resolved recipe of this run: `flatlight train` with this file repeats it.\n";
         files::write(&self.path.join("recipe.toml"), format!("{header}{}", recipe.text()?).as_bytes())?;
         let adapter = gpu.adapter();
@@ -214,7 +225,12 @@ impl Run {
             )?;
         }
         self.write_summary(&Summary::new(recipe, rows, state.step, done))?;
-        Ok(state.write(&self.path.join("state.safetensors"))?)
+        Ok(state.write(&self.path.join(STATE))?)
+    }
+
+    /// Whether there is a state to continue from.
+    pub fn has_state(&self) -> bool {
+        self.path.join(STATE).exists()
     }
 
     /// Where the run stood.
@@ -222,7 +238,30 @@ impl Run {
     /// # Errors
     /// A file that is missing, damaged or of another version.
     pub fn state(&self) -> Result<State, Error> {
-        Ok(State::read(&self.path.join("state.safetensors"))?)
+        Ok(State::read(&self.path.join(STATE))?)
+    }
+
+    /// Brings a trainer to where the run stood, and gives the rows of `metrics.csv` up to there.
+    ///
+    /// # Errors
+    /// Files that are missing, damaged, of another version or of another recipe, or that do not agree.
+    pub fn restore(&self, trainer: &mut Trainer<'_, '_>) -> Result<Vec<EpochRow>, Error> {
+        let state = self.state()?;
+        let odd = |message: String| self.complain(STATE, message);
+        if state.step > trainer.total_steps() {
+            let total = trainer.total_steps();
+            return Err(odd(format!("stands at step {} of {total}; start the run anew", state.step)));
+        }
+        trainer.restore(&state).map_err(|error| odd(error.to_string()))?;
+        let mut rows = self.metrics()?;
+        // An interrupted save may have left a row that the state does not know of yet.
+        rows.retain(|row| row.step <= state.step);
+        let epochs = state.step / trainer.steps_per_epoch();
+        if !rows.iter().map(|row| u64::from(row.epoch)).eq(1..=epochs) {
+            let message = format!("does not hold epochs 1 to {epochs}, which the state has; start the run anew");
+            return Err(self.complain("metrics.csv", message));
+        }
+        Ok(rows)
     }
 
     /// The trained parameters as the network's flat vector.
@@ -232,10 +271,7 @@ impl Run {
     pub fn parameters(&self, network: &Network<'_>) -> Result<Vec<f32>, Error> {
         let path = self.path.join("checkpoint.safetensors");
         if !path.exists() {
-            return Err(self.complain(
-                "",
-                "holds no checkpoint yet; the run stopped before its first epoch, start it again".to_owned(),
-            ));
+            return Err(self.complain("", "holds no checkpoint yet; continue its training with --resume".to_owned()));
         }
         let (tensors, _) = checkpoint::read(&path)?;
         Ok(checkpoint::join(network.parameters(), network.flat().len(), &tensors, &path)?)
@@ -269,7 +305,8 @@ impl Summary {
             backward_passes: steps * u64::from(backward),
             test_loss: rows.last().map(|row| row.test_loss),
             test_accuracy: rows.last().map(|row| row.test_accuracy),
-            seconds: rows.iter().map(|row| row.seconds).sum(),
+            // An empty sum of floats is -0.
+            seconds: rows.iter().map(|row| row.seconds).sum::<f64>() + 0.0,
         }
     }
 }
@@ -286,6 +323,8 @@ pub fn write_figure(folder: &Path, name: &str, figure: Result<figures::Figure, f
     files::write(&folder.join(format!("{name}.svg")), figure.svg().as_bytes())?;
     Ok(files::write(&folder.join(format!("{name}.png")), &figure.png().map_err(complain)?)?)
 }
+
+const STATE: &str = "state.safetensors";
 
 const COLUMNS: [&str; 8] =
     ["epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate", "seconds"];

@@ -6,40 +6,51 @@ use clap::Args;
 
 use super::evaluate::{parse_axes, score};
 use super::output::{self, cells, columns, percent};
-use super::train::{train, training_curve};
-use super::{Context, Failure, RecipeArguments, folder_or, load_data};
+use super::train::{compile, prepare, train, training_curve};
+use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe};
+use crate::data::Dataset;
 use crate::figures::{self, Curve, TrainingCurve};
 use crate::files;
-use crate::recipe::Recipe;
+use crate::gpu::Gpu;
+use crate::recipe::{Recipe, did_you_mean};
 use crate::robustness::{Axis, Point};
 use crate::run::{Run, Status, write_figure};
 use crate::training::{EpochRow, Method};
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Writes compare.csv and figures into the folder, and every run into a folder of its own below it.
+
+Examples:
+  flatlight compare digits-rings --methods standard,noise,sat --vary temperature=-2:2:0.25
+  flatlight compare digits-rings --methods standard,sat --vary ring_offset=0:0.05:0.01 --seeds 5")]
 pub(super) struct Compare {
     #[command(flatten)]
     recipe: RecipeArguments,
 
-    /// Training methods, separated by commas
+    /// Training methods, separated by commas: standard, noise, sat
     #[arg(long, value_delimiter = ',', required = true, value_name = "METHODS", value_parser = method)]
     methods: Vec<Method>,
 
-    /// Vary an imperfection, such as temperature=-2:2:0.5; two make a grid
+    /// Vary an imperfection over these values; two make a grid, see `evaluate --help`
     #[arg(long, value_name = "NAME=FROM:TO:STEP")]
     vary: Vec<String>,
 
-    /// Seeds of each method, counted up from the recipe's
+    /// Number of seeds of each method, counted up from the recipe's
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: u32,
 
-    /// Folder of the comparison; finished runs in it are kept, interrupted ones continued [default: runs/NAME-compare]
+    /// Folder; what is trained in it already is kept [default: runs/NAME-compare]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
 fn method(word: &str) -> Result<Method, String> {
-    let known = || Method::ALL.map(Method::word).join(", ");
-    Method::ALL.into_iter().find(|method| method.word() == word).ok_or_else(|| format!("there are: {}", known()))
+    let words = Method::ALL.map(Method::word);
+    Method::ALL
+        .into_iter()
+        .find(|method| method.word() == word)
+        .ok_or_else(|| format!("there are: {}{}", words.join(", "), did_you_mean(word, words)))
 }
 
 /// One trained network and its scores.
@@ -52,35 +63,28 @@ struct Arm {
 
 impl Compare {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let recipe = Recipe::load(&self.recipe.recipe, &self.recipe.overrides)?;
+        let recipe = load_recipe(&self.recipe)?;
         let axes = parse_axes(&self.vary)?;
         let folder = folder_or(&self.out, format!("{}-compare", recipe.name));
+        let entries = self.entries(&recipe, &folder)?;
         let data = load_data(context, &recipe)?;
         let gpu = context.open()?;
         context.say(&format!("adapter: {} ({})", gpu.adapter().name, gpu.adapter().kind));
+        for (own, _) in entries.iter().step_by(self.seeds as usize) {
+            rehearse(&gpu, own, &data, &axes)?;
+        }
         let mut arms: Vec<Arm> = Vec::new();
-        for &method in &self.methods {
-            for seed in 0..self.seeds {
-                let mut own = recipe.clone();
-                own.training.method = method;
-                own.seed = recipe.seed.wrapping_add(seed);
-                let label = format!("{} seed {}", method.word(), own.seed);
-                let run = Run::at(&folder.join(format!("{}-seed{}", method.word(), own.seed)));
-                if run.exists() && run.recipe()? != own {
-                    return Err(Failure::Failed(format!(
-                        "{}: was made with another recipe; choose another --out",
-                        run.path().display()
-                    )));
-                }
-                let rows = if run.exists() && run.summary()?.status == Status::Finished {
-                    context.say(&format!("{label}: kept, it is trained already"));
-                    run.metrics()?
-                } else {
-                    train(context, &gpu, &own, &data, &run, &label, arms.is_empty()).map_err(again)?
-                };
-                let points = score(context, &gpu, &own, &data, &run, &axes, 1).map_err(again)?;
-                arms.push(Arm { method, seed: own.seed, points, rows });
-            }
+        for (own, run) in &entries {
+            let (method, seed) = (own.training.method, own.seed);
+            let label = format!("{} seed {seed}", method.word());
+            let rows = if run.exists() && run.summary()?.status == Status::Finished {
+                context.say(&format!("{label}: kept, it is trained already"));
+                run.metrics()?
+            } else {
+                train(context, &gpu, own, &data, run, &label, arms.is_empty()).map_err(again)?
+            };
+            let points = score(context, &gpu, own, &data, run, &axes, 1).map_err(again)?;
+            arms.push(Arm { method, seed, points, rows });
         }
         write_csv(&folder, &axes, &arms)?;
         draw(&folder, &recipe, &axes, &self.methods, &arms, data.classes)?;
@@ -88,6 +92,50 @@ impl Compare {
         context.say(&format!("table and figures in {}", folder.display()));
         Ok(())
     }
+}
+
+impl Compare {
+    /// Recipe and folder of every run, method by method.
+    fn entries(&self, recipe: &Recipe, folder: &Path) -> Result<Vec<(Recipe, Run)>, Failure> {
+        let mut entries: Vec<(Recipe, Run)> = Vec::new();
+        for &method in &self.methods {
+            if entries.iter().any(|(other, _)| other.training.method == method) {
+                return Err(Failure::Usage(format!("--methods: `{}` is given twice", method.word())));
+            }
+            for count in 0..self.seeds {
+                let mut own = recipe.clone();
+                own.training.method = method;
+                own.seed = recipe.seed.checked_add(count).ok_or_else(|| {
+                    Failure::Usage(format!(
+                        "--seeds {}: counts past {} from seed {}",
+                        self.seeds,
+                        u32::MAX,
+                        recipe.seed
+                    ))
+                })?;
+                let run = Run::at(&folder.join(format!("{}-seed{}", method.word(), own.seed)));
+                if run.exists() && run.recipe()? != own {
+                    return Err(Failure::Failed(format!(
+                        "{}: was made with another recipe; choose another --out",
+                        run.path().display()
+                    )));
+                }
+                entries.push((own, run));
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// Builds everything that a run needs and lets go of it: what does not fit is said before the first of many trainings
+/// and not after it.
+fn rehearse(gpu: &Gpu, recipe: &Recipe, data: &Dataset, axes: &[Axis]) -> Result<(), Failure> {
+    let network = compile(gpu, recipe, data, recipe.training.batch)?;
+    for axis in axes {
+        axis.resolve(&network)?;
+    }
+    prepare(&network, recipe, data)?;
+    Ok(())
 }
 
 /// An interrupted comparison goes on when the same command is given again.

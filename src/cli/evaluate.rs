@@ -4,30 +4,39 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::output::{self, cells, columns, percent};
+use super::output::{self, Progress, cells, columns, percent};
+use super::train::compile;
 use super::{Context, Failure, load_data};
 use crate::data::Dataset;
 use crate::files;
 use crate::gpu::Gpu;
-use crate::network::Network;
 use crate::recipe::Recipe;
-use crate::robustness::{Axis, EVALUATION_BATCH, Point, sweep};
+use crate::robustness::{Axis, EVALUATION_BATCH, Point, distinct_chips, sweep};
 use crate::run::Run;
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Imperfections, 0 on the nominal device; LAYER.NAME, such as ring1.temperature, varies one layer's only:
+  temperature   K, common to the whole device
+  ring_offset   nm, standard deviation of the random shift of every ring's resonance
+
+Examples:
+  flatlight evaluate RUN --vary temperature=-2:2:0.5 --csv temperature.csv
+  flatlight evaluate RUN --vary ring_offset=0:0.05:0.01 --chips 20
+  flatlight evaluate RUN --vary temperature=-1:1:0.5 --vary ring_offset=0:0.02:0.01 --chips 5")]
 pub(super) struct Evaluate {
-    /// Run folder
+    /// Run folder, as `flatlight train` makes it
     run: PathBuf,
 
-    /// Vary an imperfection, such as temperature=-2:2:0.5 or ring1.ring_offset=0:0.1:0.02; two make a grid
+    /// Vary an imperfection over these values, or NAME=VALUE; two make a grid
     #[arg(long, value_name = "NAME=FROM:TO:STEP")]
     vary: Vec<String>,
 
-    /// Fabricated devices to draw where a random imperfection is varied
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Devices to draw where a random imperfection is varied
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     chips: u32,
 
-    /// Also write the table to this file
+    /// Also write the table to this file (accuracy in 0..1, loss a sample)
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 }
@@ -54,10 +63,6 @@ impl Evaluate {
                 [cells(point), rest.to_vec()].concat()
             })
             .collect();
-        let header = columns(&axes, &["accuracy", "accuracy_std", "loss", "samples", "chips"]);
-        if let Some(path) = &self.csv {
-            files::write(path, &output::csv(&header, &rows)?)?;
-        }
         let shown: Vec<_> = points
             .iter()
             .map(|point| {
@@ -72,17 +77,38 @@ impl Evaluate {
                 [cells(point), rest.to_vec()].concat()
             })
             .collect();
-        output::print(&output::table(&columns(&axes, &["accuracy %", "loss", "samples", "chips"]), &shown))
+        // What took long to compute is shown even if it cannot be written.
+        output::print(&output::table(&columns(&axes, &["accuracy %", "loss", "samples", "chips"]), &shown))?;
+        if let Some(path) = &self.csv {
+            let header = columns(&axes, &["accuracy", "accuracy_std", "loss", "samples", "chips"]);
+            files::write(path, &output::csv(&header, &rows)?)?;
+        }
+        Ok(())
     }
 }
+
+/// More points than this in a grid are a slip of the pen.
+const MAX_POINTS: usize = 100_000;
 
 /// Reads every `--vary`.
 pub(super) fn parse_axes(given: &[String]) -> Result<Vec<Axis>, Failure> {
     let axes = given.iter().map(|axis| axis.parse::<Axis>()).collect::<Result<Vec<_>, _>>()?;
-    match axes.len() {
-        0..=2 => Ok(axes),
-        many => Err(Failure::Usage(format!("--vary: {many} axes were given; one makes a curve, two make a grid"))),
+    if axes.len() > 2 {
+        let many = axes.len();
+        return Err(Failure::Usage(format!("--vary: {many} axes were given; one makes a curve, two make a grid")));
     }
+    if let [first, second] = &axes[..]
+        && first.name == second.name
+    {
+        return Err(Failure::Usage(format!("--vary: `{}` is given twice; give it one range", first.name)));
+    }
+    let points: usize = axes.iter().map(|axis| axis.values.len()).product();
+    if points > MAX_POINTS {
+        return Err(Failure::Usage(format!(
+            "--vary: a grid of {points} points is beyond {MAX_POINTS}; take larger steps"
+        )));
+    }
+    Ok(axes)
 }
 
 /// Scores the checkpoint of a run over the grid.
@@ -95,9 +121,18 @@ pub(super) fn score(
     axes: &[Axis],
     chips: u32,
 ) -> Result<Vec<Point>, Failure> {
-    let network = Network::new(gpu, &recipe.layers, &data.shape, data.classes, EVALUATION_BATCH.min(data.test.len()))?;
+    let network = compile(gpu, recipe, data, EVALUATION_BATCH.min(data.test.len()))?;
     gpu.write(&network.flat().parameters, &run.parameters(&network)?)?;
     let feed = network.feed(&data.test, data.normalisation(recipe.data.normalise))?;
-    let points = sweep(&network, &feed, axes, chips, &mut || !context.stopped())?;
+    let grid: usize = axes.iter().map(|axis| axis.values.len()).product();
+    let total = grid as u64 * u64::from(distinct_chips(&network, axes, chips)?);
+    let progress = Progress::new(context, "evaluate", total, 0, feed.len());
+    let mut scored = 0;
+    let points = sweep(&network, &feed, axes, chips, &mut || {
+        progress.step(scored);
+        scored += 1;
+        !context.stopped()
+    })?;
+    progress.finish();
     points.ok_or_else(|| Failure::Interrupted("interrupted; nothing was written".to_owned()))
 }

@@ -16,19 +16,25 @@ use clap::{Args, Parser, Subcommand};
 use crate::gpu::{self, Gpu, Options};
 use crate::{data, figures, files, network, recipe, robustness, run, training};
 
-/// Trains photonic neural networks that keep working when the device is misbuilt, warm or misaligned.
+/// Trains photonic neural networks that keep working when the device is misbuilt, warm or misaligned
 #[derive(Debug, Parser)]
-#[command(name = "flatlight", version, about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "flatlight", version, disable_help_subcommand = true)]
+#[command(after_help = "\
+Examples:
+  flatlight train digits-rings
+  flatlight evaluate runs/digits-rings-sat-seed1 --vary temperature=-2:2:0.5
+  flatlight compare digits-rings --methods standard,noise,sat --vary temperature=-2:2:0.5")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 
-    /// Adapter to compute on: its number or part of its name (see `flatlight devices`)
-    #[arg(long, global = true, env = "FLATLIGHT_ADAPTER", value_name = "NAME")]
+    /// Adapter to compute on, by number or part of its name
+    #[arg(long, global = true, env = "FLATLIGHT_ADAPTER", hide_env_values = true, value_name = "NAME")]
+    #[arg(display_order = 100)]
     adapter: Option<String>,
 
     /// Print results only, no progress
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = 101)]
     quiet: bool,
 }
 
@@ -50,7 +56,7 @@ struct RecipeArguments {
     /// A TOML file, or a built-in recipe: digits-rings
     recipe: String,
 
-    /// Change a key of the recipe, such as training.epochs=5 or layers.0.outputs=100
+    /// Change a key of the recipe, such as training.epochs=5; can be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
 }
@@ -92,16 +98,7 @@ macro_rules! failed {
     })* };
 }
 
-failed!(
-    data::Error,
-    figures::Error,
-    files::Error,
-    gpu::Error,
-    network::Error,
-    run::Error,
-    training::Error,
-    std::io::Error
-);
+failed!(data::Error, figures::Error, files::Error, gpu::Error, network::Error, run::Error, training::Error);
 
 /// What every command needs to know.
 struct Context {
@@ -118,7 +115,7 @@ impl Context {
     /// A line on standard error about what is going on, unless told to be quiet.
     fn say(&self, line: &str) {
         if !self.quiet {
-            eprintln!("{line}");
+            output::tell(line);
         }
     }
 
@@ -130,7 +127,10 @@ impl Context {
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).init();
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
     let context =
         Context { adapter: arguments.adapter, quiet: arguments.quiet, stop: Arc::new(AtomicBool::new(false)) };
     let stop = Arc::clone(&context.stop);
@@ -149,21 +149,38 @@ pub fn main() -> ExitCode {
         Command::Evaluate(command) => command.run(&context),
         Command::Compare(command) => command.run(&context),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Usage(message)) => {
-            eprintln!("error: {message}");
-            ExitCode::from(2)
-        }
-        Err(Failure::Failed(message)) => {
-            eprintln!("error: {message}");
-            ExitCode::FAILURE
-        }
-        Err(Failure::Interrupted(message)) => {
-            eprintln!("{message}");
-            ExitCode::FAILURE
-        }
+    let (message, code) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => (format!("error: {message}"), 2),
+        Err(Failure::Failed(message)) => (format!("error: {message}"), 1),
+        Err(Failure::Interrupted(message)) => (message, 1),
+    };
+    // Names of files may hold anything; the message stays one line.
+    output::tell(&message.replace(char::is_control, "?"));
+    ExitCode::from(code)
+}
+
+/// Prints the help that was asked for, or what is wrong with the arguments, on one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        error.exit();
     }
+    let text = error.render().to_string();
+    let parts: Vec<_> = text
+        .split("\n\n")
+        .filter(|part| !part.starts_with("Usage:") && !part.starts_with("For more"))
+        .map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    output::tell(&format!("{}; see --help", parts.join("; ")));
+    ExitCode::from(2)
+}
+
+/// Loads a recipe and refuses what can be refused before anything else is.
+fn load_recipe(arguments: &RecipeArguments) -> Result<recipe::Recipe, Failure> {
+    let recipe = recipe::Recipe::load(&arguments.recipe, &arguments.overrides)?;
+    recipe.check()?;
+    Ok(recipe)
 }
 
 /// Loads the recipe's data and says what it is.

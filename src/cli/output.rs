@@ -10,10 +10,18 @@ use crate::robustness::{Axis, Point};
 
 /// Prints a result; a reader that has gone away is no error.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("cannot write to standard output: {error}")))
+        }
         _ => Ok(()),
     }
+}
+
+/// Prints a line on standard error. If nobody can read it, there is nobody to tell.
+pub(super) fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A table with right-aligned columns.
@@ -64,6 +72,7 @@ pub(super) struct Progress {
     lines: bool,
     start: Instant,
     first: u64,
+    total: u64,
 }
 
 impl Progress {
@@ -75,8 +84,7 @@ impl Progress {
         } else {
             ProgressBar::hidden()
         };
-        let style =
-            ProgressStyle::with_template("{prefix} {bar:30.cyan/dim} {pos}/{len} steps  {rate}  {eta} left  {msg}");
+        let style = ProgressStyle::with_template("{prefix} {bar:30.cyan/dim} {pos}/{len}  {rate}  {eta} left  {msg}");
         if let Ok(style) = style {
             let rate = move |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
                 // A rate that cannot be written is a bar that is a little shorter.
@@ -87,7 +95,7 @@ impl Progress {
         bar.set_prefix(label.to_owned());
         bar.set_position(done);
         bar.reset_eta();
-        Self { bar, lines: !terminal && !context.quiet, start: Instant::now(), first: done }
+        Self { bar, lines: !terminal && !context.quiet, start: Instant::now(), first: done, total }
     }
 
     pub(super) fn step(&self, step: u64) {
@@ -99,10 +107,9 @@ impl Progress {
         self.bar.set_position(step);
         self.bar.set_message(line.to_owned());
         if self.lines {
-            let done = step.saturating_sub(self.first);
-            let total = self.bar.length().unwrap_or(step);
-            let left = self.start.elapsed().as_secs_f64() / done.max(1) as f64 * total.saturating_sub(step) as f64;
-            eprintln!("{} {line}, {} left", self.bar.prefix(), seconds(left));
+            let [done, left] = [step - self.first.min(step), self.total - step.min(self.total)];
+            let left = self.start.elapsed().as_secs_f64() / done.max(1) as f64 * left as f64;
+            tell(&format!("{} {line}, {} left", self.bar.prefix(), seconds(left)));
         }
     }
 

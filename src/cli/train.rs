@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::output::{self, Progress};
-use super::{Context, Failure, RecipeArguments, folder_or, load_data};
+use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe};
 use crate::data::Dataset;
 use crate::figures::{self, RingPanel, TrainingCurve};
 use crate::gpu::Gpu;
@@ -15,6 +15,12 @@ use crate::run::{Run, Status, write_figure};
 use crate::training::{self, EpochRow, Trainer};
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flatlight train digits-rings
+  flatlight train digits-rings --set training.method=noise --set training.epochs=50
+  flatlight train digits-rings --resume
+  flatlight train runs/digits-rings-sat-seed1/recipe.toml --out again")]
 pub(super) struct Train {
     #[command(flatten)]
     recipe: RecipeArguments,
@@ -33,39 +39,26 @@ pub(super) struct Train {
 
     /// Time every kernel over a number of steps instead of training; writes nothing
     #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "50")]
-    profile: Option<usize>,
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    profile: Option<u32>,
 }
 
 impl Train {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut recipe = Recipe::load(&self.recipe.recipe, &self.recipe.overrides)?;
+        let mut recipe = load_recipe(&self.recipe)?;
         recipe.seed = self.seed.unwrap_or(recipe.seed);
         let run = Run::at(&folder_or(
             &self.out,
             format!("{}-{}-seed{}", recipe.name, recipe.training.method.word(), recipe.seed),
         ));
-        if self.profile.is_none() && run.exists() {
-            if !self.resume {
-                let finished = run.summary()?.status == Status::Finished;
-                let remedy = if finished {
-                    "choose another --out"
-                } else {
-                    "continue it with --resume, or choose another --out"
-                };
-                return Err(Failure::Failed(format!("{}: holds a run already; {remedy}", run.path().display())));
-            }
-            if run.recipe()? != recipe {
-                return Err(Failure::Failed(format!(
-                    "{}: was made with another recipe or seed; only the same run can be resumed",
-                    run.path().display()
-                )));
-            }
+        if self.profile.is_none() {
+            self.check_folder(&run, &recipe)?;
         }
         let data = load_data(context, &recipe)?;
         let gpu = context.open()?;
         context.say(&format!("adapter: {} ({})", gpu.adapter().name, gpu.adapter().kind));
         if let Some(steps) = self.profile {
-            return profile(context, &gpu, &recipe, &data, steps);
+            return profile(context, &gpu, &recipe, &data, steps as usize);
         }
         let rows = train(context, &gpu, &recipe, &data, &run, recipe.training.method.word(), true)?;
         let Some(last) = rows.last() else { return Ok(()) };
@@ -79,6 +72,23 @@ impl Train {
     }
 }
 
+impl Train {
+    /// A run is neither overwritten nor continued as another one.
+    fn check_folder(&self, run: &Run, recipe: &Recipe) -> Result<(), Failure> {
+        let complaint = match (run.exists(), self.resume) {
+            (false, false) => return Ok(()),
+            (false, true) => "holds no run to resume; leave out --resume to start one",
+            (true, true) if run.recipe()? == *recipe => return Ok(()),
+            (true, true) => "was made with another recipe or seed; resume with the same, or choose another --out",
+            (true, false) if run.summary()?.status == Status::Finished => {
+                "holds a finished run already; choose another --out"
+            }
+            (true, false) => "holds an unfinished run already; continue it with --resume, or choose another --out",
+        };
+        Err(Failure::Failed(format!("{}: {complaint}", run.path().display())))
+    }
+}
+
 /// An error with the place in the recipe, if it has one.
 pub(super) fn explain(recipe: &Recipe, error: training::Error) -> Failure {
     match recipe.explain(&error) {
@@ -87,11 +97,26 @@ pub(super) fn explain(recipe: &Recipe, error: training::Error) -> Failure {
     }
 }
 
-fn compile<'g>(gpu: &'g Gpu, recipe: &Recipe, data: &Dataset) -> Result<Network<'g>, Failure> {
-    // Settings come first: a batch out of range must not reach the allocator.
-    recipe.training.check().map_err(|error| explain(recipe, error))?;
-    Network::new(gpu, &recipe.layers, &data.shape, data.classes, recipe.training.batch)
-        .map_err(|error| explain(recipe, error.into()))
+/// The network of a recipe for batches of a size.
+pub(super) fn compile<'g>(gpu: &'g Gpu, recipe: &Recipe, data: &Dataset, batch: usize) -> Result<Network<'g>, Failure> {
+    Network::new(gpu, &recipe.layers, &data.shape, data.classes, batch).map_err(|error| explain(recipe, error.into()))
+}
+
+/// The training of a recipe, at its start.
+pub(super) fn prepare<'a, 'g>(
+    network: &'a Network<'g>,
+    recipe: &'a Recipe,
+    data: &Dataset,
+) -> Result<Trainer<'a, 'g>, Failure> {
+    let normalisation = data.normalisation(recipe.data.normalise);
+    let trainer = Trainer::new(network, &recipe.training, data, normalisation, recipe.seed)
+        .map_err(|error| explain(recipe, error))?;
+    // Kernels count steps in 32 bits.
+    if trainer.total_steps() > u64::from(u32::MAX) {
+        let message = format!("`training.epochs` makes {} steps, more than {}", trainer.total_steps(), u32::MAX);
+        return Err(recipe.refuse("training.epochs", message).into());
+    }
+    Ok(trainer)
 }
 
 /// Trains a recipe into a run folder, from where it stands there, and draws its figures. `verbose` prints the plan of
@@ -105,15 +130,11 @@ pub(super) fn train(
     label: &str,
     verbose: bool,
 ) -> Result<Vec<EpochRow>, Failure> {
-    let network = compile(gpu, recipe, data)?;
-    let normalisation = data.normalisation(recipe.data.normalise);
-    let mut trainer = Trainer::new(&network, &recipe.training, data, normalisation, recipe.seed)
-        .map_err(|error| explain(recipe, error))?;
+    let network = compile(gpu, recipe, data, recipe.training.batch)?;
+    let mut trainer = prepare(&network, recipe, data)?;
     let mut rows = Vec::new();
-    if run.exists() && run.path().join("state.safetensors").exists() {
-        trainer.restore(&run.state()?)?;
-        rows = run.metrics()?;
-        rows.retain(|row| row.step <= trainer.steps_done());
+    if run.exists() && run.has_state() {
+        rows = run.restore(&mut trainer)?;
     } else {
         run.start(recipe, gpu)?;
     }
@@ -168,10 +189,8 @@ pub(super) fn train(
 }
 
 fn profile(context: &Context, gpu: &Gpu, recipe: &Recipe, data: &Dataset, steps: usize) -> Result<(), Failure> {
-    let network = compile(gpu, recipe, data)?;
-    let normalisation = data.normalisation(recipe.data.normalise);
-    let mut trainer = Trainer::new(&network, &recipe.training, data, normalisation, recipe.seed)
-        .map_err(|error| explain(recipe, error))?;
+    let network = compile(gpu, recipe, data, recipe.training.batch)?;
+    let mut trainer = prepare(&network, recipe, data)?;
     context.say(&format!(
         "{} steps of method {}, batch {}",
         steps,

@@ -81,8 +81,10 @@ pub struct Options {
 pub struct Counters {
     /// Submissions so far.
     pub submissions: u64,
-    /// Host time spent on writing, encoding and submitting (not on waiting for the device).
+    /// Host time spent on writing and recording: what a step costs the processor before the driver has it.
     pub host: Duration,
+    /// Time inside the driver's submit call. Software adapters run the kernels in it.
+    pub submit: Duration,
     /// Bytes of device memory held now.
     pub allocated: u64,
 }
@@ -100,6 +102,7 @@ pub struct Gpu {
     in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,
     submissions: AtomicU64,
     host_nanoseconds: AtomicU64,
+    submit_nanoseconds: AtomicU64,
     ledger: Arc<Ledger>,
 }
 
@@ -195,6 +198,7 @@ impl Gpu {
             in_flight: Mutex::default(),
             submissions: AtomicU64::new(0),
             host_nanoseconds: AtomicU64::new(0),
+            submit_nanoseconds: AtomicU64::new(0),
             ledger: Arc::default(),
         })
     }
@@ -219,6 +223,7 @@ impl Gpu {
         Counters {
             submissions: self.submissions.load(Ordering::Relaxed),
             host: Duration::from_nanos(self.host_nanoseconds.load(Ordering::Relaxed)),
+            submit: Duration::from_nanos(self.submit_nanoseconds.load(Ordering::Relaxed)),
             allocated: self.ledger.rows().iter().map(|(_, bytes)| bytes).sum(),
         }
     }
@@ -288,7 +293,7 @@ impl Gpu {
         if !data.is_empty() {
             self.queue.write_buffer(&slice.buffer.raw, slice.byte_offset(), bytemuck::cast_slice(data));
         }
-        self.spent(start);
+        spend(&self.host_nanoseconds, start);
         Ok(())
     }
 
@@ -357,10 +362,13 @@ impl Gpu {
                 plan.record(&mut pass);
             }
         }
-        let index = self.queue.submit([encoder.finish()]);
+        let commands = encoder.finish();
+        spend(&self.host_nanoseconds, start);
+        let start = Instant::now();
+        let index = self.queue.submit([commands]);
+        spend(&self.submit_nanoseconds, start);
         self.submissions.fetch_add(1, Ordering::Relaxed);
         lock(&self.in_flight).push_back(index);
-        self.spent(start);
         self.check()
     }
 
@@ -445,11 +453,12 @@ impl Gpu {
     fn check(&self) -> Result<(), Error> {
         lock(&self.failure).clone().map_or(Ok(()), Err)
     }
+}
 
-    fn spent(&self, start: Instant) {
-        let nanoseconds = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.host_nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
-    }
+/// Adds the time since `start` to a total.
+fn spend(total: &AtomicU64, start: Instant) {
+    let nanoseconds = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    total.fetch_add(nanoseconds, Ordering::Relaxed);
 }
 
 #[cfg(test)]

@@ -55,9 +55,12 @@ impl Feed {
     }
 }
 
+/// A layer and its name.
+type Named = (String, Box<dyn Layer>);
+
 /// Layers in order, each built for the shape that the one before puts out.
-fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<Vec<(String, Box<dyn Layer>)>, Error> {
-    let mut layers: Vec<(String, Box<dyn Layer>)> = Vec::new();
+fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<Vec<Named>, Error> {
+    let mut layers: Vec<Named> = Vec::new();
     let mut shape = sample_shape.to_vec();
     for (index, recipe) in recipes.iter().enumerate() {
         let alike = recipes[..=index].iter().filter(|other| other.stem() == recipe.stem()).count();
@@ -334,7 +337,7 @@ fn segments(parameters: &[Entry<Parameter>]) -> Vec<f32> {
 /// since a backward pass never looks further back than one layer.
 fn connect(
     gpu: &Gpu,
-    layers: &[(String, Box<dyn Layer>)],
+    layers: &[Named],
     parameters: &[Entry<Parameter>],
     imperfections: &[Entry<Imperfection>],
     flat: &Flat,

@@ -48,7 +48,7 @@ pub fn write(path: &Path, tensors: &[Tensor], mut metadata: HashMap<String, Stri
 /// Reads tensors and metadata, refusing what another format wrote.
 ///
 /// # Errors
-/// A file that is missing, damaged or of another format.
+/// A file that is missing, damaged, of another format, or with a number that is not finite.
 pub fn read(path: &Path) -> Result<(Vec<Tensor>, HashMap<String, String>), Error> {
     let bytes = files::read(path)?;
     let complain = |message: String| Error::Checkpoint { path: path.to_owned(), message };
@@ -65,11 +65,14 @@ pub fn read(path: &Path) -> Result<(Vec<Tensor>, HashMap<String, String>), Error
             if view.dtype() != Dtype::F32 {
                 return Err(complain(format!("tensor `{name}` is {:?}, not F32", view.dtype())));
             }
-            let values = view
+            let values: Vec<_> = view
                 .data()
                 .chunks_exact(4)
                 .map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
                 .collect();
+            if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+                return Err(complain(format!("tensor `{name}` holds {} at element {at}; train again", values[at])));
+            }
             Ok(Tensor { name: name.to_owned(), shape: view.shape().to_vec(), values })
         })
         .collect::<Result<_, _>>()?;
@@ -105,7 +108,7 @@ pub fn split(parameters: &[Entry<Parameter>], flat: &[f32]) -> Vec<Tensor> {
 /// Named tensors as a flat vector of `words` words.
 ///
 /// # Errors
-/// A tensor that is missing, of another shape, not finite, or unknown to the network.
+/// A tensor that is missing, of another shape, or unknown to the network.
 pub fn join(parameters: &[Entry<Parameter>], words: usize, tensors: &[Tensor], path: &Path) -> Result<Vec<f32>, Error> {
     let complain = |message: String| Error::Checkpoint { path: path.to_owned(), message };
     let mut flat = vec![0.0; words];
@@ -116,14 +119,8 @@ pub fn join(parameters: &[Entry<Parameter>], words: usize, tensors: &[Tensor], p
             .ok_or_else(|| complain(format!("has no tensor `{}`; it belongs to another recipe", entry.name)))?;
         if tensor.shape != entry.shape {
             return Err(complain(format!(
-                "tensor `{}` is {:?}, the recipe asks for {:?}",
+                "tensor `{}` is {:?}, the recipe asks for {:?}; it belongs to another recipe",
                 entry.name, tensor.shape, entry.shape
-            )));
-        }
-        if let Some(at) = tensor.values.iter().position(|value| !value.is_finite()) {
-            return Err(complain(format!(
-                "tensor `{}` holds {} at element {at}; train again",
-                entry.name, tensor.values[at]
             )));
         }
         flat[entry.range()].copy_from_slice(&tensor.values);

@@ -2,7 +2,7 @@
 
 mod sweep;
 
-pub use sweep::{Axis, EVALUATION_BATCH, Point, sweep};
+pub use sweep::{Axis, EVALUATION_BATCH, Point, distinct_chips, sweep};
 
 /// What can go wrong in an evaluation.
 #[derive(Debug, thiserror::Error)]

@@ -53,6 +53,10 @@ impl FromStr for Axis {
             }
             _ => return Err(form()),
         };
+        // The device computes in single precision.
+        if let Some(value) = values.iter().find(|value| value.abs() > f64::from(f32::MAX)) {
+            return Err(complain(format!("{value} is beyond 32-bit floats; give a smaller value")));
+        }
         Ok(Self { name: name.trim().to_owned(), values })
     }
 }
@@ -101,7 +105,9 @@ pub struct Point {
 /// Mean, and standard deviation with n - 1 (0 for a single value).
 fn moments(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
+    // Taken from the first value, equal values have no spread at all.
+    let first = values.first().copied().unwrap_or(0.0);
+    let mean = first + values.iter().map(|value| value - first).sum::<f64>() / count;
     let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
     (mean, if values.len() > 1 { (squares / (count - 1.0)).sqrt() } else { 0.0 })
 }
@@ -118,6 +124,20 @@ impl Point {
     }
 }
 
+/// Chips that a sweep scores at every point, of those asked for.
+///
+/// # Errors
+/// An axis that names nothing.
+pub fn distinct_chips(network: &Network<'_>, axes: &[Axis], asked: u32) -> Result<u32, Error> {
+    for axis in axes {
+        if axis.resolve(network)?.iter().any(|entry| entry.spec.cause == Cause::Element) {
+            return Ok(asked.max(1));
+        }
+    }
+    // Without a random imperfection all chips are the same one.
+    Ok(1)
+}
+
 /// Scores a network, with the parameters now on the device, at every point of the grid that the axes span, on every
 /// chip. Chip number c has the same random draws for every network, method and deviation. `go_on` hears of every chip
 /// scored and is asked whether to go on.
@@ -132,9 +152,7 @@ pub fn sweep(
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Option<Vec<Point>>, Error> {
     let targets = axes.iter().map(|axis| axis.resolve(network)).collect::<Result<Vec<_>, _>>()?;
-    let random = targets.iter().flatten().any(|entry| entry.spec.cause == Cause::Element);
-    // Without a random imperfection all chips are the same one.
-    let chips = if random { chips.max(1) } else { 1 };
+    let chips = distinct_chips(network, axes, chips)?;
     let mut scores = network.scores();
     let mut points = Vec::new();
     for varied in grid(axes) {
@@ -211,5 +229,6 @@ mod tests {
     fn spread_is_that_of_a_sample() {
         assert_eq!(moments(&[0.5]), (0.5, 0.0));
         assert_eq!(moments(&[1.0, 3.0]), (2.0, 2.0_f64.sqrt()));
+        assert_eq!(moments(&[0.1; 3]), (0.1, 0.0));
     }
 }

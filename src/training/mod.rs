@@ -10,7 +10,7 @@ mod state;
 mod trainer;
 
 pub use method::{Method, SatSettings};
-pub use optimizer::{Optimizer, OptimizerSettings};
+pub use optimizer::{Optimizer, OptimizerKind, OptimizerSettings};
 pub use settings::{Schedule, Settings};
 pub use state::State;
 pub use trainer::{EpochRow, Trainer};
@@ -36,9 +36,9 @@ pub enum Error {
         /// Its length in this network.
         len: usize,
     },
-    /// The loss is no number any more.
+    /// The loss, of training or of the test after it, is no number any more.
     #[error(
-        "the training loss became {loss} in epoch {epoch}: training has diverged; lower training.optimizer.learning_rate (now {learning_rate}) or training.sat.rho"
+        "the loss became {loss} in epoch {epoch}: training has diverged; lower training.optimizer.learning_rate (now {learning_rate}) or training.sat.rho"
     )]
     Diverged {
         /// Epoch, from 1.

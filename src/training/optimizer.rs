@@ -12,7 +12,7 @@ use crate::ops::{adam::Adam, sgd};
 /// Which optimizer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum OptimizerKind {
     /// Adam (Kingma and Ba, ICLR 2015).
     #[default]
     Adam,
@@ -25,7 +25,7 @@ pub enum Kind {
 #[serde(deny_unknown_fields, default)]
 pub struct OptimizerSettings {
     /// Which one.
-    pub kind: Kind,
+    pub kind: OptimizerKind,
     /// Step size.
     pub learning_rate: f32,
     /// Momentum of `sgd`.
@@ -40,7 +40,14 @@ pub struct OptimizerSettings {
 
 impl Default for OptimizerSettings {
     fn default() -> Self {
-        Self { kind: Kind::Adam, learning_rate: 0.01, momentum: 0.9, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 }
+        Self {
+            kind: OptimizerKind::Adam,
+            learning_rate: 0.01,
+            momentum: 0.9,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+        }
     }
 }
 
@@ -77,7 +84,7 @@ impl OptimizerSettings {
 pub struct Optimizer {
     /// Names and vectors of the state, as long as the parameters.
     pub(super) state: Vec<(&'static str, Slice)>,
-    pub(super) update: Arc<Plan>,
+    update: Arc<Plan>,
 }
 
 impl Optimizer {
@@ -88,8 +95,8 @@ impl Optimizer {
     pub fn new(network: &Network<'_>, settings: &OptimizerSettings) -> Result<Self, Error> {
         let gpu = network.gpu();
         let names: &[&'static str] = match settings.kind {
-            Kind::Adam => &["mean", "square"],
-            Kind::Sgd => &["velocity"],
+            OptimizerKind::Adam => &["mean", "square"],
+            OptimizerKind::Sgd => &["velocity"],
         };
         let state = names
             .iter()
@@ -99,15 +106,17 @@ impl Optimizer {
             .collect::<Result<Vec<_>, Error>>()?;
         let mut plan = PlanBuilder::new(gpu, "update");
         match settings.kind {
-            Kind::Adam => Adam { beta_1: settings.beta_1, beta_2: settings.beta_2, epsilon: settings.epsilon }.update(
-                &mut plan,
-                network.clock(),
-                network.flat(),
-                &state[0].1,
-                &state[1].1,
-            )?,
-            Kind::Sgd => sgd::update(&mut plan, network.clock(), network.flat(), settings.momentum, &state[0].1)?,
+            OptimizerKind::Adam => Adam { beta_1: settings.beta_1, beta_2: settings.beta_2, epsilon: settings.epsilon }
+                .update(&mut plan, network.clock(), network.flat(), &state[0].1, &state[1].1)?,
+            OptimizerKind::Sgd => {
+                sgd::update(&mut plan, network.clock(), network.flat(), settings.momentum, &state[0].1)?
+            }
         }
         Ok(Self { state, update: Arc::new(plan.finish()?) })
+    }
+
+    /// The plan that moves the parameters against their gradient.
+    pub fn update(&self) -> Arc<Plan> {
+        Arc::clone(&self.update)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::method::Step;
-use super::{Error, Optimizer, Settings, State};
+use super::{Error, Optimizer, Settings, State, setting};
 use crate::data::Dataset;
 use crate::gpu::{Plan, Profile};
 use crate::network::checkpoint::Tensor;
@@ -60,15 +60,17 @@ impl<'a, 'g> Trainer<'a, 'g> {
         seed: u32,
     ) -> Result<Self, Error> {
         settings.check()?;
+        if settings.batch > network.batch() {
+            return Err(setting(
+                "training.batch",
+                format!("is {}, but the network was compiled for batches of {}", settings.batch, network.batch()),
+            ));
+        }
         let train = network.feed(&data.train, normalisation)?;
         let test = network.feed(&data.test, normalisation)?;
         let optimizer = Optimizer::new(network, &settings.optimizer)?;
-        let stages = settings.method.stages(&Step {
-            network,
-            settings,
-            draw: train.draw(),
-            update: Arc::clone(&optimizer.update),
-        })?;
+        let stages =
+            settings.method.stages(&Step { network, settings, draw: train.draw(), update: optimizer.update() })?;
         network.gpu().write(&network.flat().parameters, &network.start(seed))?;
         network.nominal()?;
         Ok(Self {
@@ -182,10 +184,11 @@ impl<'a, 'g> Trainer<'a, 'g> {
             learning_rate: self.settings.learning_rate(self.step - 1, self.total_steps()),
             seconds: start.elapsed().as_secs_f64(),
         };
-        if !row.train_loss.is_finite() {
+        // The last step of an epoch shows in the test only.
+        if let Some(loss) = [row.train_loss, row.test_loss].into_iter().find(|loss| !loss.is_finite()) {
             return Err(Error::Diverged {
                 epoch: row.epoch,
-                loss: row.train_loss,
+                loss,
                 learning_rate: self.settings.optimizer.learning_rate,
             });
         }
