@@ -2,10 +2,7 @@
 
 mod common;
 
-use std::path::Path;
-use std::process::Command;
-
-use common::{gpu, open};
+use common::{alone, gpu, open, resident};
 use flatlight::data::{Split, Values};
 use flatlight::gpu::{Bind, Error, Gpu, MAX_LOOP_TURNS, Options, PlanBuilder, Scalar, Slice, Work};
 use flatlight::ops::draw::Samples;
@@ -348,27 +345,6 @@ fn a_profile_has_a_row_for_every_kernel() {
     calls.sort_unstable();
     assert_eq!(calls, [("relu::backward", 1), ("relu::forward", 2)]);
     assert!(profile.rows.iter().all(|row| row.seconds > 0.0) && profile.replay_seconds > 0.0, "{profile}");
-}
-
-/// Runs a test again in a process of its own, with variables set: for what other tests would disturb. True in there.
-fn alone(test: &str, variables: &[(&str, &Path)]) -> bool {
-    const MARK: &str = "FLATLIGHT_TEST_ALONE";
-    if std::env::var_os(MARK).is_some() {
-        return true;
-    }
-    let program = std::env::current_exe().expect("the path of this test");
-    let child = Command::new(program).args([test, "--exact"]).env(MARK, "1").envs(variables.iter().copied()).output();
-    let child = child.expect("this test starts again");
-    let said = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&child.stderr));
-    false
-}
-
-/// Bytes of memory that this process holds.
-#[cfg(target_os = "linux")]
-fn resident() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
-    4096 * pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number of pages")
 }
 
 #[test]

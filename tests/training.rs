@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::Range;
 
-use common::{gpu, open};
+use common::{alone, gpu, open, resident};
 use flatlight::data::{self, Dataset, Split, Values};
 use flatlight::gpu::{Gpu, Options, Plan, Slice};
 use flatlight::layer::Role;
@@ -851,32 +851,10 @@ fn the_host_prepares_the_next_step_of_digits_while_the_device_works() {
     assert!(host > 0.0 && step > host);
 }
 
-/// Runs a test again in a process of its own: for what other tests would disturb. True in there.
-#[cfg(target_os = "linux")]
-fn alone(test: &str) -> bool {
-    const MARK: &str = "FLATLIGHT_TEST_ALONE";
-    if std::env::var_os(MARK).is_some() {
-        return true;
-    }
-    let program = std::env::current_exe().expect("the path of this test");
-    let child = std::process::Command::new(program).args([test, "--exact"]).env(MARK, "1").output();
-    let child = child.expect("this test starts again");
-    let said = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&child.stderr));
-    false
-}
-
-/// Bytes of memory that this process holds.
-#[cfg(target_os = "linux")]
-fn resident() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
-    4096 * pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number of pages")
-}
-
 #[test]
 #[cfg(target_os = "linux")]
 fn training_on_holds_no_more_memory() {
-    if !alone("training_on_holds_no_more_memory") {
+    if !alone("training_on_holds_no_more_memory", &[]) {
         return;
     }
     // Whole epochs, with their readbacks and evaluations.

@@ -23,7 +23,7 @@ Writes compare.csv and figures into the folder, and every run into a folder of i
 
 Examples:
   flatlight compare digits-rings --methods standard,noise,sat --vary temperature=-2:2:0.25
-  flatlight compare digits-rings --methods standard,sat --vary ring_offset=0:0.05:0.01 --seeds 5")]
+  flatlight compare digits-rings --methods standard,sat --vary ring_offset=0:0.05:0.01 --seeds 5 --chips 10")]
 pub(super) struct Compare {
     #[command(flatten)]
     recipe: RecipeArguments,
@@ -39,6 +39,10 @@ pub(super) struct Compare {
     /// Number of seeds of each method, counted up from the recipe's
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: u32,
+
+    /// Devices to draw where a random imperfection is varied; scores are means over them
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    chips: u32,
 
     /// Folder; what is trained in it already is kept [default: runs/NAME-compare]
     #[arg(long, value_name = "DIR")]
@@ -70,8 +74,9 @@ impl Compare {
         let data = load_data(context, &recipe)?;
         let gpu = context.open()?;
         context.say(&format!("adapter: {} ({})", gpu.adapter().name, gpu.adapter().kind));
+        let mut labels = Vec::new();
         for (own, _) in entries.iter().step_by(self.seeds as usize) {
-            rehearse(&gpu, own, &data, &axes)?;
+            labels = rehearse(&gpu, own, &data, &axes)?;
         }
         let mut arms: Vec<Arm> = Vec::new();
         for (own, run) in &entries {
@@ -83,18 +88,17 @@ impl Compare {
             } else {
                 train(context, &gpu, own, &data, run, &label, arms.is_empty()).map_err(again)?
             };
-            let points = score(context, &gpu, own, &data, run, &axes, 1).map_err(again)?;
+            let points = score(context, &gpu, own, &data, run, &axes, self.chips).map_err(again)?;
             arms.push(Arm { method, seed, points, rows });
         }
         write_csv(&folder, &axes, &arms)?;
-        draw(&folder, &recipe, &axes, &self.methods, &arms, data.classes)?;
+        let chance = 100.0 / data.classes as f64;
+        draw(&folder, &recipe, &axes, &labels, &self.methods, &arms, chance)?;
         output::print(&summary_table(&axes, &self.methods, &arms))?;
         context.say(&format!("table and figures in {}", folder.display()));
         Ok(())
     }
-}
 
-impl Compare {
     /// Recipe and folder of every run, method by method.
     fn entries(&self, recipe: &Recipe, folder: &Path) -> Result<Vec<(Recipe, Run)>, Failure> {
         let mut entries: Vec<(Recipe, Run)> = Vec::new();
@@ -128,14 +132,11 @@ impl Compare {
 }
 
 /// Builds everything that a run needs and lets go of it: what does not fit is said before the first of many trainings
-/// and not after it.
-fn rehearse(gpu: &Gpu, recipe: &Recipe, data: &Dataset, axes: &[Axis]) -> Result<(), Failure> {
+/// and not after it. Gives the axes' labels.
+fn rehearse(gpu: &Gpu, recipe: &Recipe, data: &Dataset, axes: &[Axis]) -> Result<Vec<String>, Failure> {
     let network = compile(gpu, recipe, data, recipe.training.batch)?;
-    for axis in axes {
-        axis.resolve(&network)?;
-    }
     prepare(&network, recipe, data)?;
-    Ok(())
+    Ok(axes.iter().map(|axis| axis.label(&network)).collect::<Result<_, _>>()?)
 }
 
 /// An interrupted comparison goes on when the same command is given again.
@@ -198,11 +199,12 @@ fn draw(
     folder: &Path,
     recipe: &Recipe,
     axes: &[Axis],
+    labels: &[String],
     methods: &[Method],
     arms: &[Arm],
-    classes: usize,
+    chance: f64,
 ) -> Result<(), Failure> {
-    if let [axis] = axes {
+    if let ([axis], [label]) = (axes, labels) {
         let curves: Vec<_> = methods
             .iter()
             .map(|&method| {
@@ -219,12 +221,7 @@ fn draw(
             })
             .collect();
         let name = format!("accuracy-{}", axis.name.replace('.', "-"));
-        let label = axis_label(&axis.name);
-        write_figure(
-            folder,
-            &name,
-            figures::accuracy_curves(&recipe.name, &label, &curves, Some(100.0 / classes as f64)),
-        )?;
+        write_figure(folder, &name, figures::accuracy_curves(&recipe.name, label, &curves, Some(chance)))?;
     }
     let runs: Vec<TrainingCurve> = methods
         .iter()
@@ -233,15 +230,4 @@ fn draw(
         .collect();
     let title = format!("{}, seed {}", recipe.name, recipe.seed);
     Ok(write_figure(folder, "training", figures::training_curves(&title, &runs))?)
-}
-
-/// Label of an axis with its unit.
-fn axis_label(name: &str) -> String {
-    let (layer, plain) = name.rsplit_once('.').map_or((None, name), |(layer, plain)| (Some(layer), plain));
-    let label = match plain {
-        "temperature" => "temperature change (K)".to_owned(),
-        "ring_offset" => "standard deviation of ring offsets (nm)".to_owned(),
-        other => other.replace('_', " "),
-    };
-    layer.map_or(label.clone(), |layer| format!("{label} of {layer}"))
 }

@@ -178,8 +178,14 @@ fn refuse(error: &clap::Error) -> ExitCode {
 
 /// Loads a recipe and refuses what can be refused before anything else is.
 fn load_recipe(arguments: &RecipeArguments) -> Result<recipe::Recipe, Failure> {
-    let recipe = recipe::Recipe::load(&arguments.recipe, &arguments.overrides)?;
+    let mut recipe = recipe::Recipe::load(&arguments.recipe, &arguments.overrides)?;
     recipe.check()?;
+    // A run must find its data from any working directory.
+    let folder = std::path::Path::new(&recipe.data.set);
+    if recipe.data.set != "digits" && folder.is_dir() {
+        let whole = folder.canonicalize().ok().and_then(|whole| whole.to_str().map(str::to_owned));
+        recipe.data.set = whole.unwrap_or(recipe.data.set);
+    }
     Ok(recipe)
 }
 

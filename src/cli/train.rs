@@ -8,7 +8,7 @@ use super::output::{self, Progress};
 use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe};
 use crate::data::Dataset;
 use crate::figures::{self, RingPanel, TrainingCurve};
-use crate::gpu::Gpu;
+use crate::gpu::{Counters, Gpu};
 use crate::network::{LayerRecipe, Network, memory_table};
 use crate::recipe::Recipe;
 use crate::run::{Run, Status, write_figure};
@@ -70,9 +70,7 @@ impl Train {
             run.path().display()
         ))
     }
-}
 
-impl Train {
     /// A run is neither overwritten nor continued as another one.
     fn check_folder(&self, run: &Run, recipe: &Recipe) -> Result<(), Failure> {
         let complaint = match (run.exists(), self.resume) {
@@ -173,19 +171,28 @@ pub(super) fn train(
         run.save(recipe, &network, &rows, &trainer.state()?, trainer.is_done())?;
     }
     progress.finish();
-    let after = gpu.counters();
-    let (wall, steps) = trainer.timing();
-    if verbose && steps > 0 {
-        let (submissions, host) = (after.submissions - before.submissions, after.host - before.host);
-        context.say(&format!(
-            "step: {:.3} ms; host {:.3} ms a submission ({:.1} % of a step), {submissions} submissions",
-            1e3 * wall.as_secs_f64() / steps as f64,
-            1e3 * host.as_secs_f64() / submissions as f64,
-            100.0 * host.as_secs_f64() / submissions as f64 * steps as f64 / wall.as_secs_f64(),
-        ));
+    if verbose {
+        say_timing(context, &trainer, before, gpu.counters());
     }
     draw(recipe, run, &network, &rows)?;
     Ok(rows)
+}
+
+/// What a step took, and the host's share of it.
+fn say_timing(context: &Context, trainer: &Trainer<'_, '_>, before: Counters, after: Counters) {
+    let (wall, steps) = trainer.timing();
+    let submissions = after.submissions - before.submissions;
+    if steps == 0 || submissions == 0 {
+        return;
+    }
+    let each = |total: std::time::Duration, count: u64| 1e3 * total.as_secs_f64() / count as f64;
+    let (step, host) = (each(wall, steps), each(after.host - before.host, submissions));
+    context.say(&format!(
+        "a step took {step:.3} ms, of it {host:.3} ms on the host ({:.1} %); the driver's submit call {:.3} ms (software \
+         adapters run the kernels in it)",
+        100.0 * host / step,
+        each(after.submit - before.submit, submissions)
+    ));
 }
 
 fn profile(context: &Context, gpu: &Gpu, recipe: &Recipe, data: &Dataset, steps: usize) -> Result<(), Failure> {

@@ -108,10 +108,8 @@ impl Canvas {
     }
 
     fn push(&mut self, element: std::fmt::Arguments<'_>) {
-        self.body
-            .write_fmt(element)
-            .and_then(|()| self.body.write_char('\n'))
-            .expect("writing to a string never fails");
+        // Writing to a string never fails.
+        let _ = self.body.write_fmt(element).and_then(|()| self.body.write_char('\n'));
     }
 
     fn text(&mut self, at: (f64, f64), size: f64, anchor: Anchor, colour: &str, text: &str) {
@@ -459,24 +457,20 @@ impl Panel {
 
 /// Splits points into runs without gaps.
 fn runs<P>(points: impl Iterator<Item = Option<P>>) -> Vec<Vec<P>> {
-    let mut runs = vec![Vec::new()];
-    for point in points {
+    let mut runs = Vec::new();
+    let mut run = Vec::new();
+    for point in points.chain([None]) {
         match point {
-            Some(point) => runs.last_mut().expect("never empty").push(point),
-            None => runs.push(Vec::new()),
+            Some(point) => run.push(point),
+            None if run.is_empty() => {}
+            None => runs.push(std::mem::take(&mut run)),
         }
     }
-    runs.retain(|run| !run.is_empty());
     runs
 }
 
 fn list(points: &[(f64, f64)]) -> String {
-    let mut list = String::new();
-    for (x, y) in points {
-        write!(list, "{x:.2},{y:.2} ").expect("writing to a string never fails");
-    }
-    list.truncate(list.trim_end().len());
-    list
+    points.iter().map(|(x, y)| format!("{x:.2},{y:.2}")).collect::<Vec<_>>().join(" ")
 }
 
 fn widest(ticks: &[Tick]) -> f64 {

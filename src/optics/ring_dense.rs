@@ -88,7 +88,10 @@ impl RingDense {
             return Err(format!("`drift` must be a number, not {}", recipe.drift));
         }
         let ([low, high], [first, last]) = (recipe.range, recipe.start);
-        if !(low < high && low <= first && first <= last && last <= high) {
+        if !(low.is_finite() && high.is_finite() && low < high) {
+            return Err(format!("`range` {:?} must be two numbers, the lower first", recipe.range));
+        }
+        if !(low <= first && first <= last && last <= high) {
             return Err(format!(
                 "`start` {:?} must lie inside `range` {:?}, lower value first",
                 recipe.start, recipe.range

@@ -87,6 +87,19 @@ impl Axis {
             message: format!("no layer has this imperfection{hint}; there are: {}", known.join(", ")),
         })
     }
+
+    /// What the axis shows, with its unit, for a figure.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    pub fn label(&self, network: &Network<'_>) -> Result<String, Error> {
+        let spec = &self.resolve(network)?[0].spec;
+        let what = match spec.cause {
+            Cause::Common => "change of",
+            Cause::Element => "standard deviation of",
+        };
+        Ok(format!("{what} {} ({})", self.name.replace('_', " "), spec.unit))
+    }
 }
 
 /// Scores at one point of the grid.

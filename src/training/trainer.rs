@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::method::Step;
 use super::{Error, Optimizer, Settings, State, setting};
 use crate::data::Dataset;
-use crate::gpu::{Plan, Profile};
+use crate::gpu::{Plan, Profile, Slice};
 use crate::network::checkpoint::Tensor;
 use crate::network::{Feed, Network, Scores};
 use crate::ops::Clock;
@@ -43,7 +43,7 @@ pub struct Trainer<'a, 'g> {
     optimizer: Optimizer,
     scores: Scores,
     step: u64,
-    device_time: Duration,
+    wall: Duration,
     steps_timed: u64,
 }
 
@@ -76,7 +76,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         Ok(Self {
             scores: network.scores(),
             step: 0,
-            device_time: Duration::ZERO,
+            wall: Duration::ZERO,
             steps_timed: 0,
             network,
             settings,
@@ -93,10 +93,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
     /// # Errors
     /// A state of another network or optimizer.
     pub fn restore(&mut self, state: &State) -> Result<(), Error> {
-        let own = [("parameters", &self.network.flat().parameters)]
-            .into_iter()
-            .chain(self.optimizer.state.iter().map(|(name, slice)| (*name, slice)));
-        for (name, slice) in own {
+        for (name, slice) in self.vectors() {
             let values = state.vector(name).filter(|values| values.len() == slice.len());
             let values = values.ok_or_else(|| Error::State { name: name.to_owned(), len: slice.len() })?;
             self.network.gpu().write(slice, values)?;
@@ -104,6 +101,12 @@ impl<'a, 'g> Trainer<'a, 'g> {
         self.scores.preset(state.tally);
         self.step = state.step;
         Ok(())
+    }
+
+    /// The flat vectors that a run consists of, by name.
+    fn vectors(&self) -> impl Iterator<Item = (&'static str, &Slice)> {
+        let state = self.optimizer.state.iter().map(|(name, slice)| (*name, slice));
+        std::iter::once(("parameters", &self.network.flat().parameters)).chain(state)
     }
 
     /// The run as it stands.
@@ -114,10 +117,8 @@ impl<'a, 'g> Trainer<'a, 'g> {
         let gpu = self.network.gpu();
         let tally = self.scores.take(gpu)?;
         self.scores.preset(tally);
-        let own = [("parameters", &self.network.flat().parameters)]
-            .into_iter()
-            .chain(self.optimizer.state.iter().map(|(name, slice)| (*name, slice)));
-        let vectors = own
+        let vectors = self
+            .vectors()
             .map(|(name, slice)| {
                 Ok(Tensor { name: name.to_owned(), shape: vec![slice.len()], values: gpu.read(slice)? })
             })
@@ -145,9 +146,9 @@ impl<'a, 'g> Trainer<'a, 'g> {
         self.step >= self.total_steps()
     }
 
-    /// Wall time a step of those run here, and the steps.
+    /// Wall time of the steps run here, without evaluations, and their number.
     pub fn timing(&self) -> (Duration, u64) {
-        (self.device_time, self.steps_timed)
+        (self.wall, self.steps_timed)
     }
 
     /// Runs to the end of the epoch, then scores the test split. `go_on` hears of every step, and is asked whether to
@@ -169,7 +170,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         }
         let gpu = self.network.gpu();
         let train = self.scores.take(gpu)?;
-        self.device_time += start.elapsed();
+        self.wall += start.elapsed();
         self.steps_timed += steps;
         // The device may stand as the last draw of noise left it.
         self.network.nominal()?;
@@ -228,7 +229,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         })
     }
 
-    /// Where the time of a step goes. Training goes on from these steps.
+    /// Where the time of a step goes. The parameters move as in training, but the steps do not count.
     ///
     /// # Errors
     /// An adapter without timestamps; what the device reports.
@@ -236,6 +237,8 @@ impl<'a, 'g> Trainer<'a, 'g> {
         let clock = self.clock()?;
         self.network.gpu().write_uniform(self.network.clock(), &clock)?;
         let plans: Vec<&Plan> = self.stages.iter().map(AsRef::as_ref).collect();
-        Ok(self.network.gpu().profile(&plans, steps)?)
+        let profile = self.network.gpu().profile(&plans, steps)?;
+        self.scores.take(self.network.gpu())?;
+        Ok(profile)
     }
 }

@@ -4,6 +4,8 @@
 
 pub mod case;
 
+use std::path::Path;
+use std::process::Command;
 use std::sync::OnceLock;
 
 use flatlight::gpu::{Gpu, Options};
@@ -17,4 +19,25 @@ pub fn open(options: &Options) -> Gpu {
 pub fn gpu() -> &'static Gpu {
     static GPU: OnceLock<Gpu> = OnceLock::new();
     GPU.get_or_init(|| open(&Options::default()))
+}
+
+/// Runs a test again in a process of its own, with variables set: for what other tests would disturb. True in there.
+pub fn alone(test: &str, variables: &[(&str, &Path)]) -> bool {
+    const MARK: &str = "FLATLIGHT_TEST_ALONE";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let program = std::env::current_exe().expect("the path of this test");
+    let child = Command::new(program).args([test, "--exact"]).env(MARK, "1").envs(variables.iter().copied()).output();
+    let child = child.expect("this test starts again");
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&child.stderr));
+    false
+}
+
+/// Bytes of memory that this process holds.
+#[cfg(target_os = "linux")]
+pub fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
+    4096 * pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number of pages")
 }
