@@ -21,27 +21,6 @@
 //! | 6 | [`training`], [`robustness`] | methods and loop; sweeps over imperfections |
 //! | 7 | [`recipe`], [`run`] | the TOML recipe and the run folder |
 //! | 8 | [`cli`] | arguments, progress, messages |
-//!
-//! # A network by hand
-//! ```no_run
-//! use flatlight::{data, gpu::{Gpu, Options}, network::Network, recipe::Recipe, training::Trainer};
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let recipe = Recipe::load("digits-rings", &["training.epochs=5".to_owned()])?;
-//! let data = data::load(&recipe.data.set, None)?;
-//! let gpu = Gpu::open(&Options::default())?;
-//! let network = Network::new(&gpu, &recipe.layers, &data.shape, data.classes, recipe.training.batch)?;
-//! let normalisation = data.normalisation(recipe.data.normalise);
-//! let mut trainer = Trainer::new(&network, &recipe.training, &data, normalisation, recipe.seed)?;
-//! while let Some(row) = trainer.epoch(&mut |_step| true)? {
-//!     println!("epoch {}: test accuracy {:.3}", row.epoch, row.test_accuracy);
-//!     if trainer.is_done() {
-//!         break;
-//!     }
-//! }
-//! # Ok(())
-//! # }
-//! ```
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::dbg_macro))]
@@ -62,3 +41,8 @@ pub mod reference;
 pub mod robustness;
 pub mod run;
 pub mod training;
+
+/// The README's code must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -40,7 +40,7 @@ pub(super) struct Compare {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: u32,
 
-    /// Devices to draw where a random imperfection is varied; scores are means over them
+    /// Devices to draw for a random imperfection; scores are means
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     chips: u32,
 
