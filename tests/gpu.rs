@@ -225,7 +225,7 @@ fn a_parameter_struct_that_differs_from_the_shaders_is_refused() {
 }
 
 #[test]
-fn a_clock_of_the_wrong_size_or_bound_to_be_written_is_refused() {
+fn a_clock_of_the_wrong_size_layout_or_access_is_refused() {
     uniform! { struct Draw as "Params" { count: u32, stream: u32, deviation: f32 } }
     let clock = Clock::uniform(gpu()).unwrap();
     let short = gpu().zeros("short", &[3], Scalar::U32).unwrap();
@@ -235,7 +235,11 @@ fn a_clock_of_the_wrong_size_or_bound_to_be_written_is_refused() {
     let mut plan = PlanBuilder::new(gpu(), "refused");
     let binds = [clock.update(), value.write()];
     let message = refusal(plan.dispatch("disturb", "forward", &Draw::default(), &binds, Work::Items(64)));
-    assert!(message.contains("uniform `Clock` can only be read, `clock` [10] was bound to be written"), "{message}");
+    assert!(message.contains("is a uniform, `clock` [10] was bound as a storage array"), "{message}");
+    uniform! { struct Moved as "Clock" { step: u32, seed: u32 } }
+    let binds = [clock.uniform::<Moved>(), value.write()];
+    let message = refusal(plan.dispatch("disturb", "forward", &Draw::default(), &binds, Work::Items(64)));
+    assert!(message.contains("field 0 is `seed: U32` at byte 0 in the shader"), "{message}");
 }
 
 #[test]

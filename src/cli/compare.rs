@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::evaluate::{parse_axes, score};
 use super::output::{self, cells, columns, percent};
-use super::train::{compile, prepare, train, training_curve};
+use super::train::{How, compile, prepare, train, training_curve};
 use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe};
 use crate::data::Dataset;
 use crate::figures::{self, Curve, TrainingCurve};
@@ -86,7 +86,8 @@ impl Compare {
                 context.say(&format!("{label}: kept, it is trained already"));
                 run.metrics()?
             } else {
-                train(context, &gpu, own, &data, run, &label, arms.is_empty()).map_err(again)?
+                let how = How { label: &label, verbose: arms.is_empty(), tensorboard: false };
+                train(context, &gpu, own, &data, run, how).map_err(again)?
             };
             let points = score(context, &gpu, own, &data, run, &axes, self.chips).map_err(again)?;
             arms.push(Arm { method, seed, points, rows });

@@ -37,6 +37,10 @@ pub(super) struct Train {
     #[arg(long)]
     resume: bool,
 
+    /// Also write the metrics as TensorBoard events
+    #[arg(long)]
+    tensorboard: bool,
+
     /// Time every kernel over a number of steps instead of training; writes nothing
     #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "50")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -60,7 +64,8 @@ impl Train {
         if let Some(steps) = self.profile {
             return profile(context, &gpu, &recipe, &data, steps as usize);
         }
-        let rows = train(context, &gpu, &recipe, &data, &run, recipe.training.method.word(), true)?;
+        let how = How { label: recipe.training.method.word(), verbose: true, tensorboard: self.tensorboard };
+        let rows = train(context, &gpu, &recipe, &data, &run, how)?;
         let Some(last) = rows.last() else { return Ok(()) };
         output::print(&format!(
             "test accuracy {} %, loss {:.4} after {} epochs; run folder {}\n",
@@ -117,16 +122,25 @@ pub(super) fn prepare<'a, 'g>(
     Ok(trainer)
 }
 
-/// Trains a recipe into a run folder, from where it stands there, and draws its figures. `verbose` prints the plan of
-/// memory and the host's share of the time.
+/// What a training tells while it runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How<'a> {
+    /// Names the run in its progress.
+    pub(super) label: &'a str,
+    /// Print the plan of memory and the host's share of the time.
+    pub(super) verbose: bool,
+    /// Write TensorBoard events.
+    pub(super) tensorboard: bool,
+}
+
+/// Trains a recipe into a run folder, from where it stands there, and draws its figures.
 pub(super) fn train(
     context: &Context,
     gpu: &Gpu,
     recipe: &Recipe,
     data: &Dataset,
     run: &Run,
-    label: &str,
-    verbose: bool,
+    how: How<'_>,
 ) -> Result<Vec<EpochRow>, Failure> {
     let network = compile(gpu, recipe, data, recipe.training.batch)?;
     let mut trainer = prepare(&network, recipe, data)?;
@@ -136,11 +150,15 @@ pub(super) fn train(
     } else {
         run.start(recipe, gpu)?;
     }
-    if verbose {
+    if how.tensorboard {
+        run.request_events()?;
+    }
+    if how.verbose {
         context
             .say(&format!("memory on the device, all of it, before the first step:\n{}", memory_table(gpu).trim_end()));
     }
-    let progress = Progress::new(context, label, trainer.total_steps(), trainer.steps_done(), recipe.training.batch);
+    let progress =
+        Progress::new(context, how.label, trainer.total_steps(), trainer.steps_done(), recipe.training.batch);
     let before = gpu.counters();
     while !trainer.is_done() {
         let row = trainer.epoch(&mut |step| {
@@ -171,7 +189,7 @@ pub(super) fn train(
         run.save(recipe, &network, &rows, &trainer.state()?, trainer.is_done())?;
     }
     progress.finish();
-    if verbose {
+    if how.verbose {
         say_timing(context, &trainer, before, gpu.counters());
     }
     draw(recipe, run, &network, &rows)?;

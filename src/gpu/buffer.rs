@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Error;
+use super::{Error, Layout, Uniform};
 
 /// Slices start at multiples of this many words (256 bytes).
 pub const ALIGNMENT_WORDS: usize = 64;
@@ -165,6 +165,11 @@ impl Slice {
         Bind { slice: self, access: Access::Read }
     }
 
+    /// Binds the slice as a uniform struct, compared with the shader's.
+    pub fn uniform<U: Uniform>(&self) -> Bind<'_> {
+        Bind { slice: self, access: Access::Uniform(Layout::of::<U>()) }
+    }
+
     /// Binds the slice to be overwritten; the kernel may not read it.
     pub fn write(&self) -> Bind<'_> {
         Bind { slice: self, access: Access::Write }
@@ -187,10 +192,18 @@ impl fmt::Display for Slice {
 pub enum Access {
     /// Reads only.
     Read,
+    /// Reads a uniform struct of this layout.
+    Uniform(Layout),
     /// Overwrites without looking.
     Write,
     /// Reads and writes.
     Update,
+}
+
+impl Access {
+    pub(crate) fn is_write(self) -> bool {
+        matches!(self, Self::Write | Self::Update)
+    }
 }
 
 /// A slice with the access a dispatch asks for.

@@ -19,4 +19,4 @@ pub use error::{Error, bytes};
 pub use kernel::Kernel;
 pub use plan::{MAX_LOOP_TURNS, Plan, PlanBuilder, Work};
 pub use profile::{Profile, Row};
-pub use uniform::{Field, Uniform};
+pub use uniform::{Field, Layout, Uniform};

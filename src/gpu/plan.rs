@@ -6,7 +6,7 @@ use super::buffer::{Access, Bind, Slice};
 use super::error::bytes;
 use super::kernel::Kernel;
 use super::shaders::BindingKind;
-use super::{Error, Gpu, Scalar, Uniform};
+use super::{Error, Gpu, Layout, Scalar, Uniform};
 
 /// The most loop turns, nested and successive loops summed, that one invocation may take. Mesa 22.3.6 stops
 /// an invocation after 65,535 turns and returns wrong results without a word.
@@ -147,7 +147,7 @@ impl<'a> PlanBuilder<'a> {
                 ));
             }
         };
-        first.kind.check(P::NAME, P::FIELDS, size_of::<P>()).map_err(|message| complain("params", message))?;
+        first.kind.check(&Layout::of::<P>()).map_err(|message| complain("params", message))?;
         if rest.len() != binds.len() {
             let names: Vec<_> = rest.iter().map(|binding| binding.name.as_str()).collect();
             return Err(complain(
@@ -252,16 +252,18 @@ impl<'a> PlanBuilder<'a> {
 fn check_access(kind: &BindingKind, bind: &Bind<'_>) -> Result<(), String> {
     let slice = bind.slice;
     match kind {
-        BindingKind::Uniform(name, _, size) => {
-            if bind.access != Access::Read {
-                return Err(format!("uniform `{name}` can only be read, {slice} was bound to be written"));
-            }
-            if slice.byte_len() != *size {
-                return Err(format!("uniform `{name}` has {size} bytes, {slice} has {}", slice.byte_len()));
+        BindingKind::Uniform(name, ..) => {
+            let Access::Uniform(layout) = bind.access else {
+                return Err(format!("is a uniform, {slice} was bound as a storage array"));
+            };
+            kind.check(&layout)?;
+            if slice.byte_len() != layout.bytes as u64 {
+                return Err(format!("uniform `{name}` has {} bytes, {slice} has {}", layout.bytes, slice.byte_len()));
             }
         }
         BindingKind::Storage { scalar, width, writable, is_read } => {
             match (bind.access, writable, is_read) {
+                (Access::Uniform(layout), ..) => kind.check(&layout)?,
                 (Access::Read, true, _) => {
                     return Err(format!("the shader writes it, {slice} was bound to be read"));
                 }
@@ -290,7 +292,7 @@ fn check_aliases(binds: &[Bind<'_>]) -> Result<(), (usize, String)> {
     for (index, bind) in binds.iter().enumerate() {
         for other in &binds[..index] {
             let same = Arc::ptr_eq(&bind.slice.buffer, &other.slice.buffer);
-            if same && (bind.access != Access::Read || other.access != Access::Read) {
+            if same && (bind.access.is_write() || other.access.is_write()) {
                 return Err((
                     index,
                     format!(

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use naga::valid::{Capabilities, GlobalUse, ValidationFlags, Validator};
 
-use super::{Error, Field, Scalar};
+use super::{Error, Layout, Scalar};
 
 macro_rules! library {
     ($($path:literal),* $(,)?) => {
@@ -215,15 +215,15 @@ impl BindingKind {
     ///
     /// # Errors
     /// The first field that differs.
-    pub fn check(&self, rust_name: &str, rust: &[Field], rust_bytes: usize) -> Result<(), String> {
+    pub fn check(&self, rust: &Layout) -> Result<(), String> {
         let Self::Uniform(name, fields, bytes) = self else {
-            return Err(format!("is a storage array, not the struct `{rust_name}`"));
+            return Err(format!("is a storage array, not the struct `{}`", rust.name));
         };
-        if name != rust_name {
-            return Err(format!("is struct `{name}` in the shader, `{rust_name}` in Rust"));
+        if name != rust.name {
+            return Err(format!("is struct `{name}` in the shader, `{}` in Rust", rust.name));
         }
         for (position, (field, offset, scalar)) in fields.iter().enumerate() {
-            match rust.get(position) {
+            match rust.fields.get(position) {
                 Some(mine) if mine.name == field && mine.offset == *offset && mine.scalar == *scalar => {}
                 other => {
                     return Err(format!(
@@ -232,11 +232,12 @@ impl BindingKind {
                 }
             }
         }
-        if rust.len() != fields.len() || rust_bytes as u64 != *bytes {
+        if rust.fields.len() != fields.len() || rust.bytes as u64 != *bytes {
             return Err(format!(
-                "struct `{name}` has {} fields in {bytes} bytes in the shader, {} in {rust_bytes} in Rust",
+                "struct `{name}` has {} fields in {bytes} bytes in the shader, {} in {} in Rust",
                 fields.len(),
-                rust.len()
+                rust.fields.len(),
+                rust.bytes
             ));
         }
         Ok(())

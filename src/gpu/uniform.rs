@@ -22,7 +22,26 @@ pub trait Uniform: bytemuck::Pod {
     const FIELDS: &'static [Field];
 }
 
-/// Declares a uniform struct: `uniform! { pub struct Params { rows: u32, gain: f32 } }`.
+/// What Rust says of a [`Uniform`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Name of the struct.
+    pub name: &'static str,
+    /// Fields in order.
+    pub fields: &'static [Field],
+    /// Size.
+    pub bytes: usize,
+}
+
+impl Layout {
+    /// The layout of a type.
+    pub fn of<U: Uniform>() -> Self {
+        Self { name: U::NAME, fields: U::FIELDS, bytes: size_of::<U>() }
+    }
+}
+
+/// Declares a uniform struct: `uniform! { pub struct Mine as "Params" { rows: u32, gain: f32 } }`,
+/// with the name that the shader gives it.
 #[macro_export]
 macro_rules! uniform {
     ($(#[$meta:meta])* $visibility:vis struct $name:ident as $shader:literal { $($(#[$field_meta:meta])* $field:ident: $scalar:ty),* $(,)? }) => {

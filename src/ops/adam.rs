@@ -1,6 +1,6 @@
 //! Adam on the flat vector, with bounds; `shaders/adam.wgsl`.
 
-use super::{Flat, expect, word};
+use super::{Clock, Flat, expect, word};
 use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
@@ -47,8 +47,14 @@ impl Adam {
                 Flat::piece(&flat.parameters, piece)?,
             );
             let (mean, square) = (Flat::piece(mean, piece)?, Flat::piece(square, piece)?);
-            let binds =
-                [clock.read(), gradient.read(), segments.read(), parameters.update(), mean.update(), square.update()];
+            let binds = [
+                clock.uniform::<Clock>(),
+                gradient.read(),
+                segments.read(),
+                parameters.update(),
+                mean.update(),
+                square.update(),
+            ];
             plan.dispatch("adam", "update", &params, &binds, Work::Items(piece.1))?;
         }
         Ok(())

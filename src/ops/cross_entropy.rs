@@ -1,6 +1,6 @@
 //! Softmax cross-entropy; `shaders/cross_entropy.wgsl`.
 
-use super::{expect, matrix, word};
+use super::{Clock, expect, matrix, word};
 use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
@@ -23,7 +23,7 @@ pub fn forward(
     let (params, batch) = prepare(plan, "cross_entropy::forward", logits, labels)?;
     expect("cross_entropy::forward", loss, &[batch])?;
     expect("cross_entropy::forward", correct, &[batch])?;
-    let binds = [clock.read(), logits.read(), labels.read(), loss.write(), correct.write()];
+    let binds = [clock.uniform::<Clock>(), logits.read(), labels.read(), loss.write(), correct.write()];
     plan.dispatch("cross_entropy", "forward", &params, &binds, Work::Items(batch))
 }
 
@@ -40,7 +40,7 @@ pub fn backward(
 ) -> Result<(), Error> {
     let (params, batch) = prepare(plan, "cross_entropy::backward", logits, labels)?;
     expect("cross_entropy::backward", d_logits, logits.shape())?;
-    let binds = [clock.read(), logits.read(), labels.read(), d_logits.write()];
+    let binds = [clock.uniform::<Clock>(), logits.read(), labels.read(), d_logits.write()];
     plan.dispatch("cross_entropy", "backward", &params, &binds, Work::Items(batch))
 }
 

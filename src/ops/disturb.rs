@@ -1,6 +1,6 @@
 //! Imperfections drawn anew each step; `shaders/disturb.wgsl`.
 
-use super::word;
+use super::{Clock, word};
 use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
@@ -20,5 +20,5 @@ pub fn forward(
     value: &Slice,
 ) -> Result<(), Error> {
     let params = Params { count: word("disturb", value.len())?, stream, deviation };
-    plan.dispatch("disturb", "forward", &params, &[clock.read(), value.write()], Work::Items(value.len()))
+    plan.dispatch("disturb", "forward", &params, &[clock.uniform::<Clock>(), value.write()], Work::Items(value.len()))
 }

@@ -1,6 +1,6 @@
 //! A data set on the device, and batches drawn from it; `shaders/draw.wgsl`.
 
-use super::{expect, word};
+use super::{Clock, expect, word};
 use crate::data::{Split, Values};
 use crate::gpu::{Error, Gpu, PlanBuilder, Scalar, Slice, Work};
 use crate::uniform;
@@ -100,7 +100,7 @@ impl Samples {
                 scale,
                 shift,
             };
-            let binds = [clock.read(), part.read(), self.labels.read(), x.write(), labels.write()];
+            let binds = [clock.uniform::<Clock>(), part.read(), self.labels.read(), x.write(), labels.write()];
             plan.dispatch("draw", self.entry, &params, &binds, Work::Items(batch * self.features))?;
         }
         Ok(())

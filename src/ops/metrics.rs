@@ -1,6 +1,6 @@
 //! Losses and hits summed into a ring that the host reads now and then; `shaders/metrics.wgsl`.
 
-use super::{expect, word};
+use super::{Clock, expect, word};
 use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
@@ -23,6 +23,6 @@ pub fn forward(
     expect("metrics::forward", correct, &[batch])?;
     expect("metrics::forward", ring, &[ring.len() / 4, 4])?;
     plan.check_loop("metrics::forward", batch.div_ceil(64) + 6)?;
-    let binds = [clock.read(), loss.read(), correct.read(), ring.write()];
+    let binds = [clock.uniform::<Clock>(), loss.read(), correct.read(), ring.write()];
     plan.dispatch("metrics", "forward", &Params { batch: word("metrics", batch)? }, &binds, Work::Groups(1))
 }

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent with momentum on the flat vector, with bounds; `shaders/sgd.wgsl`.
 
-use super::{Flat, expect, word};
+use super::{Clock, Flat, expect, word};
 use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
@@ -25,7 +25,8 @@ pub fn update(
         let (gradient, segments, parameters) =
             (Flat::piece(&flat.gradient, piece)?, flat.piece_segments(piece)?, Flat::piece(&flat.parameters, piece)?);
         let velocity = Flat::piece(velocity, piece)?;
-        let binds = [clock.read(), gradient.read(), segments.read(), parameters.update(), velocity.update()];
+        let binds =
+            [clock.uniform::<Clock>(), gradient.read(), segments.read(), parameters.update(), velocity.update()];
         plan.dispatch("sgd", "update", &params, &binds, Work::Items(piece.1))?;
     }
     Ok(())

@@ -9,8 +9,12 @@
 //! | `summary.json` | format, status, final scores, cost |
 //! | `environment.json` | adapter, driver, versions |
 //! | `figures/` | SVG and PNG |
+//! | `events.out.tfevents.flatlight` | the metrics as TensorBoard events, if asked for |
+
+mod events;
 
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -216,6 +220,11 @@ impl Run {
         }
         let text = writer.into_inner().map_err(|error| damaged(error.to_string()))?;
         files::write(&self.path.join("metrics.csv"), &text)?;
+        let events = self.path.join(EVENTS);
+        if events.exists() {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
+            files::write(&events, &events::encode(rows, now))?;
+        }
         if let Some(flat) = state.vector("parameters") {
             let tensors = checkpoint::split(network.parameters(), flat);
             checkpoint::write(
@@ -226,6 +235,14 @@ impl Run {
         }
         self.write_summary(&Summary::new(recipe, rows, state.step, done))?;
         Ok(state.write(&self.path.join(STATE))?)
+    }
+
+    /// Asks that every save also writes the metrics as TensorBoard events.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn request_events(&self) -> Result<(), Error> {
+        Ok(files::write(&self.path.join(EVENTS), &[])?)
     }
 
     /// Whether there is a state to continue from.
@@ -325,6 +342,9 @@ pub fn write_figure(folder: &Path, name: &str, figure: Result<figures::Figure, f
 }
 
 const STATE: &str = "state.safetensors";
+
+/// TensorBoard looks for `tfevents` in the name.
+const EVENTS: &str = "events.out.tfevents.flatlight";
 
 const COLUMNS: [&str; 8] =
     ["epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate", "seconds"];
