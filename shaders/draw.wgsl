@@ -32,10 +32,23 @@ struct Params {
 const NOT_HERE: u32 = 0xffffffffu;
 const PADDING: u32 = 0xfffffffeu;
 
-/// Sample of a row as its place in this part, or one of the two marks above.
-fn sample_of(row: u32) -> u32 {
+/// What an invocation fills in: element of x, row, feature, and the sample's place in this part or a mark.
+struct Target {
+    at: u32,
+    row: u32,
+    feature: u32,
+    place: u32,
+}
+
+fn find(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> Target {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    let row = at / params.n_features;
+    let feature = at % params.n_features;
+    if row >= params.batch {
+        return Target(at, row, feature, NOT_HERE);
+    }
     if row >= clock.rows {
-        return select(NOT_HERE, PADDING, params.part_first == 0u);
+        return Target(at, row, feature, select(NOT_HERE, PADDING, params.part_first == 0u));
     }
     var sample = clock.first + row;
     if clock.shuffle == 1u {
@@ -43,48 +56,35 @@ fn sample_of(row: u32) -> u32 {
     }
     // Wraps around below the part, and so fails the comparison too.
     let place = sample - params.part_first;
-    return select(NOT_HERE, place, place < params.part_samples);
+    return Target(at, row, feature, select(NOT_HERE, place, place < params.part_samples));
 }
 
-fn store(at: u32, row: u32, feature: u32, place: u32, value: f32) {
-    if place == PADDING {
-        x[at] = 0.0;
-    } else {
-        x[at] = value * params.scale + params.shift;
-    }
-    if feature == 0u {
-        labels[row] = set_labels[select(params.part_first + place, 0u, place == PADDING)];
+/// Element of the part that a target is read from; padding reads the first sample and drops it.
+fn source(found: Target) -> u32 {
+    return select(found.place, 0u, found.place == PADDING) * params.n_features + found.feature;
+}
+
+fn store(found: Target, value: f32) {
+    let padding = found.place == PADDING;
+    x[found.at] = select(value * params.scale + params.shift, 0.0, padding);
+    if found.feature == 0u {
+        labels[found.row] = select(set_labels[select(params.part_first + found.place, 0u, padding)], 0u, padding);
     }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn bytes(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let at = indexing_group(group, groups) * WORKGROUP + lane;
-    if at >= params.batch * params.n_features {
-        return;
+    let found = find(group, groups, lane);
+    if found.place != NOT_HERE {
+        let byte = source(found);
+        store(found, f32((packed[byte / 4u] >> (8u * (byte % 4u))) & 0xffu));
     }
-    let row = at / params.n_features;
-    let feature = at % params.n_features;
-    let place = sample_of(row);
-    if place == NOT_HERE {
-        return;
-    }
-    let byte = select(place, 0u, place == PADDING) * params.n_features + feature;
-    let value = (packed[byte / 4u] >> (8u * (byte % 4u))) & 0xffu;
-    store(at, row, feature, place, f32(value));
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn floats(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let at = indexing_group(group, groups) * WORKGROUP + lane;
-    if at >= params.batch * params.n_features {
-        return;
+    let found = find(group, groups, lane);
+    if found.place != NOT_HERE {
+        store(found, values[source(found)]);
     }
-    let row = at / params.n_features;
-    let feature = at % params.n_features;
-    let place = sample_of(row);
-    if place == NOT_HERE {
-        return;
-    }
-    store(at, row, feature, place, values[select(place, 0u, place == PADDING) * params.n_features + feature]);
 }

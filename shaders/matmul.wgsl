@@ -43,6 +43,24 @@ fn columns_of(first: u32) -> vec4<u32> {
     return min(vec4(first, first + 1u, first + 2u, first + 3u), vec4(params.n - 1u));
 }
 
+/// Sums over the run: both operands are read four at a time at places that move on by a step each turn.
+fn product(first_a: vec4<u32>, first_b: vec4<u32>, step_a: u32, step_b: u32) -> mat4x4<f32> {
+    var at_a = first_a;
+    var at_b = first_b;
+    var sums = mat4x4<f32>();
+    for (var turn = 0u; turn < params.k_count; turn++) {
+        let left = load_a(at_a);
+        let right = load_b(at_b);
+        sums[0] += left.x * right;
+        sums[1] += left.y * right;
+        sums[2] += left.z * right;
+        sums[3] += left.w * right;
+        at_a += step_a;
+        at_b += step_b;
+    }
+    return sums;
+}
+
 fn load_a(at: vec4<u32>) -> vec4<f32> {
     return vec4(a[at.x], a[at.y], a[at.z], a[at.w]);
 }
@@ -70,20 +88,9 @@ fn ab(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: 
     if corner.x >= params.m {
         return;
     }
-    var at_a = rows_of(corner.x) * params.k + params.k_first;
-    var at_b = columns_of(corner.y) + params.k_first * params.n;
-    var sums = mat4x4<f32>();
-    for (var turn = 0u; turn < params.k_count; turn++) {
-        let left = load_a(at_a);
-        let right = load_b(at_b);
-        sums[0] += left.x * right;
-        sums[1] += left.y * right;
-        sums[2] += left.z * right;
-        sums[3] += left.w * right;
-        at_a += 1u;
-        at_b += params.n;
-    }
-    store(corner, sums);
+    let first_a = rows_of(corner.x) * params.k + params.k_first;
+    let first_b = columns_of(corner.y) + params.k_first * params.n;
+    store(corner, product(first_a, first_b, 1u, params.n));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -92,37 +99,15 @@ fn atb(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     if corner.x >= params.m {
         return;
     }
-    var at_a = rows_of(corner.x) + params.k_first * params.m;
-    var at_b = columns_of(corner.y) + params.k_first * params.n;
-    var sums = mat4x4<f32>();
-    for (var turn = 0u; turn < params.k_count; turn++) {
-        let left = load_a(at_a);
-        let right = load_b(at_b);
-        sums[0] += left.x * right;
-        sums[1] += left.y * right;
-        sums[2] += left.z * right;
-        sums[3] += left.w * right;
-        at_a += params.m;
-        at_b += params.n;
-    }
-    store(corner, sums);
+    let first_a = rows_of(corner.x) + params.k_first * params.m;
+    let first_b = columns_of(corner.y) + params.k_first * params.n;
+    store(corner, product(first_a, first_b, params.m, params.n));
 }
 
 fn product_abt(corner: vec2<u32>) -> mat4x4<f32> {
-    var at_a = rows_of(corner.x) * params.k + params.k_first;
-    var at_b = columns_of(corner.y) * params.k + params.k_first;
-    var sums = mat4x4<f32>();
-    for (var turn = 0u; turn < params.k_count; turn++) {
-        let left = load_a(at_a);
-        let right = load_b(at_b);
-        sums[0] += left.x * right;
-        sums[1] += left.y * right;
-        sums[2] += left.z * right;
-        sums[3] += left.w * right;
-        at_a += 1u;
-        at_b += 1u;
-    }
-    return sums;
+    let first_a = rows_of(corner.x) * params.k + params.k_first;
+    let first_b = columns_of(corner.y) * params.k + params.k_first;
+    return product(first_a, first_b, 1u, 1u);
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -46,21 +46,21 @@ impl Samples {
             .map(|first| {
                 let count = most.min(samples - first);
                 let range = first * features..(first + count) * features;
-                let name = format!("samples {first}..{}", first + count);
+                let name = "data set";
                 let slice = match &split.values {
                     Values::Bytes(bytes) => {
                         let words: Vec<u32> = bytes[range]
                             .chunks(4)
                             .map(|chunk| chunk.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)))
                             .collect();
-                        gpu.upload(&name, &[words.len()], &words)?
+                        gpu.upload(name, &[words.len()], &words)?
                     }
-                    Values::Floats(floats) => gpu.upload(&name, &[range.len()], &floats[range])?,
+                    Values::Floats(floats) => gpu.upload(name, &[range.len()], &floats[range])?,
                 };
                 Ok((first, count, slice))
             })
             .collect::<Result<_, Error>>()?;
-        let labels = gpu.upload("set labels", &[samples], &split.labels)?;
+        let labels = gpu.upload("data set labels", &[samples], &split.labels)?;
         Ok(Self { parts, labels, features, entry })
     }
 

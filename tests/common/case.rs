@@ -966,7 +966,7 @@ fn batches(name: &'static str, bytes: bool, shuffle: bool) -> Case {
                 let mut rows = reference::draw::forward(&x[0], features, &drawn, scale, shift);
                 rows.resize(batch * features, 0.0);
                 let mut labels: Vec<f64> = drawn.iter().map(|&sample| x[1][sample as usize]).collect();
-                labels.resize(batch, x[1][0]);
+                labels.resize(batch, 0.0);
                 vec![rows, labels]
             }),
             gradient: None,
