@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::sync::OnceLock;
 
 use common::case::{self, Case, Draws, Pass, Problem};
-use common::{gpu, open};
+use common::{device, gpu, runs_here};
 use flatlight::gpu::{Gpu, Options, shaders};
 use flatlight::{random, reference};
 
@@ -84,18 +84,30 @@ fn raise(worst: &mut Option<f64>, error: f64) {
 }
 
 /// A device that pretends to have few workgroups along an axis, so that every large dispatch is folded.
-fn folded() -> &'static Gpu {
-    static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| open(&Options { group_limit: Some(300), ..Options::default() }))
+fn folded() -> Options {
+    Options { group_limit: Some(300), ..Options::default() }
 }
 
 /// A device that pretends to bind little, so that the vectors of all large sizes are cut.
-fn cut() -> &'static Gpu {
-    static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| open(&Options { binding_limit: Some(256 << 10), group_limit: Some(100), ..Options::default() }))
+fn cut() -> Options {
+    Options { binding_limit: Some(256 << 10), group_limit: Some(100), ..Options::default() }
 }
 
-fn run(place: Place<'_>, gpu: &Gpu, problem: &Problem, upstream: &[Vec<f64>]) -> Result<(Pass, Vec<Vec<u32>>), String> {
+fn run(
+    place: Place<'_>,
+    options: &Options,
+    problem: &Problem,
+    upstream: &[Vec<f64>],
+) -> Result<(Pass, Vec<Vec<u32>>), String> {
+    run_on(device(place.case.variant, options), place, problem, upstream)
+}
+
+fn run_on(
+    gpu: &Gpu,
+    place: Place<'_>,
+    problem: &Problem,
+    upstream: &[Vec<f64>],
+) -> Result<(Pass, Vec<Vec<u32>>), String> {
     let recorded = problem.record(gpu, upstream).and_then(|pass| {
         let results = pass.run(gpu, &problem.clocks)?;
         Ok((pass, results))
@@ -124,7 +136,7 @@ fn prove(case: &Case) -> Result<Proof, String> {
         let place = |what| Place { case, size, seed, what };
 
         // The device against the specification. What it is to overwrite was NaN.
-        let (pass, results) = run(place("running"), gpu(), &problem, &upstream)?;
+        let (pass, results) = run(place("running"), &Options::default(), &problem, &upstream)?;
         proof.kernels.extend(pass.plan.kernels().map(str::to_owned));
         let numbers = pass.numbers(&results);
         let values = problem.values();
@@ -138,11 +150,20 @@ fn prove(case: &Case) -> Result<Proof, String> {
             }
         }
 
+        // Variants of a kernel add in the same order. GPUs may fuse an addition with a product in one and not in another.
+        if let Some((family, _)) = case.variant
+            && gpu().adapter().software
+        {
+            let portable = device(Some((family, "portable")), &Options::default());
+            let (_, other) = run_on(portable, place("running portably"), &problem, &upstream)?;
+            same_bits(place("variants"), &problem, &results, &other)?;
+        }
+
         // Again, folded, and cut.
-        let (_, again) = run(place("running again"), gpu(), &problem, &upstream)?;
+        let (_, again) = run(place("running again"), &Options::default(), &problem, &upstream)?;
         same_bits(place("second run"), &problem, &results, &again)?;
         if let Some(tolerance) = case.split {
-            let (uncut, (pass, split)) = (pass.plan.len(), run(place("running cut"), cut(), &problem, &upstream)?);
+            let (uncut, (pass, split)) = (pass.plan.len(), run(place("running cut"), &cut(), &problem, &upstream)?);
             cuts += pass.plan.len() - uncut;
             if tolerance == 0.0 {
                 same_bits(place("cut to small bindings"), &problem, &results, &split)?;
@@ -154,7 +175,7 @@ fn prove(case: &Case) -> Result<Proof, String> {
                 }
             }
         } else if number + 1 == case.sizes.len() {
-            let (_, again) = run(place("running folded"), folded(), &problem, &upstream)?;
+            let (_, again) = run(place("running folded"), &folded(), &problem, &upstream)?;
             same_bits(place("folded dispatch"), &problem, &results, &again)?;
         }
 
@@ -261,7 +282,7 @@ fn prove_nan(place: Place<'_>, mut problem: Problem, mut upstream: Vec<Vec<f64>>
     }
     let mut sown = 0;
     let mut reap = |problem: &Problem, upstream: &[Vec<f64>], source: String| {
-        let (pass, results) = run(place, gpu(), problem, upstream)?;
+        let (pass, results) = run(place, &Options::default(), problem, upstream)?;
         let want = specification(problem, &problem.values(), upstream);
         if !want.iter().flatten().any(|value| value.is_nan()) {
             return Err(place.fail(&format!("NaN in {source} vanishes from the specification")));
@@ -295,7 +316,10 @@ type Proven = (Case, OnceLock<Result<Proof, String>>);
 /// Every case with its proof, made once by the first test that asks.
 fn proofs() -> &'static [Proven] {
     static PROOFS: OnceLock<Vec<Proven>> = OnceLock::new();
-    PROOFS.get_or_init(|| case::all().into_iter().map(|case| (case, OnceLock::new())).collect())
+    PROOFS.get_or_init(|| {
+        let cases = case::all().into_iter().filter(|case| runs_here(case.variant));
+        cases.map(|case| (case, OnceLock::new())).collect()
+    })
 }
 
 /// Asserts the proofs of a family's cases.
@@ -367,6 +391,10 @@ fn proof_table() {
 /// Names of all kernels of the library.
 fn library() -> BTreeSet<String> {
     let names = shaders::LIBRARY.iter().map(|(path, _)| *path).filter(|path| !path.starts_with("shared/"));
+    let names = names.filter(|path| {
+        let variant = path.split_once('_').filter(|(family, _)| *family == "matmul");
+        runs_here(variant)
+    });
     names
         .flat_map(|path| {
             let shader = shaders::Shader::load(&shaders::Embedded, path).expect("a valid shader");

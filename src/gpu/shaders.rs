@@ -31,6 +31,8 @@ library![
     "disturb",
     "draw",
     "matmul",
+    "matmul_subgroup",
+    "matmul_tiled",
     "metrics",
     "microring",
     "norm",
@@ -287,7 +289,7 @@ impl Shader {
             complain(error.location(&linked.text).map(|place| place.line_number), error.message().to_owned())
         })?;
         let info =
-            Validator::new(ValidationFlags::all(), Capabilities::default()).validate(&module).map_err(|error| {
+            Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP).validate(&module).map_err(|error| {
                 let mut message = error.as_inner().to_string();
                 let mut source = std::error::Error::source(error.as_inner());
                 while let Some(cause) = source {

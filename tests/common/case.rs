@@ -32,6 +32,8 @@ pub struct Case {
     /// For kernels that cut their work to what the adapter can bind: how far, relative to the largest element, the
     /// result may then differ from that of the uncut work. 0: not by a bit.
     pub split: Option<f64>,
+    /// Family and name of the kernel variant that the case is about.
+    pub variant: Option<(&'static str, &'static str)>,
     /// Where the inputs lie, if that matters for smoothness.
     pub note: &'static str,
     make: Make,
@@ -53,6 +55,11 @@ impl Case {
         self
     }
 
+    fn variant(mut self, family: &'static str, name: &'static str) -> Self {
+        self.variant = Some((family, name));
+        self
+    }
+
     fn split(mut self, tolerance: f64) -> Self {
         self.split = Some(tolerance);
         self
@@ -70,7 +77,7 @@ fn case(
     bench: &'static [usize],
     make: impl Fn(Draws, &[usize]) -> Problem + Send + Sync + 'static,
 ) -> Case {
-    Case { name, sizes, bench, rtol: 1e-6, atol: 0.0, split: None, note: "smooth", make: Box::new(make) }
+    Case { name, sizes, bench, rtol: 1e-6, atol: 0.0, split: None, variant: None, note: "smooth", make: Box::new(make) }
 }
 
 /// Random inputs that are numbers of `f32`, so that the device and the specification start from the same ones.
@@ -152,15 +159,15 @@ pub struct Bound<'a> {
 }
 
 /// What a kernel does at its least.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Cost {
-    pub kernel: &'static str,
+    pub kernel: String,
     pub flops: f64,
     pub bytes: f64,
 }
 
-fn cost(kernel: &'static str, flops: usize, words: usize) -> Cost {
-    Cost { kernel, flops: flops as f64, bytes: 4.0 * words as f64 }
+fn cost(kernel: impl Into<String>, flops: usize, words: usize) -> Cost {
+    Cost { kernel: kernel.into(), flops: flops as f64, bytes: 4.0 * words as f64 }
 }
 
 /// A case at one size.
@@ -321,10 +328,18 @@ fn words(values: &[f64]) -> Vec<u32> {
 /// Every case.
 pub fn all() -> Vec<Case> {
     let mut cases = vec![
-        product("matmul::ab", Product::Ab),
-        product("matmul::atb", Product::Atb),
-        product("matmul::abt", Product::Abt),
-        product("matmul::abt_bias", Product::AbtBias),
+        product("matmul::ab", Product::Ab, "portable"),
+        product("matmul::atb", Product::Atb, "portable"),
+        product("matmul::abt", Product::Abt, "portable"),
+        product("matmul::abt_bias", Product::AbtBias, "portable"),
+        product("matmul::ab, tiled", Product::Ab, "tiled"),
+        product("matmul::atb, tiled", Product::Atb, "tiled"),
+        product("matmul::abt, tiled", Product::Abt, "tiled"),
+        product("matmul::abt_bias, tiled", Product::AbtBias, "tiled"),
+        product("matmul::ab, subgroup", Product::Ab, "subgroup"),
+        product("matmul::atb, subgroup", Product::Atb, "subgroup"),
+        product("matmul::abt, subgroup", Product::Abt, "subgroup"),
+        product("matmul::abt_bias, subgroup", Product::AbtBias, "subgroup"),
         bias_backward(),
         rings(),
         rectifier(),
@@ -358,7 +373,7 @@ enum Product {
 }
 
 /// Sizes are m, n, k. The gradients of each product are two of the others.
-fn product(name: &'static str, kind: Product) -> Case {
+fn product(name: &'static str, kind: Product, variant: &'static str) -> Case {
     const SIZES: &[&[usize]] = &[
         &[1, 1, 1],
         &[3, 3, 3],
@@ -367,6 +382,8 @@ fn product(name: &'static str, kind: Product) -> Case {
         &[64, 97, 63],
         &[97, 1, 64],
         &[65, 5, 1009],
+        // Axes in multiples of 4 and not of a tile, as vec4 loads need them.
+        &[70, 36, 132],
         // Many groups; a gradient contracts over 80,000 elements, more than one loop may.
         &[5, 80_000, 9],
     ];
@@ -382,12 +399,14 @@ fn product(name: &'static str, kind: Product) -> Case {
             inputs.push(tensor("bias", &[n], draws.uniform("bias", n, -1.0, 1.0)));
         }
         let (d_a, d_b) = match kind {
-            Product::Ab => ("matmul::abt", "matmul::atb"),
-            Product::Atb => ("matmul::abt", "matmul::ab"),
-            Product::Abt | Product::AbtBias => ("matmul::ab", "matmul::atb"),
+            Product::Ab => ("abt", "atb"),
+            Product::Atb => ("abt", "ab"),
+            Product::Abt | Product::AbtBias => ("ab", "atb"),
         };
+        let own = name.trim_start_matches("matmul::").split(',').next().unwrap_or(name);
         let (flops, words) = (2 * m * n * k, m * n + m * k + n * k);
-        let mut costs = vec![cost(name, flops, words), cost(d_a, flops, words), cost(d_b, flops, words)];
+        let shader = if variant == "portable" { "matmul".to_owned() } else { format!("matmul_{variant}") };
+        let mut costs = [own, d_a, d_b].map(|entry| cost(format!("{shader}::{entry}"), flops, words)).to_vec();
         if kind == Product::AbtBias {
             costs.push(cost("bias::backward", m * n, m * n + n));
         }
@@ -450,7 +469,10 @@ fn product(name: &'static str, kind: Product) -> Case {
             inputs,
         }
     };
-    case(name, SIZES, &[512, 512, 512], make).tolerance(2e-5, 0.0).note("linear in each input")
+    case(name, SIZES, &[512, 512, 512], make)
+        .tolerance(2e-5, 0.0)
+        .variant("matmul", variant)
+        .note("linear in each input")
 }
 
 /// Sizes are rows, n.
