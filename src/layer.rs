@@ -9,6 +9,20 @@ pub enum Role {
     Control,
     /// A number in the electronics: a bias, a gain.
     Digital,
+    /// A number that forward passes keep, such as a running mean. Its gradient is 0, so that optimizers and adversaries
+    /// leave it alone, and it is saved with the rest.
+    Statistic,
+}
+
+/// Which forward pass is recorded. They differ for layers that normalise by what they see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// The first of a training step: by the batch, and kept statistics move.
+    First,
+    /// A further one of the same step: by the batch, kept statistics stay.
+    Again,
+    /// Inference: by the kept statistics.
+    Inference,
 }
 
 /// How a parameter starts.
@@ -79,6 +93,8 @@ pub struct Io {
     pub imperfections: Vec<Slice>,
     /// Derived tensors.
     pub derived: Vec<Slice>,
+    /// The clock, which knows how many rows of the batch are valid.
+    pub clock: Slice,
     /// Input `[batch, ...]`.
     pub input: Slice,
     /// Output `[batch, ...]`.
@@ -122,9 +138,9 @@ pub trait Layer {
     ///
     /// # Errors
     /// What the plan reports.
-    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error>;
+    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, pass: Pass) -> Result<(), Error>;
 
-    /// Gradients of parameters and input from that of the output. Overwrites.
+    /// Gradients of parameters and input from that of the output, after a pass of training. Overwrites.
     ///
     /// # Errors
     /// What the plan reports.

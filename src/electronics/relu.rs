@@ -1,7 +1,7 @@
 //! The rectifier between two photonic layers.
 
 use crate::gpu::{Error, PlanBuilder};
-use crate::layer::{Io, Layer};
+use crate::layer::{Io, Layer, Pass};
 use crate::ops::relu;
 
 /// y = max(x, 0), element by element.
@@ -22,7 +22,7 @@ impl Layer for Relu {
         self.shape.clone()
     }
 
-    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
+    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, _pass: Pass) -> Result<(), Error> {
         relu::forward(plan, &io.input, &io.output)
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::gpu::{Error, PlanBuilder};
-use crate::layer::{Cause, Derived, Imperfection, Io, Layer, Parameter, Role, Start};
+use crate::layer::{Cause, Derived, Imperfection, Io, Layer, Parameter, Pass, Role, Start};
 use crate::ops::{bias, matmul, microring};
 
 /// Keys of a `ring-dense` layer. Lengths in nm.
@@ -155,7 +155,7 @@ impl Layer for RingDense {
         self.ring().forward(plan, state(io), &io.derived[0])
     }
 
-    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
+    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, _pass: Pass) -> Result<(), Error> {
         matmul::abt(plan, &io.input, &io.derived[0], Some(&io.parameters[1]), &io.output)
     }
 
