@@ -27,6 +27,7 @@ library![
     "shared/segments",
     "adam",
     "bias",
+    "convolution",
     "cross_entropy",
     "disturb",
     "draw",
