@@ -21,12 +21,14 @@ macro_rules! library {
 
 library![
     "shared/clock",
+    "shared/complex",
     "shared/indexing",
     "shared/math",
     "shared/random",
     "shared/segments",
     "adam",
     "bias",
+    "complex_matmul",
     "cross_entropy",
     "disturb",
     "draw",

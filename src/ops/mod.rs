@@ -6,6 +6,7 @@
 pub mod adam;
 pub mod bias;
 mod clock;
+pub mod complex_matmul;
 pub mod cross_entropy;
 pub mod disturb;
 pub mod draw;
