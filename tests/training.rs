@@ -88,6 +88,10 @@ fn sgd(learning_rate: f32) -> OptimizerSettings {
     OptimizerSettings { kind: OptimizerKind::Sgd, learning_rate, ..OptimizerSettings::default() }
 }
 
+fn adamw(learning_rate: f32, weight_decay: f32, decay_scope: Scope) -> OptimizerSettings {
+    OptimizerSettings { kind: OptimizerKind::Adamw, weight_decay, decay_scope, ..adam(learning_rate) }
+}
+
 fn settings(method: Method, optimizer: OptimizerSettings) -> Settings {
     Settings {
         method,
@@ -136,6 +140,14 @@ fn error(got: &[f64], want: &[f64]) -> f64 {
     let largest = most(&mut want.iter().copied());
     assert!(largest > 0.0, "nothing to compare with");
     most(&mut got.iter().zip(want).map(|(got, want)| got - want)) / largest
+}
+
+fn twin_scope(scope: Scope) -> reference::Scope {
+    match scope {
+        Scope::Control => reference::Scope::Control,
+        Scope::All => reference::Scope::All,
+        Scope::Digital => reference::Scope::Digital,
+    }
 }
 
 fn moved(from: &[f64], to: &[f64]) -> Vec<f64> {
@@ -312,11 +324,10 @@ impl<'a> TwinRun<'a> {
 
     fn sat(&self) -> Sat {
         let (twin, SatSettings { rho, adaptive, scope }) = (self.twin, self.settings.sat);
-        let scope = if scope == Scope::All { reference::Scope::All } else { reference::Scope::Control };
         let ((x, labels), ideal) = (self.batch(), twin.ideal());
         let centre = twin.pass(&self.parameters, &ideal, &x, &labels);
         let (p, g) = (&self.parameters, &centre.gradient);
-        let perturbed = perturb::ascend(p, g, &twin.segments, scope, adaptive, f64::from(rho));
+        let perturbed = perturb::ascend(p, g, &twin.segments, twin_scope(scope), adaptive, f64::from(rho));
         let there = twin.pass(&perturbed, &ideal, &x, &labels);
         Sat { centre, perturbed, there }
     }
@@ -337,9 +348,11 @@ impl<'a> TwinRun<'a> {
         let [momentum, beta_1, beta_2, epsilon] = [own.momentum, own.beta_1, own.beta_2, own.epsilon].map(f64::from);
         let ([first, second], p, segments) = (&mut self.vectors, &mut self.parameters, &self.twin.segments);
         match own.kind {
-            OptimizerKind::Adam => {
+            OptimizerKind::Adam | OptimizerKind::Adamw => {
                 let t = self.step as i32 + 1;
-                Adam { learning_rate, beta_1, beta_2, epsilon }.update(t, p, first, second, gradient, segments);
+                let (decay, decay_scope) = (f64::from(own.weight_decay), twin_scope(own.decay_scope));
+                let adam = Adam { learning_rate, beta_1, beta_2, epsilon, decay, decay_scope };
+                adam.update(t, p, first, second, gradient, segments);
             }
             OptimizerKind::Sgd => Sgd { learning_rate, momentum }.update(p, first, gradient, segments),
         }
@@ -539,7 +552,7 @@ fn the_gradient_of_several_layers_is_that_of_the_twin_and_of_differences() {
 fn standard_and_noise_steps_are_those_of_the_twin() {
     let (data, recipes) = (dataset(), small());
     for method in [Method::Standard, Method::Noise] {
-        for optimizer in [adam(0.05), sgd(0.1)] {
+        for optimizer in [adam(0.05), adamw(0.1, 0.5, Scope::All), adamw(0.1, 0.5, Scope::Digital), sgd(0.1)] {
             let settings = settings(method, optimizer);
             let network = compile(gpu(), &recipes);
             let mut trainer = trainer(&network, &settings, &data, SEED);
@@ -554,7 +567,7 @@ fn standard_and_noise_steps_are_those_of_the_twin() {
                 trainer.train_step().unwrap();
                 let after = wide(&gpu().read(&network.flat().parameters).unwrap());
                 let off = error(&moved(&before, &after), &moved(&before, &run.parameters));
-                assert!(off < STEP_BAR, "{}, step {}: {off:.1e}", method.word(), state.step);
+                assert!(off < STEP_BAR, "{}, {optimizer:?}, step {}: {off:.1e}", method.word(), state.step);
             }
         }
     }
@@ -663,6 +676,31 @@ fn detunings_stay_inside_their_range_and_biases_are_free() {
         }
         assert_eq!(at_bound, [true; 2], "some detunings were held at each bound");
         assert!(free, "some biases went where no detuning may");
+    }
+}
+
+#[test]
+fn weight_decay_is_decoupled_and_spares_the_physical_parameters_unless_asked() {
+    let data = dataset();
+    let trained = |optimizer: OptimizerSettings| {
+        let (network, settings) = (compile(gpu(), &small()), settings(Method::Standard, optimizer));
+        let mut trainer = trainer(&network, &settings, &data, SEED);
+        gpu().write(&network.flat().parameters, &start(&network)).unwrap();
+        trainer.train_step().unwrap();
+        let values: Vec<f32> = gpu().read(&network.flat().parameters).unwrap();
+        let roles: Vec<_> = network.parameters().iter().map(|entry| (entry.range(), entry.spec.role)).collect();
+        (start(&network), values, roles)
+    };
+    let (_, plain, _) = trained(adam(0.01));
+    assert_eq!(bits(&trained(adamw(0.01, 0.0, Scope::All)).1), bits(&plain), "no decay is plain Adam");
+    let (start, decayed, roles) = trained(adamw(0.01, 0.5, Scope::Digital));
+    for (range, role) in roles {
+        for at in range {
+            // The gradient has no part in the decay: it is lr * decay * p, whatever Adam makes of the gradient.
+            let want = if role == Role::Control { 0.0 } else { 0.01 * 0.5 * f64::from(start[at]) };
+            let got = f64::from(plain[at]) - f64::from(decayed[at]);
+            assert!((got - want).abs() < 1e-7, "{role:?} {at}: {got:e} instead of {want:e}");
+        }
     }
 }
 
