@@ -26,7 +26,7 @@ use flatlight::reference::{self, Segment, bias, cross_entropy, disturb, draw, ma
 use flatlight::training::method::Step;
 use flatlight::training::{
     EpochRow, Error, Method, Optimizer, OptimizerKind, OptimizerSettings, SatSettings, Schedule, Settings, State,
-    Trainer,
+    StepSettings, Trainer,
 };
 
 const FEATURES: usize = 12;
@@ -98,6 +98,8 @@ fn settings(method: Method, optimizer: OptimizerSettings) -> Settings {
         epochs: 4,
         batch: BATCH,
         schedule: Schedule::Constant,
+        warm_up: 0,
+        step: StepSettings { every: 1, factor: 0.5 },
         optimizer,
         noise: BTreeMap::from([("ring_offset".to_owned(), 0.01), ("temperature".to_owned(), 0.5)]),
         sat: SatSettings { rho: 0.05, adaptive: false, scope: Scope::Control },
@@ -340,6 +342,7 @@ impl<'a> TwinRun<'a> {
             Schedule::Cosine => {
                 full * (1.0 + (std::f64::consts::PI * f64::from(self.step) / f64::from(total)).cos()) / 2.0
             }
+            Schedule::Step => full / f64::from(1 << (self.step / self.steps_per_epoch())),
         }
     }
 
@@ -610,8 +613,8 @@ fn noise_is_drawn_once_a_step_as_the_specification_says_and_layers_share_the_tem
 #[test]
 fn the_first_ten_losses_are_those_of_the_twin() {
     let (data, recipes) = (dataset(), small());
-    for method in Method::ALL {
-        let settings = Settings { schedule: Schedule::Cosine, ..settings(method, adam(0.01)) };
+    for (method, schedule) in Method::ALL.into_iter().zip([Schedule::Cosine, Schedule::Step, Schedule::Cosine]) {
+        let settings = Settings { schedule, ..settings(method, adam(0.01)) };
         let network = compile(gpu(), &recipes);
         let mut trainer = trainer(&network, &settings, &data, SEED);
         let twin = Twin::new(&network, &recipes);

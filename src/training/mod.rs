@@ -11,7 +11,7 @@ mod trainer;
 
 pub use method::{Method, SatSettings};
 pub use optimizer::{Optimizer, OptimizerKind, OptimizerSettings};
-pub use settings::{Schedule, Settings};
+pub use settings::{Schedule, Settings, StepSettings};
 pub use state::State;
 pub use trainer::{EpochRow, Trainer};
 
