@@ -328,6 +328,21 @@ fn evaluate_varies_one_or_two_imperfections_and_draws_chips() {
 }
 
 #[test]
+fn the_checkpoint_and_every_score_are_those_of_the_average_where_one_is_kept() {
+    let bench = Bench::new();
+    bench.done("train recipe.toml --set training.average=0.95 --out run");
+    let read = |file: &str| checkpoint::read(&bench.path(&format!("run/{file}.safetensors"))).unwrap().0;
+    let (kept, state) = (read("checkpoint"), read("state"));
+    let vector = |name: &str| &state.iter().find(|tensor| tensor.name == name).unwrap().values;
+    let detunings = &kept.iter().find(|tensor| tensor.name == "ring1.detuning").unwrap().values;
+    assert_eq!(detunings[..], vector("average")[..detunings.len()]);
+    assert_ne!(detunings[..], vector("parameters")[..detunings.len()]);
+    bench.done("evaluate run --csv nominal.csv");
+    let (text, metrics) = (bench.read("nominal.csv"), bench.metrics("run"));
+    assert_eq!(cells(&text)[1][0], cells(metrics.last().unwrap())[0][5], "accuracy");
+}
+
+#[test]
 fn compare_writes_one_table_with_figures_and_keeps_what_is_trained() {
     let bench = Bench::new();
     let command =

@@ -320,7 +320,7 @@ macro_rules! families {
 }
 
 families!(matmul, bias, microring, relu, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
-families!(complex_matmul);
+families!(average, complex_matmul);
 
 /// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
 /// transpose undoes it.

@@ -99,6 +99,7 @@ fn settings(method: Method, optimizer: OptimizerSettings) -> Settings {
         batch: BATCH,
         schedule: Schedule::Constant,
         warm_up: 0,
+        average: 0.0,
         step: StepSettings { every: 1, factor: 0.5 },
         optimizer,
         noise: BTreeMap::from([("ring_offset".to_owned(), 0.01), ("temperature".to_owned(), 0.5)]),
@@ -809,8 +810,8 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
     let (data, folder) = (dataset(), tempfile::tempdir().unwrap());
     let path = folder.path().join("state.safetensors");
     for method in Method::ALL {
-        for optimizer in [adam(0.02), sgd(0.05)] {
-            let settings = Settings { schedule: Schedule::Cosine, ..settings(method, optimizer) };
+        for (optimizer, average) in [(adam(0.02), 0.0), (sgd(0.05), 0.0), (adamw(0.02, 0.1, Scope::Digital), 0.9)] {
+            let settings = Settings { schedule: Schedule::Cosine, average, ..settings(method, optimizer) };
             let (rows, end) = whole_run(&settings, &data, SEED);
             // In the middle of the first epoch, of another, and between two.
             for stop in [1, 6, 8] {
@@ -838,6 +839,62 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_average_is_that_of_the_parameters_after_every_step_and_is_what_is_scored() {
+    let (data, recipes) = (dataset(), small());
+    let decay = 0.8;
+    let settings = Settings { average: decay, ..settings(Method::Sat, adam(0.1)) };
+    let network = compile(gpu(), &recipes);
+    let twin = Twin::new(&network, &recipes);
+    let mut trainer = trainer(&network, &settings, &data, SEED);
+    let vector = |state: &State, name: &str| state.vector(name).map(<[f32]>::to_vec).unwrap();
+    let first = trainer.state().unwrap();
+    assert_eq!(vector(&first, "average"), network.start(SEED), "before the first step it is where the parameters are");
+    let mut passed: Vec<Vec<f64>> = Vec::new();
+    let parameters = || gpu().read::<f32>(&network.flat().parameters).unwrap();
+    // Two epochs, step by step.
+    for _ in 0..6 {
+        let mut steps = 0;
+        let row = trainer
+            .epoch(&mut |_| {
+                steps += 1;
+                steps == 1
+            })
+            .unwrap();
+        passed.push(wide(&parameters()));
+        let state = trainer.state().unwrap();
+        assert_eq!(bits(&vector(&state, "parameters")), bits(&parameters()), "the exchange is taken back");
+        // All parameters so far, the older the less.
+        let weights: Vec<f64> = (0..passed.len()).rev().map(|age| f64::from(decay).powi(age as i32)).collect();
+        let total: f64 = weights.iter().sum();
+        let mean = |at: usize| passed.iter().zip(&weights).map(|(p, w)| w * p[at]).sum::<f64>() / total;
+        let want: Vec<f64> = (0..passed[0].len()).map(mean).collect();
+        let off = error(&wide(&vector(&state, "average")), &want);
+        assert!(off < 1e-6, "step {}: off by {off:.1e}", state.step);
+        assert_eq!(state.trained(), state.vector("average"));
+        if let Some(row) = row {
+            let (x, labels) = rows_of(&data, &data.test, &(0..data.test.len() as u32).collect::<Vec<_>>());
+            let loss = |p: &[f64]| twin.pass(p, &twin.ideal(), &x, &labels).mean_loss();
+            assert!((row.test_loss / loss(&want) - 1.0).abs() < 1e-5, "scored {}", row.test_loss);
+            let last = loss(&passed[passed.len() - 1]);
+            assert!((last / loss(&want) - 1.0).abs() > 1e-3, "the last ones score alike: {last}, {}", loss(&want));
+        }
+    }
+}
+
+#[test]
+fn an_average_leaves_the_training_as_it_is() {
+    let data = dataset();
+    for method in Method::ALL {
+        let plain = settings(method, adam(0.02));
+        let averaged = Settings { average: 0.9, ..plain.clone() };
+        let [(_, plain), (_, averaged)] = [plain, averaged].map(|settings| whole_run(&settings, &data, SEED));
+        assert_eq!(averaged.vectors.len(), plain.vectors.len() + 1);
+        assert_eq!(averaged.vectors[..plain.vectors.len()], plain.vectors[..], "{}", method.word());
+        assert_eq!(averaged.tally, plain.tally);
     }
 }
 

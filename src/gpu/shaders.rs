@@ -27,6 +27,7 @@ library![
     "shared/random",
     "shared/segments",
     "adam",
+    "average",
     "bias",
     "complex_matmul",
     "cross_entropy",

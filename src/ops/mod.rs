@@ -4,6 +4,7 @@
 //! otherwise.
 
 pub mod adam;
+pub mod average;
 pub mod bias;
 mod clock;
 pub mod complex_matmul;

@@ -5,6 +5,7 @@
 //! outputs and returns the gradient with respect to the inputs.
 
 pub mod adam;
+pub mod average;
 pub mod bias;
 pub mod complex_matmul;
 pub mod cross_entropy;

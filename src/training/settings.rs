@@ -54,6 +54,10 @@ pub struct Settings {
     /// Epochs at the start over which the learning rate rises linearly to what the schedule says.
     #[serde(default)]
     pub warm_up: u32,
+    /// Decay of a moving average of the parameters, such as 0.999, which evaluations and the checkpoint then use in place
+    /// of the last ones; 0 keeps no average. It leaves the training itself as it is.
+    #[serde(default)]
+    pub average: f32,
     /// For the schedule `step`.
     #[serde(default)]
     pub step: StepSettings,
@@ -84,6 +88,9 @@ impl Settings {
             let message = format!("must be at most training.epochs, {}, not {}", self.epochs, self.warm_up);
             return Err(setting("training.warm_up", message));
         }
+        if !(0.0..1.0).contains(&self.average) {
+            return Err(setting("training.average", format!("must be in 0..1, not {}", self.average)));
+        }
         if self.step.every == 0 {
             return Err(setting("training.step.every", "must be at least 1"));
         }
@@ -99,6 +106,12 @@ impl Settings {
             }
         }
         self.optimizer.check()
+    }
+
+    /// Weight of the parameters after step `t` from 1 in their average: (1 - d) / (1 - d^t). The start has none.
+    pub(super) fn average_weight(&self, t: u64) -> f32 {
+        let decay = f64::from(self.average);
+        ((1.0 - decay) / (1.0 - decay.powf(t as f64))) as f32
     }
 
     /// Learning rate of a step of `total` steps, all epochs being equally long.
@@ -130,6 +143,7 @@ mod tests {
             batch: 1,
             schedule,
             warm_up,
+            average: 0.0,
             step: StepSettings { every: 2, factor: 0.5 },
             optimizer: OptimizerSettings { learning_rate: 1.0, ..OptimizerSettings::default() },
             noise: BTreeMap::new(),

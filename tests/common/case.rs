@@ -1,5 +1,6 @@
 //! The kernel cases: sizes, seeded inputs, the `f64` specification, how to record the kernel, what it costs.
 
+mod average;
 mod complex;
 
 use flatlight::data::{Split, Values};
@@ -348,6 +349,7 @@ pub fn all() -> Vec<Case> {
     ];
     cases.extend(lengths());
     cases.extend(ascents());
+    cases.extend(average::cases());
     cases.extend(complex::cases());
     cases
 }
