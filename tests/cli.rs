@@ -328,6 +328,21 @@ fn evaluate_varies_one_or_two_imperfections_and_draws_chips() {
 }
 
 #[test]
+fn the_checkpoint_and_every_score_are_those_of_the_average_where_one_is_kept() {
+    let bench = Bench::new();
+    bench.done("train recipe.toml --set training.average=0.95 --out run");
+    let read = |file: &str| checkpoint::read(&bench.path(&format!("run/{file}.safetensors"))).unwrap().0;
+    let (kept, state) = (read("checkpoint"), read("state"));
+    let vector = |name: &str| &state.iter().find(|tensor| tensor.name == name).unwrap().values;
+    let detunings = &kept.iter().find(|tensor| tensor.name == "ring1.detuning").unwrap().values;
+    assert_eq!(detunings[..], vector("average")[..detunings.len()]);
+    assert_ne!(detunings[..], vector("parameters")[..detunings.len()]);
+    bench.done("evaluate run --csv nominal.csv");
+    let (text, metrics) = (bench.read("nominal.csv"), bench.metrics("run"));
+    assert_eq!(cells(&text)[1][0], cells(metrics.last().unwrap())[0][5], "accuracy");
+}
+
+#[test]
 fn compare_writes_one_table_with_figures_and_keeps_what_is_trained() {
     let bench = Bench::new();
     let command =
@@ -472,6 +487,17 @@ fn a_recipe_that_is_wrong_is_told_with_its_line() {
         (["learning_rate = 0.01", "learning_rate = 0"], &["recipe.toml:23: ", "must be above 0, not 0"]),
         (["learning_rate = 0.01", "learning_rate = nan"], &["recipe.toml:23: ", "must be above 0, not NaN"]),
         (["temperature = 0.5", "temperature = -1"], &["recipe.toml:26: ", "must be 0 or more, not -1"]),
+        (
+            ["batch = 256", "batch = 256\nwarm_up = 3"],
+            &["recipe.toml:21: `training.warm_up` must be at most training.epochs, 2, not 3"],
+        ),
+        (["batch = 256", "batch = 256\nstep.every = 0"], &["recipe.toml:21: `training.step.every` must be at least 1"]),
+        (
+            ["learning_rate = 0.01", "weight_decay = 0.1"],
+            &[
+                "recipe.toml:23: `training.optimizer.weight_decay` must be 0 unless training.optimizer.kind is \"adamw\"",
+            ],
+        ),
         (["rho = 0.5", "rho = -1"], &["recipe.toml:30: `training.sat.rho` must be 0 or more, not -1"]),
         (["contrast = 1.0", "contrast = 2"], &["recipe.toml:10: layer 1 (ring1): `contrast` must be at most 1, not 2"]),
         (["[0.09, 0.21]", "[0.09, 3]"], &["recipe.toml:11: layer 1 (ring1): `start` [0.09, 3.0] must lie inside"]),

@@ -11,7 +11,8 @@ use std::sync::OnceLock;
 
 use common::case::{self, Case, Draws, Pass, Problem};
 use common::{device, gpu, runs_here};
-use flatlight::gpu::{Gpu, Options, shaders};
+use flatlight::gpu::{Gpu, Options, PlanBuilder, Scalar, shaders};
+use flatlight::ops::complex_matmul;
 use flatlight::{random, reference};
 
 /// Distance at which differences are taken.
@@ -344,6 +345,37 @@ macro_rules! families {
 
 families!(matmul, bias, microring, relu, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
 families!(convolution);
+families!(average, complex_matmul);
+
+/// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
+/// transpose undoes it.
+#[test]
+fn a_unitary_matrix_keeps_power() {
+    let (n, columns) = (97, 33);
+    let turn = |index: usize| std::f64::consts::TAU * (index / n * (index % n) % n) as f64 / n as f64;
+    let unitary: Vec<f32> = (0..n * n)
+        .flat_map(|index| [turn(index).cos(), turn(index).sin()].map(|part| (part / (n as f64).sqrt()) as f32))
+        .collect();
+    let x = case::floats(&Draws::new(1).uniform("x", 2 * n * columns, -1.0, 1.0));
+    let unitary = gpu().upload("u", &[n, n, 2], &unitary).expect("room");
+    let input = gpu().upload("x", &[n, columns, 2], &x).expect("room");
+    let [output, back] = ["u x", "x again"].map(|name| gpu().zeros(name, &[n, columns, 2], Scalar::F32).expect("room"));
+    let mut plan = PlanBuilder::new(gpu(), "unitary");
+    complex_matmul::ab(&mut plan, &unitary, &input, &output).expect("shapes that fit");
+    complex_matmul::ahb(&mut plan, &unitary, &output, &back).expect("shapes that fit");
+    gpu().submit(&[&plan.finish().expect("a plan")]).expect("a step");
+    let [y, again]: [Vec<f32>; 2] = [&output, &back].map(|slice| gpu().read(slice).expect("numbers"));
+    let power = |z: &[f32], column: usize| -> f64 {
+        let parts = z.chunks_exact(2 * columns).flat_map(|row| &row[2 * column..][..2]);
+        parts.map(|&part| f64::from(part).powi(2)).sum()
+    };
+    for column in 0..columns {
+        let [before, after] = [power(&x, column), power(&y, column)];
+        assert!((after / before - 1.0).abs() < 1e-6, "column {column}: power {before}, then {after}");
+    }
+    let off = again.iter().zip(&x).map(|(again, x)| f64::from((again - x).abs())).fold(0.0, f64::max);
+    assert!(off < 2e-6 && y != x, "off by {off:e} after the way there and back");
+}
 
 /// Prints what the proofs measured, and asserts that they left no kernel out.
 #[test]

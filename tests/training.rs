@@ -26,7 +26,7 @@ use flatlight::reference::{self, Segment, bias, cross_entropy, disturb, draw, ma
 use flatlight::training::method::Step;
 use flatlight::training::{
     EpochRow, Error, Method, Optimizer, OptimizerKind, OptimizerSettings, SatSettings, Schedule, Settings, State,
-    Trainer,
+    StepSettings, Trainer,
 };
 
 const FEATURES: usize = 12;
@@ -88,12 +88,19 @@ fn sgd(learning_rate: f32) -> OptimizerSettings {
     OptimizerSettings { kind: OptimizerKind::Sgd, learning_rate, ..OptimizerSettings::default() }
 }
 
+fn adamw(learning_rate: f32, weight_decay: f32, decay_scope: Scope) -> OptimizerSettings {
+    OptimizerSettings { kind: OptimizerKind::Adamw, weight_decay, decay_scope, ..adam(learning_rate) }
+}
+
 fn settings(method: Method, optimizer: OptimizerSettings) -> Settings {
     Settings {
         method,
         epochs: 4,
         batch: BATCH,
         schedule: Schedule::Constant,
+        warm_up: 0,
+        average: 0.0,
+        step: StepSettings { every: 1, factor: 0.5 },
         optimizer,
         noise: BTreeMap::from([("ring_offset".to_owned(), 0.01), ("temperature".to_owned(), 0.5)]),
         sat: SatSettings { rho: 0.05, adaptive: false, scope: Scope::Control },
@@ -136,6 +143,14 @@ fn error(got: &[f64], want: &[f64]) -> f64 {
     let largest = most(&mut want.iter().copied());
     assert!(largest > 0.0, "nothing to compare with");
     most(&mut got.iter().zip(want).map(|(got, want)| got - want)) / largest
+}
+
+fn twin_scope(scope: Scope) -> reference::Scope {
+    match scope {
+        Scope::Control => reference::Scope::Control,
+        Scope::All => reference::Scope::All,
+        Scope::Digital => reference::Scope::Digital,
+    }
 }
 
 fn moved(from: &[f64], to: &[f64]) -> Vec<f64> {
@@ -312,11 +327,10 @@ impl<'a> TwinRun<'a> {
 
     fn sat(&self) -> Sat {
         let (twin, SatSettings { rho, adaptive, scope }) = (self.twin, self.settings.sat);
-        let scope = if scope == Scope::All { reference::Scope::All } else { reference::Scope::Control };
         let ((x, labels), ideal) = (self.batch(), twin.ideal());
         let centre = twin.pass(&self.parameters, &ideal, &x, &labels);
         let (p, g) = (&self.parameters, &centre.gradient);
-        let perturbed = perturb::ascend(p, g, &twin.segments, scope, adaptive, f64::from(rho));
+        let perturbed = perturb::ascend(p, g, &twin.segments, twin_scope(scope), adaptive, f64::from(rho));
         let there = twin.pass(&perturbed, &ideal, &x, &labels);
         Sat { centre, perturbed, there }
     }
@@ -329,6 +343,7 @@ impl<'a> TwinRun<'a> {
             Schedule::Cosine => {
                 full * (1.0 + (std::f64::consts::PI * f64::from(self.step) / f64::from(total)).cos()) / 2.0
             }
+            Schedule::Step => full / f64::from(1 << (self.step / self.steps_per_epoch())),
         }
     }
 
@@ -337,9 +352,11 @@ impl<'a> TwinRun<'a> {
         let [momentum, beta_1, beta_2, epsilon] = [own.momentum, own.beta_1, own.beta_2, own.epsilon].map(f64::from);
         let ([first, second], p, segments) = (&mut self.vectors, &mut self.parameters, &self.twin.segments);
         match own.kind {
-            OptimizerKind::Adam => {
+            OptimizerKind::Adam | OptimizerKind::Adamw => {
                 let t = self.step as i32 + 1;
-                Adam { learning_rate, beta_1, beta_2, epsilon }.update(t, p, first, second, gradient, segments);
+                let (decay, decay_scope) = (f64::from(own.weight_decay), twin_scope(own.decay_scope));
+                let adam = Adam { learning_rate, beta_1, beta_2, epsilon, decay, decay_scope };
+                adam.update(t, p, first, second, gradient, segments);
             }
             OptimizerKind::Sgd => Sgd { learning_rate, momentum }.update(p, first, gradient, segments),
         }
@@ -539,7 +556,7 @@ fn the_gradient_of_several_layers_is_that_of_the_twin_and_of_differences() {
 fn standard_and_noise_steps_are_those_of_the_twin() {
     let (data, recipes) = (dataset(), small());
     for method in [Method::Standard, Method::Noise] {
-        for optimizer in [adam(0.05), sgd(0.1)] {
+        for optimizer in [adam(0.05), adamw(0.1, 0.5, Scope::All), adamw(0.1, 0.5, Scope::Digital), sgd(0.1)] {
             let settings = settings(method, optimizer);
             let network = compile(gpu(), &recipes);
             let mut trainer = trainer(&network, &settings, &data, SEED);
@@ -554,7 +571,7 @@ fn standard_and_noise_steps_are_those_of_the_twin() {
                 trainer.train_step().unwrap();
                 let after = wide(&gpu().read(&network.flat().parameters).unwrap());
                 let off = error(&moved(&before, &after), &moved(&before, &run.parameters));
-                assert!(off < STEP_BAR, "{}, step {}: {off:.1e}", method.word(), state.step);
+                assert!(off < STEP_BAR, "{}, {optimizer:?}, step {}: {off:.1e}", method.word(), state.step);
             }
         }
     }
@@ -597,8 +614,8 @@ fn noise_is_drawn_once_a_step_as_the_specification_says_and_layers_share_the_tem
 #[test]
 fn the_first_ten_losses_are_those_of_the_twin() {
     let (data, recipes) = (dataset(), small());
-    for method in Method::ALL {
-        let settings = Settings { schedule: Schedule::Cosine, ..settings(method, adam(0.01)) };
+    for (method, schedule) in Method::ALL.into_iter().zip([Schedule::Cosine, Schedule::Step, Schedule::Cosine]) {
+        let settings = Settings { schedule, ..settings(method, adam(0.01)) };
         let network = compile(gpu(), &recipes);
         let mut trainer = trainer(&network, &settings, &data, SEED);
         let twin = Twin::new(&network, &recipes);
@@ -663,6 +680,31 @@ fn detunings_stay_inside_their_range_and_biases_are_free() {
         }
         assert_eq!(at_bound, [true; 2], "some detunings were held at each bound");
         assert!(free, "some biases went where no detuning may");
+    }
+}
+
+#[test]
+fn weight_decay_is_decoupled_and_spares_the_physical_parameters_unless_asked() {
+    let data = dataset();
+    let trained = |optimizer: OptimizerSettings| {
+        let (network, settings) = (compile(gpu(), &small()), settings(Method::Standard, optimizer));
+        let mut trainer = trainer(&network, &settings, &data, SEED);
+        gpu().write(&network.flat().parameters, &start(&network)).unwrap();
+        trainer.train_step().unwrap();
+        let values: Vec<f32> = gpu().read(&network.flat().parameters).unwrap();
+        let roles: Vec<_> = network.parameters().iter().map(|entry| (entry.range(), entry.spec.role)).collect();
+        (start(&network), values, roles)
+    };
+    let (_, plain, _) = trained(adam(0.01));
+    assert_eq!(bits(&trained(adamw(0.01, 0.0, Scope::All)).1), bits(&plain), "no decay is plain Adam");
+    let (start, decayed, roles) = trained(adamw(0.01, 0.5, Scope::Digital));
+    for (range, role) in roles {
+        for at in range {
+            // The gradient has no part in the decay: it is lr * decay * p, whatever Adam makes of the gradient.
+            let want = if role == Role::Control { 0.0 } else { 0.01 * 0.5 * f64::from(start[at]) };
+            let got = f64::from(plain[at]) - f64::from(decayed[at]);
+            assert!((got - want).abs() < 1e-7, "{role:?} {at}: {got:e} instead of {want:e}");
+        }
     }
 }
 
@@ -768,8 +810,8 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
     let (data, folder) = (dataset(), tempfile::tempdir().unwrap());
     let path = folder.path().join("state.safetensors");
     for method in Method::ALL {
-        for optimizer in [adam(0.02), sgd(0.05)] {
-            let settings = Settings { schedule: Schedule::Cosine, ..settings(method, optimizer) };
+        for (optimizer, average) in [(adam(0.02), 0.0), (sgd(0.05), 0.0), (adamw(0.02, 0.1, Scope::Digital), 0.9)] {
+            let settings = Settings { schedule: Schedule::Cosine, average, ..settings(method, optimizer) };
             let (rows, end) = whole_run(&settings, &data, SEED);
             // In the middle of the first epoch, of another, and between two.
             for stop in [1, 6, 8] {
@@ -797,6 +839,62 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_average_is_that_of_the_parameters_after_every_step_and_is_what_is_scored() {
+    let (data, recipes) = (dataset(), small());
+    let decay = 0.8;
+    let settings = Settings { average: decay, ..settings(Method::Sat, adam(0.1)) };
+    let network = compile(gpu(), &recipes);
+    let twin = Twin::new(&network, &recipes);
+    let mut trainer = trainer(&network, &settings, &data, SEED);
+    let vector = |state: &State, name: &str| state.vector(name).map(<[f32]>::to_vec).unwrap();
+    let first = trainer.state().unwrap();
+    assert_eq!(vector(&first, "average"), network.start(SEED), "before the first step it is where the parameters are");
+    let mut passed: Vec<Vec<f64>> = Vec::new();
+    let parameters = || gpu().read::<f32>(&network.flat().parameters).unwrap();
+    // Two epochs, step by step.
+    for _ in 0..6 {
+        let mut steps = 0;
+        let row = trainer
+            .epoch(&mut |_| {
+                steps += 1;
+                steps == 1
+            })
+            .unwrap();
+        passed.push(wide(&parameters()));
+        let state = trainer.state().unwrap();
+        assert_eq!(bits(&vector(&state, "parameters")), bits(&parameters()), "the exchange is taken back");
+        // All parameters so far, the older the less.
+        let weights: Vec<f64> = (0..passed.len()).rev().map(|age| f64::from(decay).powi(age as i32)).collect();
+        let total: f64 = weights.iter().sum();
+        let mean = |at: usize| passed.iter().zip(&weights).map(|(p, w)| w * p[at]).sum::<f64>() / total;
+        let want: Vec<f64> = (0..passed[0].len()).map(mean).collect();
+        let off = error(&wide(&vector(&state, "average")), &want);
+        assert!(off < 1e-6, "step {}: off by {off:.1e}", state.step);
+        assert_eq!(state.trained(), state.vector("average"));
+        if let Some(row) = row {
+            let (x, labels) = rows_of(&data, &data.test, &(0..data.test.len() as u32).collect::<Vec<_>>());
+            let loss = |p: &[f64]| twin.pass(p, &twin.ideal(), &x, &labels).mean_loss();
+            assert!((row.test_loss / loss(&want) - 1.0).abs() < 1e-5, "scored {}", row.test_loss);
+            let last = loss(&passed[passed.len() - 1]);
+            assert!((last / loss(&want) - 1.0).abs() > 1e-3, "the last ones score alike: {last}, {}", loss(&want));
+        }
+    }
+}
+
+#[test]
+fn an_average_leaves_the_training_as_it_is() {
+    let data = dataset();
+    for method in Method::ALL {
+        let plain = settings(method, adam(0.02));
+        let averaged = Settings { average: 0.9, ..plain.clone() };
+        let [(_, plain), (_, averaged)] = [plain, averaged].map(|settings| whole_run(&settings, &data, SEED));
+        assert_eq!(averaged.vectors.len(), plain.vectors.len() + 1);
+        assert_eq!(averaged.vectors[..plain.vectors.len()], plain.vectors[..], "{}", method.word());
+        assert_eq!(averaged.tally, plain.tally);
     }
 }
 

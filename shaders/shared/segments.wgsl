@@ -6,10 +6,12 @@ const SEGMENTS_BLOCK: u32 = 64u;
 
 const SEGMENTS_SCOPE_CONTROL: u32 = 0u;    // the physical control parameters
 const SEGMENTS_SCOPE_ALL: u32 = 1u;        // every parameter
+const SEGMENTS_SCOPE_DIGITAL: u32 = 2u;    // the digital ones, which are all others
 
 /// 1 inside the scope, 0 outside.
 fn segments_inside(segment: vec4<f32>, scope: u32) -> f32 {
-    return select(segment.z, 1.0, scope == SEGMENTS_SCOPE_ALL);
+    let own = select(segment.z, 1.0 - segment.z, scope == SEGMENTS_SCOPE_DIGITAL);
+    return select(own, 1.0, scope == SEGMENTS_SCOPE_ALL);
 }
 
 /// The nearest value inside the bounds. Not clamp(): that would turn NaN into a bound.

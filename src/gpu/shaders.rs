@@ -21,12 +21,15 @@ macro_rules! library {
 
 library![
     "shared/clock",
+    "shared/complex",
     "shared/indexing",
     "shared/math",
     "shared/random",
     "shared/segments",
     "adam",
+    "average",
     "bias",
+    "complex_matmul",
     "convolution",
     "cross_entropy",
     "disturb",

@@ -95,10 +95,8 @@ impl Shape {
     /// them to employ the device, and none too long for one invocation.
     fn runs(&self, batch: usize) -> Result<[usize; 2], Error> {
         let rows = batch * self.output_height()?;
-        let tiles = self.channels_out.div_ceil(8)
-            * self.channels_in
-            * self.kernel[0].div_ceil(3)
-            * self.kernel[1].div_ceil(3);
+        let tiles =
+            self.channels_out.div_ceil(8) * self.channels_in * self.kernel[0].div_ceil(3) * self.kernel[1].div_ceil(3);
         let few = rows.div_ceil(INVOCATIONS.div_ceil(tiles)).max(1);
         let run = few.min((MAX_LOOP_TURNS / self.row_turns()?).max(1));
         Ok([run, rows.div_ceil(run)])

@@ -2,7 +2,7 @@
 
 use crate::gpu::{ALIGNMENT_WORDS, Error, Gpu, Slice};
 
-/// Which parameters an adversary may move.
+/// Which parameters something acts on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
@@ -11,6 +11,8 @@ pub enum Scope {
     Control,
     /// Every parameter.
     All,
+    /// The digital ones: all that are not physical control parameters.
+    Digital,
 }
 
 impl Scope {
@@ -19,6 +21,7 @@ impl Scope {
         match self {
             Self::Control => 0,
             Self::All => 1,
+            Self::Digital => 2,
         }
     }
 }

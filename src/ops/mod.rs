@@ -4,8 +4,10 @@
 //! otherwise.
 
 pub mod adam;
+pub mod average;
 pub mod bias;
 mod clock;
+pub mod complex_matmul;
 pub mod convolution;
 pub mod cross_entropy;
 pub mod disturb;

@@ -5,7 +5,9 @@
 //! outputs and returns the gradient with respect to the inputs.
 
 pub mod adam;
+pub mod average;
 pub mod bias;
+pub mod complex_matmul;
 pub mod convolution;
 pub mod cross_entropy;
 pub mod disturb;
@@ -42,19 +44,26 @@ impl Segment {
     }
 }
 
-/// Which parameters an adversary may move.
+/// Which parameters something acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// The physical control parameters.
     Control,
     /// Every parameter.
     All,
+    /// All that are not physical control parameters.
+    Digital,
 }
 
 impl Scope {
     /// 1 inside, 0 outside.
     pub fn inside(self, segment: &Segment) -> f64 {
-        if self == Self::All || segment.control { 1.0 } else { 0.0 }
+        let inside = match self {
+            Self::Control => segment.control,
+            Self::All => true,
+            Self::Digital => !segment.control,
+        };
+        if inside { 1.0 } else { 0.0 }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The kernel cases: sizes, seeded inputs, the `f64` specification, how to record the kernel, what it costs.
 
+mod average;
+mod complex;
 mod convolution;
 
 use flatlight::data::{Split, Values};
@@ -351,7 +353,9 @@ pub fn all() -> Vec<Case> {
             .note("logits +-80, and rows of equal logits"),
         batch_metrics(),
         restore(),
-        adam_steps(),
+        adam_steps("adam::update", 0.0, Scope::All),
+        adam_steps("adam::update, all decay", 0.5, Scope::All),
+        adam_steps("adam::update, digital decay", 0.5, Scope::Digital),
         sgd_steps(),
         imperfections(),
         batches("draw::bytes, shuffled", true, true),
@@ -362,6 +366,8 @@ pub fn all() -> Vec<Case> {
     cases.extend(lengths());
     cases.extend(ascents());
     cases.extend(convolution::cases());
+    cases.extend(average::cases());
+    cases.extend(complex::cases());
     cases
 }
 
@@ -762,6 +768,7 @@ fn twin(scope: Scope) -> reference::Scope {
     match scope {
         Scope::Control => reference::Scope::Control,
         Scope::All => reference::Scope::All,
+        Scope::Digital => reference::Scope::Digital,
     }
 }
 
@@ -771,6 +778,7 @@ fn lengths() -> impl Iterator<Item = Case> {
         ("norm::forward, plain, all", false, Scope::All, FLAT),
         ("norm::forward, adaptive, control", true, Scope::Control, FLAT),
         ("norm::forward, adaptive, all", true, Scope::All, FLAT_LONG),
+        ("norm::forward, plain, digital", false, Scope::Digital, FLAT),
     ]
     .into_iter()
     .map(|(name, adaptive, scope, sizes)| {
@@ -807,6 +815,7 @@ fn ascents() -> impl Iterator<Item = Case> {
         ("perturb::ascend, plain, all", false, Scope::All, 1.0, FLAT),
         ("perturb::ascend, adaptive, control", true, Scope::Control, 1.0, FLAT),
         ("perturb::ascend, adaptive, all", true, Scope::All, 1.0, FLAT_LONG),
+        ("perturb::ascend, plain, digital", false, Scope::Digital, 1.0, FLAT),
         ("perturb::ascend, zero gradient", false, Scope::All, 0.0, &[&[97_usize] as &[usize], &[40_009]]),
     ]
     .into_iter()
@@ -874,42 +883,47 @@ fn assert_bounds_are_met(parameters: &[f64]) {
     assert!(parameters.len() < 64 * 4 || parameters.iter().any(|p| p.abs() == 0.5), "no parameter meets its bound");
 }
 
-fn adam_steps() -> Case {
-    const ADAM: Adam = Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 };
+fn adam_steps(name: &'static str, decay: f32, decay_scope: Scope) -> Case {
     const RATE: f32 = 0.0625;
-    case("adam::update", FLAT_LONG, &[1 << 19], |draws, size| {
+    let adam = Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, decay, decay_scope };
+    let sizes = if decay == 0.0 { FLAT_LONG } else { FLAT };
+    case(name, sizes, &[1 << 19], move |draws, size| {
         let (words, mut inputs) = flat(draws, size[0]);
         inputs.push(tensor("mean", &[words], draws.uniform("mean", words, -0.1, 0.1)));
         inputs.push(tensor("square", &[words], draws.uniform("square", words, 0.0, 0.01)));
-        let twin = reference::adam::Adam {
+        let spec = reference::adam::Adam {
             learning_rate: f64::from(RATE),
-            beta_1: f64::from(ADAM.beta_1),
-            beta_2: f64::from(ADAM.beta_2),
-            epsilon: f64::from(ADAM.epsilon),
+            beta_1: f64::from(adam.beta_1),
+            beta_2: f64::from(adam.beta_2),
+            epsilon: f64::from(adam.epsilon),
+            decay: f64::from(decay),
+            decay_scope: twin(decay_scope),
         };
         let steps = 1..=5;
         let clock = |t: i32| Clock {
             learning_rate: RATE,
-            correction_1: (1.0 - twin.beta_1.powi(t)) as f32,
-            correction_2: (1.0 - twin.beta_2.powi(t)) as f32,
+            correction_1: (1.0 - spec.beta_1.powi(t)) as f32,
+            correction_2: (1.0 - spec.beta_2.powi(t)) as f32,
             ..Clock::default()
         };
         Problem {
             inputs,
             outputs: vec![Output::InPlace(1), Output::InPlace(3), Output::InPlace(4)],
             clocks: steps.clone().map(clock).collect(),
-            forward: Box::new(|plan, on| ADAM.update(plan, on.clock, &on_device(on), &on.inputs[3], &on.inputs[4])),
+            forward: Box::new(move |plan, on| {
+                adam.update(plan, on.clock, &on_device(on), &on.inputs[3], &on.inputs[4])
+            }),
             specification: Box::new(move |x| {
                 let [mut parameters, mut mean, mut square] = [x[1].clone(), x[3].clone(), x[4].clone()];
                 let segments = segments(&x[2]);
                 for t in steps.clone() {
-                    twin.update(t, &mut parameters, &mut mean, &mut square, &x[0], &segments);
+                    spec.update(t, &mut parameters, &mut mean, &mut square, &x[0], &segments);
                 }
                 assert_bounds_are_met(&parameters);
                 vec![parameters, mean, square]
             }),
             gradient: None,
-            costs: vec![cost("adam::update", 16 * words, 7 * words)],
+            costs: vec![cost("adam::update", 19 * words, 7 * words)],
         }
     })
     .split(0.0)

@@ -26,9 +26,8 @@ const SECOND: &[usize] = &[256, 6, 14, 14, 16, 5, 5, 1, 0];
 
 /// Timed at the two convolutions of LeNet-5.
 pub fn cases() -> [Case; 2] {
-    const WITH_FIRST: &[&[usize]] = &[
-        SIZES[0], SIZES[1], SIZES[2], SIZES[3], SIZES[4], SIZES[5], SIZES[6], SIZES[7], SIZES[8], SIZES[9], FIRST,
-    ];
+    const WITH_FIRST: &[&[usize]] =
+        &[SIZES[0], SIZES[1], SIZES[2], SIZES[3], SIZES[4], SIZES[5], SIZES[6], SIZES[7], SIZES[8], SIZES[9], FIRST];
     [convolve("convolution::forward_bias", WITH_FIRST, FIRST), convolve("convolution::forward", SIZES, SECOND)]
 }
 
@@ -39,8 +38,7 @@ fn convolve(name: &'static str, sizes: &'static [&'static [usize]], bench: &'sta
             size.try_into().expect("nine extents");
         let kernel = [rows, columns];
         let shape = Shape { channels_in, height, width, channels_out, kernel, stride, padding };
-        let twin =
-            reference::convolution::Shape { channels_in, height, width, channels_out, kernel, stride, padding };
+        let twin = reference::convolution::Shape { channels_in, height, width, channels_out, kernel, stride, padding };
         let [features_in, features_out] = [shape.features_in(), shape.features_out().expect("a valid shape")];
         let weights = shape.weight().iter().product();
         let mut inputs = vec![
@@ -83,8 +81,7 @@ fn convolve(name: &'static str, sizes: &'static [&'static [usize]], bench: &'sta
                     d_bias.map_or(Ok(()), |d| convolution::backward_bias(plan, &shape, d_y, &partials, d))
                 }),
                 specification: Box::new(move |x, d| {
-                    let mut gradients =
-                        vec![twin.backward_input(&x[1], &d[0]), twin.backward_weight(&x[0], &d[0])];
+                    let mut gradients = vec![twin.backward_input(&x[1], &d[0]), twin.backward_weight(&x[0], &d[0])];
                     if has_bias {
                         gradients.push(twin.backward_bias(&d[0]));
                     }
