@@ -318,7 +318,8 @@ macro_rules! families {
     )*};
 }
 
-families!(matmul, bias, microring, relu, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
+families!(matmul, bias, microring, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
+families!(activation, pool, mean_squared_error);
 
 /// Prints what the proofs measured, and asserts that they left no kernel out.
 #[test]
