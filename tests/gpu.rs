@@ -5,9 +5,10 @@ mod common;
 use common::{alone, gpu, open, resident};
 use flatlight::data::{Split, Values};
 use flatlight::gpu::{Bind, Error, Gpu, MAX_LOOP_TURNS, Options, PlanBuilder, Scalar, Slice, Work};
+use flatlight::ops::activation::Activation;
 use flatlight::ops::draw::Samples;
 use flatlight::ops::perturb::{self, Ascent};
-use flatlight::ops::{Clock, Flat, Scope, bias, cross_entropy, disturb, matmul, relu};
+use flatlight::ops::{Clock, Flat, Scope, bias, cross_entropy, disturb, matmul};
 use flatlight::{random, reference, uniform};
 
 /// Records a plan of one operation and submits it once.
@@ -35,7 +36,7 @@ fn a_dispatch_past_65535_workgroups_covers_every_item() {
     let values: Vec<f32> = (0..count).map(|index| (index % 7) as f32 - 3.0).collect();
     let x = gpu().upload("x", &[count], &values).unwrap();
     let y = gpu().upload("y", &[count], &vec![f32::NAN; count]).unwrap();
-    once(gpu(), |plan| relu::forward(plan, &x, &y)).unwrap();
+    once(gpu(), |plan| Activation::Relu.forward(plan, &x, &y)).unwrap();
     let got: Vec<f32> = gpu().read(&y).unwrap();
     let wrong = (0..count).find(|&index| got[index] != values[index].max(0.0));
     assert_eq!(wrong, None, "first wrong item");
@@ -174,24 +175,27 @@ fn a_dispatch_that_differs_from_its_shader_is_refused_with_both_sides_named() {
     let integers = gpu().zeros("integers", &[128], Scalar::U32).unwrap();
     let forward = |binds: &[Bind<'_>]| {
         let mut plan = PlanBuilder::new(gpu(), "refused");
-        refusal(plan.dispatch("relu", "forward", &Count { count: 64 }, binds, Work::Items(64)))
+        refusal(plan.dispatch("activation", "relu_forward", &Count { count: 64 }, binds, Work::Items(64)))
     };
     assert_eq!(
         forward(&[x.write(), y.write()]),
-        "kernel `relu::forward`, binding `x`: the shader only reads it, `x` [64, 2] was bound to be written"
+        "kernel `activation::relu_forward`, binding `x`: the shader only reads it, `x` [64, 2] was bound to be written"
     );
     assert_eq!(
         forward(&[x.read(), y.read()]),
-        "kernel `relu::forward`, binding `y`: the shader writes it, `y` [64, 2] was bound to be read"
+        "kernel `activation::relu_forward`, binding `y`: the shader writes it, `y` [64, 2] was bound to be read"
     );
-    assert_eq!(forward(&[x.read()]), "kernel `relu::forward`, binding `all`: the shader uses 2 (x, y), 1 were given");
+    assert_eq!(
+        forward(&[x.read()]),
+        "kernel `activation::relu_forward`, binding `all`: the shader uses 2 (x, y), 1 were given"
+    );
     assert_eq!(
         forward(&[integers.read(), y.write()]),
-        "kernel `relu::forward`, binding `x`: the shader takes F32, `integers` [128] holds U32"
+        "kernel `activation::relu_forward`, binding `x`: the shader takes F32, `integers` [128] holds U32"
     );
     assert_eq!(
         forward(&[low.read(), high.write()]),
-        "kernel `relu::forward`, binding `y`: `low` [64] and `high` [64] lie in the same buffer `whole`, and one of them is written"
+        "kernel `activation::relu_forward`, binding `y`: `low` [64] and `high` [64] lie in the same buffer `whole`, and one of them is written"
     );
 }
 
@@ -213,14 +217,14 @@ fn a_parameter_struct_that_differs_from_the_shaders_is_refused() {
     let [x, y] = ["x", "y"].map(|name| gpu().zeros(name, &[64], Scalar::F32).unwrap());
     let binds = [x.read(), y.write()];
     let mut plan = PlanBuilder::new(gpu(), "refused");
-    let message = refusal(plan.dispatch("relu", "forward", &Float::default(), &binds, Work::Items(64)));
+    let message = refusal(plan.dispatch("activation", "relu_forward", &Float::default(), &binds, Work::Items(64)));
     assert!(
         message.contains("field 0 is `count: U32` at byte 0 in the shader") && message.contains("F32"),
         "{message}"
     );
-    let message = refusal(plan.dispatch("relu", "forward", &More::default(), &binds, Work::Items(64)));
+    let message = refusal(plan.dispatch("activation", "relu_forward", &More::default(), &binds, Work::Items(64)));
     assert!(message.contains("has 1 fields in 4 bytes in the shader, 2 in 8 in Rust"), "{message}");
-    let message = refusal(plan.dispatch("relu", "forward", &Renamed::default(), &binds, Work::Items(64)));
+    let message = refusal(plan.dispatch("activation", "relu_forward", &Renamed::default(), &binds, Work::Items(64)));
     assert!(message.contains("is struct `Params` in the shader, `Parameters` in Rust"), "{message}");
 }
 
@@ -247,8 +251,11 @@ fn unknown_kernels_are_refused_with_what_there_is() {
     let x = gpu().zeros("x", &[64], Scalar::F32).unwrap();
     let mut plan = PlanBuilder::new(gpu(), "refused");
     let count = Count { count: 64 };
-    let result = plan.dispatch("relu", "sideways", &count, &[x.update()], Work::Items(64));
-    assert_eq!(refusal(result), "no kernel `relu::sideways`: the shader has forward, backward");
+    let result = plan.dispatch("activation", "sideways", &count, &[x.update()], Work::Items(64));
+    assert_eq!(
+        refusal(result),
+        "no kernel `activation::sideways`: the shader has relu_forward, relu_backward, sigmoid_forward, sigmoid_backward, tanh_forward, tanh_backward"
+    );
     let message = refusal(plan.dispatch("nothing", "forward", &count, &[x.update()], Work::Items(64)));
     assert!(message.contains("there is no module `nothing`"), "{message}");
 }
@@ -259,15 +266,15 @@ fn tensors_and_work_past_the_adapters_limits_are_refused() {
     let tensors = |count: usize| ["x", "y"].map(|name| small.zeros(name, &[count], Scalar::F32).unwrap());
     let [x, y] = tensors(1025);
     assert_eq!(
-        refusal(once(&small, |plan| relu::forward(plan, &x, &y))),
+        refusal(once(&small, |plan| Activation::Relu.forward(plan, &x, &y))),
         "`x` needs 4.0 KiB, the adapter allows 4.0 KiB a binding; choose a smaller batch or layer"
     );
     // Two by two groups of 64.
     let [x, y] = tensors(257);
-    let message = refusal(once(&small, |plan| relu::forward(plan, &x, &y)));
+    let message = refusal(once(&small, |plan| Activation::Relu.forward(plan, &x, &y)));
     assert!(message.contains("is more work than a dispatch can hold"), "{message}");
     let [x, y] = tensors(256);
-    assert!(once(&small, |plan| relu::forward(plan, &x, &y)).is_ok());
+    assert!(once(&small, |plan| Activation::Relu.forward(plan, &x, &y)).is_ok());
 
     let message = small.zeros("vast", &[1 << 40, 1 << 40], Scalar::F32).unwrap_err().to_string();
     assert!(message.starts_with("`vast` needs"), "{message}");
@@ -310,7 +317,7 @@ fn a_lost_device_is_an_error_of_every_later_call() {
     let gpu = open(&Options::default());
     let [x, y] = ["x", "y"].map(|name| gpu.zeros(name, &[64], Scalar::F32).unwrap());
     let mut plan = PlanBuilder::new(&gpu, "relu");
-    relu::forward(&mut plan, &x, &y).unwrap();
+    Activation::Relu.forward(&mut plan, &x, &y).unwrap();
     let plan = plan.finish().unwrap();
     gpu.submit(&[&plan]).unwrap();
     gpu.lose();
@@ -319,7 +326,7 @@ fn a_lost_device_is_an_error_of_every_later_call() {
     assert!(lost(gpu.read::<f32>(&y).map(|_| ())), "read");
     assert!(lost(gpu.wait()), "wait");
     assert!(lost(gpu.zeros("z", &[64], Scalar::F32).map(|_| ())), "zeros");
-    assert!(lost(once(&gpu, |plan| relu::forward(plan, &x, &y))), "a new plan");
+    assert!(lost(once(&gpu, |plan| Activation::Relu.forward(plan, &x, &y))), "a new plan");
 }
 
 #[test]
@@ -327,7 +334,7 @@ fn a_submission_of_any_number_of_plans_counts_once() {
     let gpu = open(&Options::default());
     let [x, y] = ["x", "y"].map(|name| gpu.zeros(name, &[64], Scalar::F32).unwrap());
     let mut plan = PlanBuilder::new(&gpu, "relu");
-    relu::forward(&mut plan, &x, &y).unwrap();
+    Activation::Relu.forward(&mut plan, &x, &y).unwrap();
     let plan = plan.finish().unwrap();
     assert_eq!(gpu.counters().submissions, 0);
     gpu.submit(&[&plan, &plan, &plan]).unwrap();
@@ -340,14 +347,14 @@ fn a_submission_of_any_number_of_plans_counts_once() {
 fn a_profile_has_a_row_for_every_kernel() {
     let [x, y, d] = ["x", "y", "d"].map(|name| gpu().zeros(name, &[1 << 16], Scalar::F32).unwrap());
     let [mut forward, mut backward] = ["forward", "backward"].map(|name| PlanBuilder::new(gpu(), name));
-    relu::forward(&mut forward, &x, &y).unwrap();
-    relu::backward(&mut backward, &y, &x, &d).unwrap();
-    relu::forward(&mut backward, &x, &y).unwrap();
+    Activation::Relu.forward(&mut forward, &x, &y).unwrap();
+    Activation::Relu.backward(&mut backward, &y, &x, &d).unwrap();
+    Activation::Relu.forward(&mut backward, &x, &y).unwrap();
     let plans = [forward.finish().unwrap(), backward.finish().unwrap()];
     let profile = gpu().profile(&[&plans[0], &plans[1]], 3).unwrap();
     let mut calls: Vec<_> = profile.rows.iter().map(|row| (row.kernel.as_str(), row.calls)).collect();
     calls.sort_unstable();
-    assert_eq!(calls, [("relu::backward", 1), ("relu::forward", 2)]);
+    assert_eq!(calls, [("activation::relu_backward", 1), ("activation::relu_forward", 2)]);
     assert!(profile.rows.iter().all(|row| row.seconds > 0.0) && profile.replay_seconds > 0.0, "{profile}");
 }
 
@@ -361,7 +368,7 @@ fn replaying_a_plan_holds_no_more_memory() {
     let [x, y] = ["x", "y"].map(|name| gpu().zeros(name, &[4096], Scalar::F32).unwrap());
     let mut plan = PlanBuilder::new(gpu(), "replayed");
     disturb::forward(&mut plan, &clock, 1, 1.0, &x).unwrap();
-    relu::forward(&mut plan, &x, &y).unwrap();
+    Activation::Relu.forward(&mut plan, &x, &y).unwrap();
     let plan = plan.finish().unwrap();
     let replay = |times: u32| {
         for step in 0..times {

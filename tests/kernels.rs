@@ -343,9 +343,8 @@ macro_rules! families {
     )*};
 }
 
-families!(matmul, bias, microring, relu, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
-families!(convolution);
-families!(average, complex_matmul);
+families!(matmul, bias, microring, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
+families!(convolution, average, complex_matmul, activation, pool, mean_squared_error);
 
 /// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
 /// transpose undoes it.

@@ -250,22 +250,22 @@ fn a_planted_import_is_found_however_it_is_written() {
         let found = of(file, code);
         assert!(found.len() == 1 && found[0].contains(&format!("may not import `{target}`")), "{code}: {found:?}");
     };
-    caught("ops/relu.rs", "use crate::network::Network;", "network");
-    caught("ops/relu.rs", "fn f() { crate::training::Method::ALL; }", "training");
+    caught("ops/activation.rs", "use crate::network::Network;", "network");
+    caught("ops/activation.rs", "fn f() { crate::training::Method::ALL; }", "training");
     caught("gpu/plan.rs", "use crate::{gpu::{Gpu, data}, ops::{self, Clock}};", "ops");
     caught("gpu/plan.rs", "use super::super::data::Split;", "data");
     caught("gpu/mod.rs", "mod tests { use super::super::random; }", "random");
     caught("ops/mod.rs", "use super::{gpu::Gpu, random};", "random");
     caught("training/method/sat.rs", "use super::super::super::robustness;", "robustness");
     caught("robustness/sweep.rs", "use crate::training;", "training");
-    caught("optics/mod.rs", "use crate::electronics::Relu;", "electronics");
-    caught("electronics/relu.rs", "use crate::optics;", "optics");
+    caught("optics/mod.rs", "use crate::electronics::Activation;", "electronics");
+    caught("electronics/activation.rs", "use crate::optics;", "optics");
     caught("recipe.rs", "use crate::run::Run;", "run");
     caught("data/csv.rs", "use crate::files;", "files");
     caught("data/csv.rs", "let quote = '\"'; use crate::files; let quote = '\"';", "files");
     caught("random.rs", "use crate::uniform;", "gpu");
     assert!(of("network/mod.rs", "use crate::*;")[0].contains("`*` is no room"));
-    assert!(of("network/build.rs", "use crate::reference::relu;")[0].contains("only tests and benches"));
+    assert!(of("network/build.rs", "use crate::reference::activation;")[0].contains("only tests and benches"));
     let new = of("quantum/mod.rs", "");
     assert_eq!(
         new,
@@ -276,7 +276,7 @@ fn a_planted_import_is_found_however_it_is_written() {
         ("run.rs", "use crate::{recipe::Recipe, training, gpu::Gpu};"),
         ("reference/draw.rs", "use crate::random; use super::Segment;"),
         ("main.rs", "fn main() { flatlight::cli::main() }"),
-        ("ops/relu.rs", "use crate::uniform; use super::word;"),
+        ("ops/activation.rs", "use crate::uniform; use super::word;"),
         ("random.rs", "fn f() {} mod tests { use super::*; fn g() { {} } } // crate::cli"),
         ("training/method/sat.rs", "use super::super::Error; /// [`x`](crate::cli)\nfn f<'a>(x: &'a str) {}"),
         ("gpu/mod.rs", "const A: &str = \"crate::cli\"; const B: &str = r#\"\" crate::ops\"#; pub(super) fn f() {}"),

@@ -1,4 +1,4 @@
-// exp, log and the circular functions to about 1e-7, on every driver. WGSL leaves their precision loose
+// exp, log, tanh and the circular functions to about 1e-7, on every driver. WGSL leaves their precision loose
 // (sin and cos 2^-11, log poor near 1), and software drivers use the freedom.
 
 const MATH_LN2_HIGH: f32 = 0.693359375;          // ln 2 = high + low, high with few bits so that n * high is exact
@@ -60,6 +60,22 @@ fn math_log(x: f32) -> f32 {
     y += exponent * MATH_LN2_LOW;
     y -= 0.5 * z;
     return (r + y) + exponent * MATH_LN2_HIGH;
+}
+
+/// tanh(x), relative accuracy also near 0. Polynomial of Cephes' tanhf (Moshier 1992).
+fn math_tanh(x: f32) -> f32 {
+    if abs(x) < 0.625 {
+        let z = x * x;
+        var p = -5.70498872745e-3;
+        p = p * z + 2.06390887954e-2;
+        p = p * z - 5.37397155531e-2;
+        p = p * z + 1.33314422036e-1;
+        p = p * z - 3.33332819422e-1;
+        return p * z * x + x;
+    }
+    let e = math_exp(-2.0 * abs(x));
+    let y = (1.0 - e) / (1.0 + e);
+    return select(y, -y, x < 0.0);
 }
 
 /// (cos, sin) of an angle in turns, |turns| <= 1. Octant reduction, polynomials of Cephes' sinf and cosf.

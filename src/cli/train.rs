@@ -258,7 +258,7 @@ fn draw_operating_points(
 ) -> Result<(), Failure> {
     let rings = recipe.layers.iter().find_map(|layer| match layer {
         LayerRecipe::RingDense(ring) => Some(ring),
-        LayerRecipe::Relu => None,
+        _ => None,
     });
     let Some(ring) = rings else { return Ok(()) };
     let panels: Vec<_> = network

@@ -1,5 +1,7 @@
 //! Floor 4: digital layers between the photonic ones.
 
-mod relu;
+mod activation;
+mod pool;
 
-pub use relu::Relu;
+pub use activation::Activation;
+pub use pool::{AveragePool, MaxPool, PoolRecipe};

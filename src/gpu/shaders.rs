@@ -26,6 +26,7 @@ library![
     "shared/math",
     "shared/random",
     "shared/segments",
+    "activation",
     "adam",
     "average",
     "bias",
@@ -37,11 +38,12 @@ library![
     "matmul",
     "matmul_subgroup",
     "matmul_tiled",
+    "mean_squared_error",
     "metrics",
     "microring",
     "norm",
     "perturb",
-    "relu",
+    "pool",
     "sgd",
 ];
 

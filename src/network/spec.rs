@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::electronics::Relu;
+use crate::electronics::{Activation, AveragePool, MaxPool, PoolRecipe};
 use crate::layer::Layer;
 use crate::optics::{RingDense, RingRecipe};
 
@@ -14,6 +14,14 @@ pub enum LayerRecipe {
     RingDense(RingRecipe),
     /// Rectifier.
     Relu,
+    /// Logistic function.
+    Sigmoid,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// Largest pixels of windows.
+    MaxPool(PoolRecipe),
+    /// Means of windows.
+    AveragePool(PoolRecipe),
 }
 
 #[derive(Deserialize)]
@@ -22,7 +30,7 @@ struct NoKeys {}
 
 impl LayerRecipe {
     /// Every `type`.
-    pub const TYPES: [&str; 2] = ["ring-dense", "relu"];
+    pub const TYPES: [&str; 6] = ["ring-dense", "relu", "sigmoid", "tanh", "max-pool", "average-pool"];
 
     /// Reads the keys of a layer of this type.
     ///
@@ -32,6 +40,10 @@ impl LayerRecipe {
         match kind {
             "ring-dense" => RingRecipe::deserialize(keys).map(Self::RingDense),
             "relu" => NoKeys::deserialize(keys).map(|_| Self::Relu),
+            "sigmoid" => NoKeys::deserialize(keys).map(|_| Self::Sigmoid),
+            "tanh" => NoKeys::deserialize(keys).map(|_| Self::Tanh),
+            "max-pool" => PoolRecipe::deserialize(keys).map(Self::MaxPool),
+            "average-pool" => PoolRecipe::deserialize(keys).map(Self::AveragePool),
             _ => Err(D::Error::unknown_variant(kind, &Self::TYPES)),
         }
     }
@@ -40,7 +52,7 @@ impl LayerRecipe {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::RingDense(recipe) => recipe.name.as_deref(),
-            Self::Relu => None,
+            Self::Relu | Self::Sigmoid | Self::Tanh | Self::MaxPool(_) | Self::AveragePool(_) => None,
         }
     }
 
@@ -49,6 +61,9 @@ impl LayerRecipe {
         match self {
             Self::RingDense(_) => "ring",
             Self::Relu => "relu",
+            Self::Sigmoid => "sigmoid",
+            Self::Tanh => "tanh",
+            Self::MaxPool(_) | Self::AveragePool(_) => "pool",
         }
     }
 
@@ -59,7 +74,11 @@ impl LayerRecipe {
     pub fn build(&self, input_shape: &[usize]) -> Result<Box<dyn Layer>, String> {
         Ok(match self {
             Self::RingDense(recipe) => Box::new(RingDense::new(recipe.clone(), input_shape)?),
-            Self::Relu => Box::new(Relu::new(input_shape)),
+            Self::Relu => Box::new(Activation::relu(input_shape)),
+            Self::Sigmoid => Box::new(Activation::sigmoid(input_shape)),
+            Self::Tanh => Box::new(Activation::tanh(input_shape)),
+            Self::MaxPool(recipe) => Box::new(MaxPool::new(*recipe, input_shape)?),
+            Self::AveragePool(recipe) => Box::new(AveragePool::new(*recipe, input_shape)?),
         })
     }
 }

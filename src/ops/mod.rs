@@ -3,6 +3,7 @@
 //! Shapes are named in the order of the axes; gradients are `d_x`. Everything is overwritten unless it says
 //! otherwise.
 
+pub mod activation;
 pub mod adam;
 pub mod average;
 pub mod bias;
@@ -14,11 +15,12 @@ pub mod disturb;
 pub mod draw;
 mod flat;
 pub mod matmul;
+pub mod mean_squared_error;
 pub mod metrics;
 pub mod microring;
 pub mod norm;
 pub mod perturb;
-pub mod relu;
+pub mod pool;
 pub mod sgd;
 
 pub use clock::Clock;

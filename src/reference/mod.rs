@@ -4,6 +4,7 @@
 //! Matrices are row-major slices. A backward function takes the gradient of a scalar with respect to the
 //! outputs and returns the gradient with respect to the inputs.
 
+pub mod activation;
 pub mod adam;
 pub mod average;
 pub mod bias;
@@ -13,11 +14,12 @@ pub mod cross_entropy;
 pub mod disturb;
 pub mod draw;
 pub mod matmul;
+pub mod mean_squared_error;
 pub mod metrics;
 pub mod microring;
 pub mod norm;
 pub mod perturb;
-pub mod relu;
+pub mod pool;
 pub mod sgd;
 
 /// Bounds and role of a parameter, as in `shaders/shared/segments.wgsl`.

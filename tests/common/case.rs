@@ -3,6 +3,7 @@
 mod average;
 mod complex;
 mod convolution;
+mod electronics;
 
 use flatlight::data::{Split, Values};
 use flatlight::gpu::{Error, Gpu, Plan, PlanBuilder, Scalar, Slice, align};
@@ -10,7 +11,7 @@ use flatlight::ops::adam::Adam;
 use flatlight::ops::draw::Samples;
 use flatlight::ops::microring::{Ring, State};
 use flatlight::ops::perturb::{self, Ascent};
-use flatlight::ops::{Clock, Flat, Scope, bias, cross_entropy, disturb, matmul, metrics, norm, relu, sgd};
+use flatlight::ops::{Clock, Flat, Scope, bias, cross_entropy, disturb, matmul, metrics, norm, sgd};
 use flatlight::{random, reference};
 
 type Make = Box<dyn Fn(Draws, &[usize]) -> Problem + Send + Sync>;
@@ -346,7 +347,6 @@ pub fn all() -> Vec<Case> {
         product("matmul::abt_bias, subgroup", Product::AbtBias, "subgroup"),
         bias_backward(),
         rings(),
-        rectifier(),
         loss("cross_entropy", ordinary_logits).note("random logits"),
         loss("cross_entropy, extreme", extreme_logits)
             .tolerance(1e-6, 1e-9)
@@ -368,6 +368,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(convolution::cases());
     cases.extend(average::cases());
     cases.extend(complex::cases());
+    cases.extend(electronics::cases());
     cases
 }
 
@@ -549,36 +550,6 @@ fn rings() -> Case {
 
 fn state<'a>(on: &Bound<'a>) -> State<'a> {
     State { detuning: &on.inputs[0], offset: &on.inputs[1], temperature: &on.inputs[2] }
-}
-
-fn rectifier() -> Case {
-    case("relu", ELEMENTS, &[1 << 20], |draws, size| {
-        let n = size[0];
-        // Further from the kink than the differences reach.
-        let away = |x: f64| if x.abs() < 1e-3 { 0.5 } else { x };
-        let mut x: Vec<f64> = draws.uniform("x", n, -1.0, 1.0).into_iter().map(away).collect();
-        // The gradient in the middle, where NaN is sown, must pass.
-        x[n / 2] = 0.75;
-        Problem {
-            inputs: vec![tensor("x", &[n], x)],
-            outputs: vec![fresh("y", &[n])],
-            clocks: vec![Clock::default()],
-            forward: Box::new(|plan, on| relu::forward(plan, &on.inputs[0], &on.outputs[0])),
-            specification: Box::new(|x| vec![reference::relu::forward(&x[0])]),
-            gradient: Some(Gradient {
-                of: vec![0],
-                upstream: None,
-                backward: Box::new(|plan, on| relu::backward(plan, &on.outputs[0], &on.upstream[0], &on.gradients[0])),
-                specification: Box::new(|x, d| {
-                    vec![reference::relu::backward(&reference::relu::forward(&x[0]), &d[0])]
-                }),
-            }),
-            costs: vec![cost("relu::forward", n, 2 * n), cost("relu::backward", n, 3 * n)],
-        }
-    })
-    // Nothing is computed, so nothing may be rounded.
-    .tolerance(0.0, 0.0)
-    .note("kink at 0: inputs at least 1e-3 away")
 }
 
 fn imperfections() -> Case {

@@ -1,0 +1,60 @@
+// Mean squared error of a batch, mean over its valid rows:
+//   loss[row] = sum_k (p_k - w_k)^2 / features,   d_p = 2 (p - w) / (features rows)
+// Padding rows give 0.
+// Layout: forward, a workgroup owns a row, as rows may be long and few: lanes stride over it, then a tree in a fixed
+// order; backward, an invocation owns an element. Reference: src/reference/mean_squared_error.rs
+
+import package::shared::clock::{Clock};
+import package::shared::indexing::{indexing_group};
+
+const WORKGROUP: u32 = 64u;
+
+struct Params {
+    batch: u32,
+    features: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> clock: Clock;
+@group(0) @binding(2) var<storage, read> prediction: array<f32>;            // [batch, features]
+@group(0) @binding(3) var<storage, read> wanted: array<f32>;                // [batch, features]
+@group(0) @binding(4) var<storage, read_write> loss: array<f32>;            // [batch]
+@group(0) @binding(5) var<storage, read_write> d_prediction: array<f32>;    // [batch, features]
+
+var<workgroup> sums: array<f32, WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let row = indexing_group(group, groups);
+    var sum = 0.0;
+    if row < params.batch && row < clock.rows {
+        for (var column = lane; column < params.features; column += WORKGROUP) {
+            let error = prediction[row * params.features + column] - wanted[row * params.features + column];
+            sum += error * error;
+        }
+    }
+    sums[lane] = sum;
+    workgroupBarrier();
+    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+        if lane < half {
+            sums[lane] += sums[lane + half];
+        }
+        workgroupBarrier();
+    }
+    if lane == 0u && row < params.batch {
+        loss[row] = sums[0] / f32(params.features);
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    if at >= params.batch * params.features {
+        return;
+    }
+    if at / params.features >= clock.rows {
+        d_prediction[at] = 0.0;
+        return;
+    }
+    d_prediction[at] = 2.0 * (prediction[at] - wanted[at]) / (f32(params.features) * f32(clock.rows));
+}

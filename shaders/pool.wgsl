@@ -1,0 +1,124 @@
+// Pooling over square windows, no padding; windows that would reach past the edge are left out:
+//   max       y = largest element of the window       d_x = sum of d_y over the windows whose first largest x is
+//   average   y = mean of the window                  d_x = sum of d_y / window^2 over the windows that cover x
+// NaN counts as the largest element, so that it passes.
+// Layout: an invocation owns the element that it writes. The backward passes gather: each element visits the windows
+// that cover it, so that overlapping windows are summed in a fixed order without atomics. Max finds its largest
+// elements again from the input, which is kept anyway. Reference: src/reference/pool.rs
+
+import package::shared::indexing::{indexing_group};
+import package::shared::math::{math_is_nan};
+
+const WORKGROUP: u32 = 64u;
+
+struct Params {
+    count: u32,          // elements that are written
+    height: u32,
+    width: u32,
+    out_height: u32,
+    out_width: u32,
+    window: u32,
+    stride: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;             // [planes, height, width]
+@group(0) @binding(2) var<storage, read> d_y: array<f32>;           // [planes, out_height, out_width]
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;       // [planes, out_height, out_width]
+@group(0) @binding(4) var<storage, read_write> d_x: array<f32>;     // [planes, height, width]
+
+/// Plane, row and column of an element of planes of this size.
+fn place(at: u32, height: u32, width: u32) -> vec3<u32> {
+    let line = at / width;
+    return vec3(line / height, line % height, at % width);
+}
+
+/// First element of the window of an output (plane, row, column).
+fn corner(output: vec3<u32>) -> u32 {
+    return (output.x * params.height + output.y * params.stride) * params.width + output.z * params.stride;
+}
+
+/// First of the largest elements of a window.
+fn largest(first: u32) -> u32 {
+    var best = first;
+    var peak = x[first];
+    for (var row = 0u; row < params.window; row++) {
+        for (var column = 0u; column < params.window; column++) {
+            let at = first + row * params.width + column;
+            let value = x[at];
+            if !math_is_nan(peak) && (math_is_nan(value) || value > peak) {
+                best = at;
+                peak = value;
+            }
+        }
+    }
+    return best;
+}
+
+/// Windows along an axis that cover a pixel: the first, and the one past the last.
+fn covering(pixel: u32, n_windows: u32) -> vec2<u32> {
+    let first = select(0u, (pixel - params.window) / params.stride + 1u, pixel >= params.window);
+    return vec2(first, min(pixel / params.stride + 1u, n_windows));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn max_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    if at < params.count {
+        y[at] = x[largest(corner(place(at, params.out_height, params.out_width)))];
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn max_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    if at >= params.count {
+        return;
+    }
+    let own = place(at, params.height, params.width);
+    let rows = covering(own.y, params.out_height);
+    let columns = covering(own.z, params.out_width);
+    var sum = 0.0;
+    for (var row = rows.x; row < rows.y; row++) {
+        for (var column = columns.x; column < columns.y; column++) {
+            if largest(corner(vec3(own.x, row, column))) == at {
+                sum += d_y[(own.x * params.out_height + row) * params.out_width + column];
+            }
+        }
+    }
+    d_x[at] = sum;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn average_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    if at >= params.count {
+        return;
+    }
+    let first = corner(place(at, params.out_height, params.out_width));
+    var sum = 0.0;
+    for (var row = 0u; row < params.window; row++) {
+        for (var column = 0u; column < params.window; column++) {
+            sum += x[first + row * params.width + column];
+        }
+    }
+    y[at] = sum / f32(params.window * params.window);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn average_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    if at >= params.count {
+        return;
+    }
+    let own = place(at, params.height, params.width);
+    let rows = covering(own.y, params.out_height);
+    let columns = covering(own.z, params.out_width);
+    var sum = 0.0;
+    for (var row = rows.x; row < rows.y; row++) {
+        for (var column = columns.x; column < columns.y; column++) {
+            sum += d_y[(own.x * params.out_height + row) * params.out_width + column];
+        }
+    }
+    d_x[at] = sum / f32(params.window * params.window);
+}

@@ -1,0 +1,133 @@
+//! Pooling over square windows; `shaders/pool.wgsl`.
+//!
+//! Samples are rows `[batch, channels * height * width]`, as the layers around have them.
+
+use super::{expect, matrix, word};
+use crate::gpu::{Error, PlanBuilder, Slice, Work};
+use crate::uniform;
+
+uniform! {
+    struct Params as "Params" {
+        count: u32, height: u32, width: u32, out_height: u32, out_width: u32, window: u32, stride: u32,
+    }
+}
+
+/// Images and the windows over them. There is no padding, and a window that would reach past the edge is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    image: [usize; 3],
+    window: usize,
+    stride: usize,
+}
+
+impl Shape {
+    /// Windows of `window` x `window` pixels, `stride` pixels apart, over images `[channels, height, width]`.
+    ///
+    /// # Errors
+    /// A window or a stride of 0, a window larger than the image.
+    pub fn new(image: [usize; 3], window: usize, stride: usize) -> Result<Self, Error> {
+        let refuse = |what: &str, expected: String, got: usize| {
+            Err(Error::Shape { what: format!("`{what}`"), expected, got: got.to_string() })
+        };
+        let [_, height, width] = image;
+        if window == 0 || window > height.min(width) {
+            let expected = format!("1 to {}, as images have {height} x {width} pixels", height.min(width));
+            return refuse("window", expected, window);
+        }
+        if stride == 0 {
+            return refuse("stride", "at least 1".to_owned(), stride);
+        }
+        Ok(Self { image, window, stride })
+    }
+
+    /// Rows of an output image.
+    pub fn output_height(&self) -> usize {
+        (self.image[1] - self.window) / self.stride + 1
+    }
+
+    /// Columns of an output image.
+    pub fn output_width(&self) -> usize {
+        (self.image[2] - self.window) / self.stride + 1
+    }
+
+    /// Shape of an output sample `[channels, height, width]`.
+    pub fn output(&self) -> [usize; 3] {
+        [self.image[0], self.output_height(), self.output_width()]
+    }
+
+    /// The largest element of every window; NaN counts as the largest.
+    ///
+    /// # Errors
+    /// Shapes that do not fit, a window too large for one invocation.
+    pub fn max_forward(&self, plan: &mut PlanBuilder<'_>, x: &Slice, y: &Slice) -> Result<(), Error> {
+        self.expect("pool::max_forward", x, y)?;
+        plan.check_loop("pool::max_forward", nest(&[self.window; 2]))?;
+        let (params, work) = self.params("pool::max_forward", y)?;
+        plan.dispatch("pool", "max_forward", &params, &[x.read(), y.write()], work)
+    }
+
+    /// Gradient of the input: that of every output goes to the first largest element of its window in x.
+    ///
+    /// # Errors
+    /// As [`max_forward`](Self::max_forward).
+    pub fn max_backward(&self, plan: &mut PlanBuilder<'_>, x: &Slice, d_y: &Slice, d_x: &Slice) -> Result<(), Error> {
+        self.expect("pool::max_backward", x, d_y)?;
+        expect("pool::max_backward", d_x, x.shape())?;
+        plan.check_loop("pool::max_backward", nest(&[self.cover(), self.cover(), self.window, self.window]))?;
+        let (params, work) = self.params("pool::max_backward", d_x)?;
+        plan.dispatch("pool", "max_backward", &params, &[x.read(), d_y.read(), d_x.write()], work)
+    }
+
+    /// The mean of every window.
+    ///
+    /// # Errors
+    /// As [`max_forward`](Self::max_forward).
+    pub fn average_forward(&self, plan: &mut PlanBuilder<'_>, x: &Slice, y: &Slice) -> Result<(), Error> {
+        self.expect("pool::average_forward", x, y)?;
+        plan.check_loop("pool::average_forward", nest(&[self.window; 2]))?;
+        let (params, work) = self.params("pool::average_forward", y)?;
+        plan.dispatch("pool", "average_forward", &params, &[x.read(), y.write()], work)
+    }
+
+    /// Gradient of the input: that of every output goes in equal parts to its window.
+    ///
+    /// # Errors
+    /// As [`max_forward`](Self::max_forward).
+    pub fn average_backward(&self, plan: &mut PlanBuilder<'_>, d_y: &Slice, d_x: &Slice) -> Result<(), Error> {
+        self.expect("pool::average_backward", d_x, d_y)?;
+        plan.check_loop("pool::average_backward", nest(&[self.cover(); 2]))?;
+        let (params, work) = self.params("pool::average_backward", d_x)?;
+        plan.dispatch("pool", "average_backward", &params, &[d_y.read(), d_x.write()], work)
+    }
+
+    /// Checks an input, or its gradient, and an output, or its gradient.
+    fn expect(&self, operation: &str, input: &Slice, output: &Slice) -> Result<(), Error> {
+        let [batch, _] = matrix(operation, input)?;
+        expect(operation, input, &[batch, self.image.iter().product()])?;
+        expect(operation, output, &[batch, self.output().iter().product()])
+    }
+
+    /// Most windows along an axis that cover a pixel.
+    fn cover(&self) -> usize {
+        self.window.div_ceil(self.stride)
+    }
+
+    fn params(&self, operation: &str, written: &Slice) -> Result<(Params, Work), Error> {
+        let [_, height, width] = self.image;
+        let params = Params {
+            count: word(operation, written.len())?,
+            height: word(operation, height)?,
+            width: word(operation, width)?,
+            out_height: word(operation, self.output_height())?,
+            out_width: word(operation, self.output_width())?,
+            window: word(operation, self.window)?,
+            stride: word(operation, self.stride)?,
+        };
+        Ok((params, Work::Items(written.len())))
+    }
+}
+
+/// Turns of nested loops, outermost first, all levels summed.
+fn nest(turns: &[usize]) -> usize {
+    turns.iter().rev().fold(0, |inner: usize, turns| turns.saturating_mul(inner.saturating_add(1)))
+}
