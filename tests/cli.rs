@@ -640,7 +640,10 @@ fn a_variation_that_is_wrong_is_told() {
     for (given, parts) in [
         ("temprature=-1:1:1", &["no layer has this imperfection", "did you mean `temperature`?"][..]),
         ("ring1.temprature=1", &["did you mean `ring1.temperature`?"]),
-        ("ring9.temperature=1", &["there are: ring1.ring_offset, ring1.temperature"]),
+        (
+            "ring9.temperature=1",
+            &["there are: ring1.ring_contrast, ring1.ring_offset, ring1.ring_width, ring1.temperature"],
+        ),
         ("temperature", &["NAME=FROM:TO:STEP"]),
         ("temperature=1:2", &["NAME=FROM:TO:STEP"]),
         ("temperature=a:b:c", &["NAME=FROM:TO:STEP"]),

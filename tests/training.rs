@@ -20,7 +20,7 @@ use flatlight::optics::RingRecipe;
 use flatlight::random;
 use flatlight::recipe::Recipe;
 use flatlight::reference::adam::Adam;
-use flatlight::reference::microring::Ring;
+use flatlight::reference::microring::{Ring, State as State64};
 use flatlight::reference::sgd::Sgd;
 use flatlight::reference::{self, Segment, bias, cross_entropy, disturb, draw, matmul, perturb, relu};
 use flatlight::training::method::Step;
@@ -150,6 +150,16 @@ struct TwinLayer {
     bias: Range<usize>,
     offset: Range<usize>,
     temperature: usize,
+    width: Range<usize>,
+    contrast: Range<usize>,
+}
+
+impl TwinLayer {
+    /// The rings as a chip has them.
+    fn state<'a>(&self, detuning: &'a [f64], chip: &'a [f64]) -> State64<'a> {
+        let [offset, width, contrast] = [&self.offset, &self.width, &self.contrast].map(|range| &chip[range.clone()]);
+        State64 { detuning, offset, temperature: chip[self.temperature], width, contrast }
+    }
 }
 
 /// A network of `rings` in `f64`, over the flat vectors of the one on the device.
@@ -195,6 +205,8 @@ impl Twin {
                 bias: parameter(format!("{name}.bias")).range(),
                 offset: imperfection(format!("{name}.ring_offset")).range(),
                 temperature: imperfection(format!("{name}.temperature")).offset,
+                width: imperfection(format!("{name}.ring_width")).range(),
+                contrast: imperfection(format!("{name}.ring_contrast")).range(),
             });
         }
         Self { layers, segments, chip_len: network.chip_len() }
@@ -206,8 +218,7 @@ impl Twin {
         let (mut tape, mut values) = (Vec::new(), x.to_vec());
         for (index, layer) in self.layers.iter().enumerate() {
             let input = if index == 0 { values } else { relu::forward(&values) };
-            let warmth = chip[layer.temperature];
-            let weight = layer.ring.forward(&p[layer.detuning.clone()], &chip[layer.offset.clone()], warmth);
+            let weight = layer.ring.forward(layer.state(&p[layer.detuning.clone()], chip));
             let added = &p[layer.bias.clone()];
             values = matmul::abt_bias(&input, &weight, added, rows, layer.outputs, layer.inputs);
             tape.push((input, weight));
@@ -215,9 +226,9 @@ impl Twin {
         let mut gradient = vec![0.0; p.len()];
         let mut d = cross_entropy::backward(&values, labels, CLASSES);
         for (index, (layer, (input, weight))) in self.layers.iter().zip(&tape).enumerate().rev() {
-            let (detuning, offset) = (&p[layer.detuning.clone()], &chip[layer.offset.clone()]);
+            let state = layer.state(&p[layer.detuning.clone()], chip);
             let d_weight = matmul::atb(&d, input, layer.outputs, layer.inputs, rows);
-            let d_detuning = layer.ring.backward(detuning, offset, chip[layer.temperature], &d_weight);
+            let d_detuning = layer.ring.backward(state, &d_weight);
             gradient[layer.detuning.clone()].copy_from_slice(&d_detuning);
             gradient[layer.bias.clone()].copy_from_slice(&bias::backward(&d, layer.outputs));
             if index > 0 {
@@ -937,7 +948,7 @@ fn noise_that_no_layer_has_or_that_is_not_given_is_refused() {
     };
     let (key, message) = refused(&[("temperature", 0.5), ("humidity", 1.0)]);
     assert_eq!(key, "training.noise.humidity");
-    assert!(message.ends_with("there are: ring_offset, temperature"), "{message}");
+    assert!(message.ends_with("there are: ring_contrast, ring_offset, ring_width, temperature"), "{message}");
     let (key, message) = refused(&[]);
     assert_eq!(key, "training.noise");
     assert!(message.contains("at least one imperfection"), "{message}");

@@ -24,6 +24,7 @@ library![
     "shared/indexing",
     "shared/math",
     "shared/random",
+    "shared/ring",
     "shared/segments",
     "adam",
     "bias",

@@ -110,7 +110,8 @@ impl RingDense {
 }
 
 fn state(io: &Io) -> microring::State<'_> {
-    microring::State { detuning: &io.parameters[0], offset: &io.imperfections[0], temperature: &io.imperfections[1] }
+    let [offset, temperature, width, contrast] = [0, 1, 2, 3].map(|place| &io.imperfections[place]);
+    microring::State { detuning: &io.parameters[0], offset, temperature, width, contrast }
 }
 
 impl Layer for RingDense {
@@ -140,6 +141,8 @@ impl Layer for RingDense {
         vec![
             Imperfection { name: "ring_offset", shape: self.shape(), unit: "nm", cause: Cause::Element },
             Imperfection { name: "temperature", shape: vec![1], unit: "K", cause: Cause::Common },
+            Imperfection { name: "ring_width", shape: self.shape(), unit: "", cause: Cause::Element },
+            Imperfection { name: "ring_contrast", shape: self.shape(), unit: "", cause: Cause::Element },
         ]
     }
 
