@@ -318,7 +318,7 @@ macro_rules! families {
     )*};
 }
 
-families!(matmul, bias, microring, relu, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
+families!(matmul, bias, actuator, microring, relu, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
 
 /// Prints what the proofs measured, and asserts that they left no kernel out.
 #[test]

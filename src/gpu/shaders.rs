@@ -26,6 +26,7 @@ library![
     "shared/random",
     "shared/ring",
     "shared/segments",
+    "actuator",
     "adam",
     "bias",
     "cross_entropy",

@@ -3,6 +3,7 @@
 //! Shapes are named in the order of the axes; gradients are `d_x`. Everything is overwritten unless it says
 //! otherwise.
 
+pub mod actuator;
 pub mod adam;
 pub mod bias;
 mod clock;

@@ -4,6 +4,7 @@
 //! Matrices are row-major slices. A backward function takes the gradient of a scalar with respect to the
 //! outputs and returns the gradient with respect to the inputs.
 
+pub mod actuator;
 pub mod adam;
 pub mod bias;
 pub mod cross_entropy;

@@ -1,11 +1,109 @@
 //! Cases of the rings: what sets them, what they weigh, what reads them out.
 
+use flatlight::ops::actuator::Actuator;
 use flatlight::ops::microring::{Ring, State};
 
 use super::*;
 
 pub fn cases() -> Vec<Case> {
-    vec![rings()]
+    const JOULE: Actuator =
+        Actuator { rest: 0.125, gain: 0.25, square: true, range: [0.0, 2.0], dac_bits: None, crosstalk: 0.0625 };
+    const LINEAR: Actuator = Actuator { square: false, range: [-1.0, 2.0], ..JOULE };
+    const DIRECT: Actuator = Actuator { rest: 0.0, gain: 1.0, crosstalk: 0.0, ..LINEAR };
+    vec![
+        rings(),
+        actuators("actuator, joule", JOULE, ROWS_MANY),
+        actuators("actuator, linear", LINEAR, ROWS),
+        actuators("actuator, direct", DIRECT, ROWS),
+        converters("actuator::forward, 5 bits", Actuator { dac_bits: Some(5), ..JOULE }, false),
+        converters("actuator::forward, 1 bit", Actuator { dac_bits: Some(1), ..LINEAR }, false),
+        converters("actuator::backward, 5 bits", Actuator { dac_bits: Some(5), ..JOULE }, true),
+    ]
+}
+
+/// Sizes are rows, columns.
+const ROWS: &[&[usize]] = &[&[1, 1], &[1, 3], &[3, 1], &[63, 2], &[64, 65], &[7, 97]];
+const ROWS_MANY: &[&[usize]] = &[&[1, 1], &[1, 3], &[3, 1], &[63, 2], &[64, 65], &[7, 97], &[1021, 4111]];
+
+fn actuator64(on: Actuator) -> reference::actuator::Actuator {
+    reference::actuator::Actuator {
+        rest: f64::from(on.rest),
+        gain: f64::from(on.gain),
+        square: on.square,
+        range: on.range.map(f64::from),
+        levels: on.dac_bits.map_or(0, |bits| 1 << bits),
+        crosstalk: f64::from(on.crosstalk),
+    }
+}
+
+fn actuators(name: &'static str, actuator: Actuator, sizes: &'static [&'static [usize]]) -> Case {
+    let twin = actuator64(actuator);
+    case(name, sizes, &[1024, 1024], move |draws, size| {
+        let [rows, columns] = size.try_into().expect("rows, columns");
+        let n = rows * columns;
+        Problem {
+            inputs: vec![
+                tensor("control", &[rows, columns], draws.uniform("control", n, -1.0, 3.0)),
+                // A ring alone has no neighbour that a change could reach it from; 0 * NaN is NaN all the same.
+                tensor("change", &[1], vec![0.03125]),
+            ],
+            outputs: vec![fresh("detuning", &[rows, columns])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| actuator.forward(plan, &on.inputs[0], &on.inputs[1], &on.outputs[0])),
+            specification: Box::new(move |x| vec![twin.forward(&x[0], columns, x[1][0])]),
+            gradient: Some(Gradient {
+                of: vec![0],
+                upstream: None,
+                backward: Box::new(move |plan, on| {
+                    actuator.backward(plan, &on.inputs[0], &on.inputs[1], &on.upstream[0], &on.gradients[0])
+                }),
+                specification: Box::new(move |x, d| vec![twin.backward(&x[0], columns, x[1][0], &d[0])]),
+            }),
+            costs: vec![cost("actuator::forward", 10 * n, 2 * n), cost("actuator::backward", 7 * n, 3 * n)],
+        }
+    })
+    .note("without a converter, controls inside and outside the range")
+}
+
+/// A converter has no differences: its forward and its backward pass are cases of their own.
+fn converters(name: &'static str, actuator: Actuator, backward: bool) -> Case {
+    let twin = actuator64(actuator);
+    case(name, ROWS, &[1024, 1024], move |draws, size| {
+        let [rows, columns] = size.try_into().expect("rows, columns");
+        let n = rows * columns;
+        // Away from the middle between two levels, where rounding decides; some beyond the last level on either side.
+        let [low, high] = twin.range;
+        let step = (high - low) / f64::from(twin.levels - 1);
+        let level = draws.below("level", n, twin.levels as usize + 4);
+        let inside = draws.uniform("inside", n, -0.4, 0.4);
+        let control = level.iter().zip(inside).map(|(level, part)| low + step * (level - 2.0 + part));
+        let control: Vec<f64> = control.map(|c| f64::from(c as f32)).collect();
+        let mut inputs = vec![tensor("control", &[rows, columns], control), tensor("change", &[1], vec![0.03125])];
+        if backward {
+            inputs.push(tensor("d_detuning", &[rows, columns], draws.uniform("d_detuning", n, -1.0, 1.0)));
+        }
+        Problem {
+            inputs,
+            outputs: vec![fresh(if backward { "d_control" } else { "detuning" }, &[rows, columns])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| match on.inputs {
+                [control, change] => actuator.forward(plan, control, change, &on.outputs[0]),
+                [control, change, d, ..] => actuator.backward(plan, control, change, d, &on.outputs[0]),
+                _ => unreachable!("two inputs at least"),
+            }),
+            specification: Box::new(move |x| match x {
+                [control, change] => vec![twin.forward(control, columns, change[0])],
+                [control, change, d, ..] => vec![twin.backward(control, columns, change[0], d)],
+                _ => unreachable!("two inputs at least"),
+            }),
+            gradient: None,
+            costs: vec![match backward {
+                true => cost("actuator::backward", 12 * n, 3 * n),
+                false => cost("actuator::forward", 25 * n, 2 * n),
+            }],
+        }
+    })
+    .note("straight-through; at least a tenth of a step from where rounding decides")
 }
 
 const RING: Ring = Ring { half_width: 0.25, contrast: 0.875, drift: 0.0625 };
