@@ -32,6 +32,8 @@ pub enum Start {
     Constant(f32),
     /// Uniform between two values.
     Uniform(f32, f32),
+    /// Uniform in its square, between two values of 0 or more.
+    UniformSquare(f32, f32),
 }
 
 /// A trainable tensor of a layer.

@@ -500,6 +500,14 @@ fn a_recipe_that_is_wrong_is_told_with_its_line() {
         ),
         (["rho = 0.5", "rho = -1"], &["recipe.toml:30: `training.sat.rho` must be 0 or more, not -1"]),
         (["contrast = 1.0", "contrast = 2"], &["recipe.toml:10: layer 1 (ring1): `contrast` must be at most 1, not 2"]),
+        (["contrast = 1.0", "resistance = 0"], &["recipe.toml:10: ", "`resistance` must be above 0, not 0"]),
+        (["contrast = 1.0", "dac_bits = 17"], &["recipe.toml:10: ", "`dac_bits` must be 1 to 16, not 17"]),
+        (["contrast = 1.0", "crosstalk = 0.5"], &["recipe.toml:10: ", "`crosstalk` must be 0 to below 0.5, not 0.5"]),
+        (["contrast = 1.0", "actuator = \"jule\""], &["recipe.toml:10: ", "`jule`", "did you mean `joule`?"]),
+        (
+            ["contrast = 1.0", "actuator = \"joule\"\nbias_detuning = 0.1"],
+            &["recipe.toml:11: ", "`bias_detuning` 0.1 must not be above `range` [0.0, 1.0]"],
+        ),
         (["[0.09, 0.21]", "[0.09, 3]"], &["recipe.toml:11: layer 1 (ring1): `start` [0.09, 3.0] must lie inside"]),
         // What does not fit together, found only with the data or the network at hand.
         (["outputs = 10", "outputs = 7"], &["recipe.toml:15: the last layer has 7 outputs, the data has 10 classes"]),
@@ -666,7 +674,10 @@ fn a_variation_that_is_wrong_is_told() {
     for (given, parts) in [
         ("temprature=-1:1:1", &["no layer has this imperfection", "did you mean `temperature`?"][..]),
         ("ring1.temprature=1", &["did you mean `ring1.temperature`?"]),
-        ("ring9.temperature=1", &["there are: ring1.ring_offset, ring1.temperature"]),
+        (
+            "ring9.temperature=1",
+            &["there are: ring1.ring_contrast, ring1.ring_offset, ring1.ring_width, ring1.temperature"],
+        ),
         ("temperature", &["NAME=FROM:TO:STEP"]),
         ("temperature=1:2", &["NAME=FROM:TO:STEP"]),
         ("temperature=a:b:c", &["NAME=FROM:TO:STEP"]),

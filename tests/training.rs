@@ -16,13 +16,14 @@ use flatlight::gpu::{Gpu, Options, Plan, Slice};
 use flatlight::layer::Role;
 use flatlight::network::{LayerRecipe, Network};
 use flatlight::ops::{Clock, Scope};
-use flatlight::optics::RingRecipe;
+use flatlight::optics::{ActuatorKind, RingRecipe};
 use flatlight::random;
 use flatlight::recipe::Recipe;
+use flatlight::reference::actuator::Actuator;
 use flatlight::reference::adam::Adam;
-use flatlight::reference::microring::Ring;
+use flatlight::reference::microring::{Ring, State as State64};
 use flatlight::reference::sgd::Sgd;
-use flatlight::reference::{self, Segment, bias, cross_entropy, disturb, draw, matmul, perturb, relu};
+use flatlight::reference::{self, Segment, activation, bias, cross_entropy, disturb, draw, matmul, perturb};
 use flatlight::training::method::Step;
 use flatlight::training::{
     EpochRow, Error, Method, Optimizer, OptimizerKind, OptimizerSettings, SatSettings, Schedule, Settings, State,
@@ -62,10 +63,12 @@ fn dataset() -> Dataset {
 
 /// Layers of rings with so many outputs, and rectifiers between them.
 fn rings(outputs: &[usize], range: [f32; 2]) -> Vec<LayerRecipe> {
-    let (half_width, contrast, drift, start) = (0.15, 0.95, 0.08, [0.09, 0.21]);
-    let ring = |&outputs| RingRecipe { name: None, outputs, half_width, contrast, drift, start, range };
-    let layers = outputs.iter().flat_map(|outputs| [LayerRecipe::Relu, LayerRecipe::RingDense(ring(outputs))]);
-    layers.skip(1).collect()
+    rings_like(outputs, &RingRecipe { contrast: 0.95, range, ..RingRecipe::new(1) })
+}
+
+fn rings_like(outputs: &[usize], ring: &RingRecipe) -> Vec<LayerRecipe> {
+    let ring = |&outputs| LayerRecipe::RingDense(RingRecipe { outputs, ..ring.clone() });
+    outputs.iter().flat_map(|outputs| [LayerRecipe::Relu, ring(outputs)]).skip(1).collect()
 }
 
 fn small() -> Vec<LayerRecipe> {
@@ -161,10 +164,27 @@ struct TwinLayer {
     ring: Ring,
     inputs: usize,
     outputs: usize,
-    detuning: Range<usize>,
+    actuator: Actuator,
+    control: Range<usize>,
     bias: Range<usize>,
     offset: Range<usize>,
     temperature: usize,
+    width: Range<usize>,
+    contrast: Range<usize>,
+    crosstalk: Option<usize>,
+}
+
+impl TwinLayer {
+    /// Detunings that the controls set on a chip.
+    fn detuning(&self, p: &[f64], chip: &[f64]) -> Vec<f64> {
+        self.actuator.forward(&p[self.control.clone()], self.inputs, self.crosstalk.map_or(0.0, |place| chip[place]))
+    }
+
+    /// The rings as a chip has them.
+    fn state<'a>(&self, detuning: &'a [f64], chip: &'a [f64]) -> State64<'a> {
+        let [offset, width, contrast] = [&self.offset, &self.width, &self.contrast].map(|range| &chip[range.clone()]);
+        State64 { detuning, offset, temperature: chip[self.temperature], width, contrast }
+    }
 }
 
 /// A network of `rings` in `f64`, over the flat vectors of the one on the device.
@@ -200,16 +220,36 @@ impl Twin {
         for recipe in recipes {
             let LayerRecipe::RingDense(recipe) = recipe else { continue };
             let name = format!("ring{}", layers.len() + 1);
-            let detuning = parameter(format!("{name}.detuning"));
             let [half_width, contrast, drift] = [recipe.half_width, recipe.contrast, recipe.drift].map(f64::from);
+            let [bias, nm_per_ma, nm_per_mw, resistance] =
+                [recipe.bias_detuning, recipe.nm_per_ma, recipe.nm_per_mw, recipe.resistance].map(f64::from);
+            let (control, rest, gain) = match recipe.actuator {
+                ActuatorKind::Direct => ("detuning", 0.0, 1.0),
+                ActuatorKind::Linear => ("current", bias, nm_per_ma),
+                ActuatorKind::Joule => ("current", bias, nm_per_mw * resistance),
+            };
+            let control = parameter(format!("{name}.{control}"));
+            let named = format!("{name}.crosstalk");
+            let crosstalk = network.imperfections().iter().find(|entry| entry.name == named);
             layers.push(TwinLayer {
                 ring: Ring { half_width, contrast, drift },
-                inputs: detuning.shape[1],
-                outputs: detuning.shape[0],
-                detuning: detuning.range(),
+                inputs: control.shape[1],
+                outputs: control.shape[0],
+                actuator: Actuator {
+                    rest,
+                    gain,
+                    square: recipe.actuator == ActuatorKind::Joule,
+                    range: control.spec.bounds.map(f64::from),
+                    levels: recipe.dac_bits.map_or(0, |bits| 1 << bits),
+                    crosstalk: recipe.crosstalk.map_or(0.0, f64::from),
+                },
+                control: control.range(),
                 bias: parameter(format!("{name}.bias")).range(),
                 offset: imperfection(format!("{name}.ring_offset")).range(),
                 temperature: imperfection(format!("{name}.temperature")).offset,
+                width: imperfection(format!("{name}.ring_width")).range(),
+                contrast: imperfection(format!("{name}.ring_contrast")).range(),
+                crosstalk: crosstalk.map(|entry| entry.offset),
             });
         }
         Self { layers, segments, chip_len: network.chip_len() }
@@ -220,23 +260,24 @@ impl Twin {
         let rows = labels.len();
         let (mut tape, mut values) = (Vec::new(), x.to_vec());
         for (index, layer) in self.layers.iter().enumerate() {
-            let input = if index == 0 { values } else { relu::forward(&values) };
-            let warmth = chip[layer.temperature];
-            let weight = layer.ring.forward(&p[layer.detuning.clone()], &chip[layer.offset.clone()], warmth);
+            let input = if index == 0 { values } else { activation::relu_forward(&values) };
+            let detuning = layer.detuning(p, chip);
+            let weight = layer.ring.forward(layer.state(&detuning, chip));
             let added = &p[layer.bias.clone()];
             values = matmul::abt_bias(&input, &weight, added, rows, layer.outputs, layer.inputs);
-            tape.push((input, weight));
+            tape.push((input, detuning, weight));
         }
         let mut gradient = vec![0.0; p.len()];
         let mut d = cross_entropy::backward(&values, labels, CLASSES);
-        for (index, (layer, (input, weight))) in self.layers.iter().zip(&tape).enumerate().rev() {
-            let (detuning, offset) = (&p[layer.detuning.clone()], &chip[layer.offset.clone()]);
+        for (index, (layer, (input, detuning, weight))) in self.layers.iter().zip(&tape).enumerate().rev() {
             let d_weight = matmul::atb(&d, input, layer.outputs, layer.inputs, rows);
-            let d_detuning = layer.ring.backward(detuning, offset, chip[layer.temperature], &d_weight);
-            gradient[layer.detuning.clone()].copy_from_slice(&d_detuning);
+            let d_detuning = layer.ring.backward(layer.state(detuning, chip), &d_weight);
+            let (control, change) = (&p[layer.control.clone()], layer.crosstalk.map_or(0.0, |place| chip[place]));
+            let d_control = layer.actuator.backward(control, layer.inputs, change, &d_detuning);
+            gradient[layer.control.clone()].copy_from_slice(&d_control);
             gradient[layer.bias.clone()].copy_from_slice(&bias::backward(&d, layer.outputs));
             if index > 0 {
-                d = relu::backward(input, &matmul::ab(&d, weight, rows, layer.inputs, layer.outputs));
+                d = activation::relu_backward(input, &matmul::ab(&d, weight, rows, layer.inputs, layer.outputs));
             }
         }
         let (loss, correct) =
@@ -516,9 +557,26 @@ fn a_sat_step_is_that_of_the_twin_down_to_the_perturbation_and_the_final_paramet
 
 #[test]
 fn the_gradient_of_several_layers_is_that_of_the_twin_and_of_differences() {
-    let (data, recipes) = (dataset(), rings(&[9, 7, CLASSES], [0.0, 1.0]));
-    let network = compile(gpu(), &recipes);
-    let twin = Twin::new(&network, &recipes);
+    gradients(&rings(&[9, 7, CLASSES], [0.0, 1.0]), true);
+}
+
+#[test]
+fn the_gradient_reaches_the_currents_of_heaters_past_crosstalk_and_converters() {
+    let ring = RingRecipe { bias_detuning: -0.1, crosstalk: Some(0.05), ..RingRecipe::new(1) };
+    for actuator in [ActuatorKind::Direct, ActuatorKind::Linear, ActuatorKind::Joule] {
+        let ring = RingRecipe { actuator, ..ring.clone() };
+        gradients(&rings_like(&[9, 7, CLASSES], &ring), true);
+        // Levels have no differences.
+        gradients(&rings_like(&[9, 7, CLASSES], &RingRecipe { dac_bits: Some(6), ..ring }), false);
+    }
+}
+
+/// The gradient of a network on an odd chip: the device's against the twin's, and where they are `smooth` both against
+/// differences of the twin's loss.
+fn gradients(recipes: &[LayerRecipe], smooth: bool) {
+    let data = dataset();
+    let network = compile(gpu(), recipes);
+    let twin = Twin::new(&network, recipes);
     let (values, chip) = (start(&network), odd_chip(&network));
     gpu().write(&network.flat().parameters, &values).unwrap();
     network.set_chip(&chip).unwrap();
@@ -533,8 +591,14 @@ fn the_gradient_of_several_layers_is_that_of_the_twin_and_of_differences() {
         let (x, labels) = rows_of(&data, &data.train, &(first..first + rows).collect::<Vec<_>>());
         let want = twin.pass(&p, &chip, &x, &labels).gradient;
         let loss = |p: &[f64]| twin.pass(p, &chip, &x, &labels).mean_loss();
-        let (device, own) = (error(&got, &want), error(&want, &reference::central_differences(loss, &p, 1e-5)));
+        let device = error(&got, &want);
         assert!(device < GRADIENT_BAR, "{rows} rows: device {device:.1e}");
+        let padding = twin.segments.iter().zip(&got).filter(|(segment, _)| segment.lower == segment.upper);
+        assert_eq!(padding.filter(|(_, g)| **g != 0.0).count(), 0, "padding has no gradient");
+        if !smooth {
+            continue;
+        }
+        let own = error(&want, &reference::central_differences(loss, &p, 1e-5));
         assert!(own < 1e-7, "{rows} rows: twin against its differences {own:.1e}");
 
         // Along random directions, the device's gradient against differences of the twin's loss.
@@ -547,8 +611,32 @@ fn the_gradient_of_several_layers_is_that_of_the_twin_and_of_differences() {
             let (sum, size) = terms.fold((0.0, 0.0), |(sum, size): (f64, f64), term| (sum + term, size + term.abs()));
             assert!((sum - slope).abs() < 1e-6 * size, "{rows} rows: {sum} along v, {slope} by differences");
         }
-        let padding = twin.segments.iter().zip(&got).filter(|(segment, _)| segment.lower == segment.upper);
-        assert_eq!(padding.filter(|(_, g)| **g != 0.0).count(), 0, "padding has no gradient");
+    }
+}
+
+#[test]
+fn detunings_start_alike_and_have_one_range_whatever_sets_them() {
+    for actuator in [ActuatorKind::Direct, ActuatorKind::Linear, ActuatorKind::Joule] {
+        let ring = RingRecipe { actuator, bias_detuning: -0.25, ..RingRecipe::new(1) };
+        let network = compile(gpu(), &rings_like(&[8, CLASSES], &ring));
+        let start = network.start(SEED);
+        let mut found: Vec<f64> = Vec::new();
+        for entry in network.parameters().iter().filter(|entry| entry.spec.role == Role::Control) {
+            let set = |control: f32| ring.detuning(f64::from(control));
+            assert_eq!(entry.spec.unit, if actuator == ActuatorKind::Direct { "nm" } else { "mA" });
+            let off = error(&entry.spec.bounds.map(|bound| set(bound) + 1.0), &[1.0, 2.0]);
+            assert!(off < 1e-6, "{actuator:?}: bounds off by {off:.1e}");
+            found.extend(start[entry.range()].iter().map(|&control| set(control)));
+        }
+        // Uniform from 0.09 to 0.21 nm: mean within five standard errors, and a quarter in each quarter.
+        let (count, width) = (found.len() as f64, 0.12);
+        let mean = found.iter().sum::<f64>() / count;
+        assert!((mean - 0.15).abs() < 5.0 * width / (12.0 * count).sqrt(), "{actuator:?}: mean {mean}");
+        for quarter in 0..4 {
+            let low = 0.09 + f64::from(quarter) * width / 4.0;
+            let inside = found.iter().filter(|x| (low - 1e-6..low + width / 4.0 + 1e-6).contains(x)).count() as f64;
+            assert!((inside - count / 4.0).abs() < 5.0 * (3.0 * count / 16.0).sqrt(), "{actuator:?}: {inside}");
+        }
     }
 }
 
@@ -1035,7 +1123,7 @@ fn noise_that_no_layer_has_or_that_is_not_given_is_refused() {
     };
     let (key, message) = refused(&[("temperature", 0.5), ("humidity", 1.0)]);
     assert_eq!(key, "training.noise.humidity");
-    assert!(message.ends_with("there are: ring_offset, temperature"), "{message}");
+    assert!(message.ends_with("there are: ring_contrast, ring_offset, ring_width, temperature"), "{message}");
     let (key, message) = refused(&[]);
     assert_eq!(key, "training.noise");
     assert!(message.contains("at least one imperfection"), "{message}");

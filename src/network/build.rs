@@ -264,6 +264,13 @@ impl<'g> Network<'g> {
                     let units = random::units(seed, random::stream(&format!("start {}", entry.name)));
                     own.iter_mut().zip(units).for_each(|(value, unit)| *value = low + (high - low) * unit as f32);
                 }
+                Start::UniformSquare(low, high) => {
+                    let units = random::units(seed, random::stream(&format!("start {}", entry.name)));
+                    let [low, high] = [low, high].map(|value| f64::from(value).powi(2));
+                    own.iter_mut().zip(units).for_each(|(value, unit)| {
+                        *value = (low + (high - low) * unit).sqrt() as f32;
+                    });
+                }
             }
         }
         values

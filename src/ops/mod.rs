@@ -4,6 +4,7 @@
 //! otherwise.
 
 pub mod activation;
+pub mod actuator;
 pub mod adam;
 pub mod average;
 pub mod bias;

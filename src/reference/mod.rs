@@ -5,6 +5,7 @@
 //! outputs and returns the gradient with respect to the inputs.
 
 pub mod activation;
+pub mod actuator;
 pub mod adam;
 pub mod average;
 pub mod bias;

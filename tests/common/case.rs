@@ -9,10 +9,11 @@ use flatlight::data::{Split, Values};
 use flatlight::gpu::{Error, Gpu, Plan, PlanBuilder, Scalar, Slice, align};
 use flatlight::ops::adam::Adam;
 use flatlight::ops::draw::Samples;
-use flatlight::ops::microring::{Ring, State};
 use flatlight::ops::perturb::{self, Ascent};
 use flatlight::ops::{Clock, Flat, Scope, bias, cross_entropy, disturb, matmul, metrics, norm, sgd};
 use flatlight::{random, reference};
+
+mod rings;
 
 type Make = Box<dyn Fn(Draws, &[usize]) -> Problem + Send + Sync>;
 /// Outputs from inputs, in `f64`.
@@ -346,7 +347,6 @@ pub fn all() -> Vec<Case> {
         product("matmul::abt, subgroup", Product::Abt, "subgroup"),
         product("matmul::abt_bias, subgroup", Product::AbtBias, "subgroup"),
         bias_backward(),
-        rings(),
         loss("cross_entropy", ordinary_logits).note("random logits"),
         loss("cross_entropy, extreme", extreme_logits)
             .tolerance(1e-6, 1e-9)
@@ -363,6 +363,7 @@ pub fn all() -> Vec<Case> {
         batches("draw::floats, shuffled", false, true),
         batches("draw::floats, in order", false, false),
     ];
+    cases.extend(rings::cases());
     cases.extend(lengths());
     cases.extend(ascents());
     cases.extend(convolution::cases());
@@ -508,49 +509,6 @@ fn bias_backward() -> Case {
 
 /// Around a workgroup, a prime, and more groups than one axis of a dispatch holds.
 const ELEMENTS: &[&[usize]] = &[&[1], &[3], &[63], &[64], &[65], &[97], &[5003], &[65_536 * 64 + 1000]];
-
-fn rings() -> Case {
-    const RING: Ring = Ring { half_width: 0.25, contrast: 0.875, drift: 0.0625 };
-    let twin = reference::microring::Ring {
-        half_width: f64::from(RING.half_width),
-        contrast: f64::from(RING.contrast),
-        drift: f64::from(RING.drift),
-    };
-    case("microring", ELEMENTS, &[1 << 20], move |draws, size| {
-        let n = size[0];
-        let temperature = 0.5;
-        let mut detuning = draws.uniform("detuning", n, -1.0, 1.0);
-        let mut offset = draws.uniform("offset", n, -0.1, 0.1);
-        // On resonance, and 400 half widths off it on either side.
-        let nominal = -twin.drift * temperature;
-        for (place, (x, e)) in [(nominal, 0.0), (-100.0, 0.0), (100.0, 0.0)].into_iter().enumerate().take(n - 1) {
-            (detuning[place], offset[place]) = (x, e);
-        }
-        Problem {
-            inputs: vec![
-                tensor("detuning", &[n], detuning),
-                tensor("offset", &[n], offset),
-                tensor("temperature", &[1], vec![temperature]),
-            ],
-            outputs: vec![fresh("weight", &[n])],
-            clocks: vec![Clock::default()],
-            forward: Box::new(|plan, on| RING.forward(plan, state(on), &on.outputs[0])),
-            specification: Box::new(move |x| vec![twin.forward(&x[0], &x[1], x[2][0])]),
-            gradient: Some(Gradient {
-                of: vec![0],
-                upstream: None,
-                backward: Box::new(|plan, on| RING.backward(plan, state(on), &on.upstream[0], &on.gradients[0])),
-                specification: Box::new(move |x, d| vec![twin.backward(&x[0], &x[1], x[2][0], &d[0])]),
-            }),
-            costs: vec![cost("microring::forward", 7 * n, 3 * n), cost("microring::backward", 11 * n, 4 * n)],
-        }
-    })
-    .note("both flanks, the resonance itself, and 400 half widths off it")
-}
-
-fn state<'a>(on: &Bound<'a>) -> State<'a> {
-    State { detuning: &on.inputs[0], offset: &on.inputs[1], temperature: &on.inputs[2] }
-}
 
 fn imperfections() -> Case {
     case("disturb::forward", ELEMENTS, &[1 << 20], |draws, size| {
