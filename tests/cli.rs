@@ -343,6 +343,34 @@ fn the_checkpoint_and_every_score_are_those_of_the_average_where_one_is_kept() {
 }
 
 #[test]
+fn what_is_held_out_is_scored_by_name_and_changes_no_other_score() {
+    let bench = Bench::new();
+    let command = "compare recipe.toml --methods standard,noise --set data.validation=0.1 --set training.epochs=1";
+    let on_test = bench.done(&format!("{command} --out side"));
+    assert!(on_test.starts_with("accuracy % on 1797 test samples"), "{on_test}");
+    let rows = bench.read("side/compare.csv");
+    let on_validation = bench.done(&format!("{command} --out side --split validation"));
+    assert!(on_validation.starts_with("accuracy % on 382 validation samples"), "{on_validation}");
+    let held = bench.read("side/compare.csv");
+    assert_eq!(cells(&held)[0], cells(&rows)[0]);
+    assert_ne!(held, rows);
+    // 3,441 samples are left to train on, in batches of 256; metrics are still of the test split.
+    let (metrics, evaluated) = (bench.metrics("side/noise-seed1"), |split: &str| {
+        bench.done(&format!("evaluate side/noise-seed1 --csv t.csv {split}"));
+        bench.read("t.csv")
+    });
+    let (last, test, validation) = (cells(&metrics[1]), evaluated("--split test"), evaluated("--split validation"));
+    assert_eq!([last[0][1], last[0][5]], ["14", cells(&test)[1][0]]);
+    assert_eq!([cells(&test)[1][3], cells(&validation)[1][3]], ["1797", "382"]);
+    assert_eq!(cells(&held)[2][2], cells(&validation)[1][0], "compare and evaluate");
+    assert_eq!(evaluated(""), test);
+
+    bench.done("train recipe.toml --out run");
+    bench.refuse("evaluate run --split validation", 2, &["--split validation: the recipe holds nothing out"]);
+    bench.refuse("evaluate run --split train", 2, &["'train'", "test, validation"]);
+}
+
+#[test]
 fn compare_writes_one_table_with_figures_and_keeps_what_is_trained() {
     let bench = Bench::new();
     let command =
@@ -487,6 +515,15 @@ fn a_recipe_that_is_wrong_is_told_with_its_line() {
         (["learning_rate = 0.01", "learning_rate = 0"], &["recipe.toml:23: ", "must be above 0, not 0"]),
         (["learning_rate = 0.01", "learning_rate = nan"], &["recipe.toml:23: ", "must be above 0, not NaN"]),
         (["temperature = 0.5", "temperature = -1"], &["recipe.toml:26: ", "must be 0 or more, not -1"]),
+        (
+            ["set = \"digits\"", "set = \"digits\"\nvalidation = 1"],
+            &["recipe.toml:6: `data.validation` must be in 0..1, not 1"],
+        ),
+        (
+            ["set = \"digits\"", "set = \"digits\"\nvalidation = 0.0001"],
+            &["recipe.toml:6: `data.validation`: holding out 0.0001 of 3823 training samples"],
+        ),
+        (["batch = 256", "batch = 256\naverage = 1"], &["recipe.toml:21: `training.average` must be in 0..1, not 1"]),
         (
             ["batch = 256", "batch = 256\nwarm_up = 3"],
             &["recipe.toml:21: `training.warm_up` must be at most training.epochs, 2, not 3"],

@@ -26,9 +26,11 @@ const ROOMS: [(&str, u32); 17] = [
 ];
 
 /// Imports along a floor: from, to.
-const ALONG: [(&str, &str); 3] = [
+const ALONG: [(&str, &str); 4] = [
     // The specification of a kernel that draws random numbers needs the numbers.
     ("reference", "random"),
+    // Which samples are held out for validation is drawn.
+    ("data", "random"),
     // A run folder holds a recipe; a recipe knows of no run.
     ("run", "recipe"),
     // The binary is one line that calls the command line.

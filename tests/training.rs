@@ -57,6 +57,7 @@ fn dataset() -> Dataset {
         classes: CLASSES,
         scale: 1.0 / 255.0,
         train: split("train", SAMPLES),
+        validation: None,
         test: split("test", 21),
     }
 }
