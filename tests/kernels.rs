@@ -319,6 +319,7 @@ macro_rules! families {
 }
 
 families!(matmul, bias, microring, relu, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
+families!(normalization);
 
 /// Prints what the proofs measured, and asserts that they left no kernel out.
 #[test]

@@ -34,6 +34,7 @@ library![
     "metrics",
     "microring",
     "norm",
+    "normalization",
     "perturb",
     "relu",
     "sgd",

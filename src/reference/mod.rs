@@ -13,6 +13,7 @@ pub mod matmul;
 pub mod metrics;
 pub mod microring;
 pub mod norm;
+pub mod normalization;
 pub mod perturb;
 pub mod relu;
 pub mod sgd;

@@ -1,5 +1,7 @@
 //! The kernel cases: sizes, seeded inputs, the `f64` specification, how to record the kernel, what it costs.
 
+mod normalization;
+
 use flatlight::data::{Split, Values};
 use flatlight::gpu::{Error, Gpu, Plan, PlanBuilder, Scalar, Slice, align};
 use flatlight::ops::adam::Adam;
@@ -344,6 +346,7 @@ pub fn all() -> Vec<Case> {
     ];
     cases.extend(lengths());
     cases.extend(ascents());
+    cases.extend(normalization::cases());
     cases
 }
 
