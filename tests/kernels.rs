@@ -344,7 +344,7 @@ macro_rules! families {
 }
 
 families!(matmul, bias, actuator, microring, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
-families!(convolution, average, complex_matmul, activation, pool, mean_squared_error);
+families!(convolution, average, complex_matmul, activation, pool, mean_squared_error, normalization);
 
 /// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
 /// transpose undoes it.

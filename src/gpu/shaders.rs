@@ -44,6 +44,7 @@ library![
     "metrics",
     "microring",
     "norm",
+    "normalization",
     "perturb",
     "pool",
     "sgd",

@@ -19,6 +19,7 @@ pub mod mean_squared_error;
 pub mod metrics;
 pub mod microring;
 pub mod norm;
+pub mod normalization;
 pub mod perturb;
 pub mod pool;
 pub mod sgd;

@@ -4,6 +4,7 @@ mod average;
 mod complex;
 mod convolution;
 mod electronics;
+mod normalization;
 
 use flatlight::data::{Split, Values};
 use flatlight::gpu::{Error, Gpu, Plan, PlanBuilder, Scalar, Slice, align};
@@ -370,6 +371,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(average::cases());
     cases.extend(complex::cases());
     cases.extend(electronics::cases());
+    cases.extend(normalization::cases());
     cases
 }
 
