@@ -32,6 +32,8 @@ pub enum Start {
     Constant(f32),
     /// Uniform between two values.
     Uniform(f32, f32),
+    /// Two values in turn.
+    Pairs(f32, f32),
     /// Uniform in its square, between two values of 0 or more.
     UniformSquare(f32, f32),
 }
@@ -75,7 +77,7 @@ pub struct Imperfection {
     pub cause: Cause,
 }
 
-/// A tensor that a layer derives from its parameters, such as the weights of its rings.
+/// A tensor that a layer derives, such as the weights of its rings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Derived {
     /// Name within the layer.
@@ -119,8 +121,8 @@ pub trait Layer {
         Vec::new()
     }
 
-    /// Tensors derived from parameters.
-    fn derived(&self) -> Vec<Derived> {
+    /// Tensors that the layer derives and keeps, for batches of this size.
+    fn derived(&self, _batch: usize) -> Vec<Derived> {
         Vec::new()
     }
 

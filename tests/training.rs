@@ -212,10 +212,15 @@ impl Twin {
         let parameter = |name: String| network.parameters().iter().find(|entry| entry.name == name).unwrap();
         let imperfection = |name: String| network.imperfections().iter().find(|entry| entry.name == name).unwrap();
         // Padding stays 0.
-        let mut segments = vec![Segment { lower: 0.0, upper: 0.0, control: false }; network.flat().len()];
+        let mut segments = vec![Segment { lower: 0.0, upper: 0.0, control: false, kept: false }; network.flat().len()];
         for entry in network.parameters() {
             let [lower, upper] = entry.spec.bounds.map(f64::from);
-            segments[entry.range()].fill(Segment { lower, upper, control: entry.spec.role == Role::Control });
+            segments[entry.range()].fill(Segment {
+                lower,
+                upper,
+                control: entry.spec.role == Role::Control,
+                kept: entry.spec.role == Role::Statistic,
+            });
         }
         let mut layers = Vec::new();
         for recipe in recipes {

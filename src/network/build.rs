@@ -264,6 +264,9 @@ impl<'g> Network<'g> {
                     let units = random::units(seed, random::stream(&format!("start {}", entry.name)));
                     own.iter_mut().zip(units).for_each(|(value, unit)| *value = low + (high - low) * unit as f32);
                 }
+                Start::Pairs(first, second) => {
+                    own.chunks_mut(2).for_each(|pair| pair.copy_from_slice(&[first, second][..pair.len()]));
+                }
                 Start::UniformSquare(low, high) => {
                     let units = random::units(seed, random::stream(&format!("start {}", entry.name)));
                     let [low, high] = [low, high].map(|value| f64::from(value).powi(2));
@@ -345,7 +348,8 @@ fn segments(parameters: &[Entry<Parameter>]) -> Vec<f32> {
     let mut table = Vec::new();
     for entry in parameters {
         let [lower, upper] = entry.spec.bounds;
-        let segment = Segment { lower, upper, control: entry.spec.role == Role::Control };
+        let role = entry.spec.role;
+        let segment = Segment { lower, upper, control: role == Role::Control, kept: role == Role::Statistic };
         for _ in 0..align(entry.len()) / ALIGNMENT_WORDS {
             table.extend(segment.words());
         }
@@ -379,7 +383,7 @@ fn connect(gpu: &Gpu, layers: &[Named], shared: &Shared<'_>) -> Result<Vec<Io>, 
         let output = gpu.zeros(&format!("output of {name}"), &shape, Scalar::F32)?;
         let d_output = turns[index % 2].part(&format!("gradient of {name}"), 0, &shape)?;
         let derived = layer
-            .derived()
+            .derived(batch)
             .iter()
             .map(|spec| gpu.zeros(&format!("{name}.{}", spec.name), &spec.shape, Scalar::F32))
             .collect::<Result<_, _>>()?;

@@ -35,12 +35,14 @@ pub struct Segment {
     pub upper: f32,
     /// Whether it holds physical control parameters.
     pub control: bool,
+    /// Whether it holds no parameters but statistics that passes keep.
+    pub kept: bool,
 }
 
 impl Segment {
     /// The four words of a block.
     pub fn words(&self) -> [f32; 4] {
-        [self.lower, self.upper, f32::from(u8::from(self.control)), 0.0]
+        [self.lower, self.upper, f32::from(u8::from(self.control)), f32::from(u8::from(self.kept))]
     }
 }
 

@@ -84,7 +84,7 @@ impl Layer for RingDense {
         all
     }
 
-    fn derived(&self) -> Vec<Derived> {
+    fn derived(&self, _batch: usize) -> Vec<Derived> {
         let mut names = vec!["weight", "d_weight"];
         if self.actuator.is_some() {
             names.extend(["detuning", "d_detuning"]);

@@ -33,6 +33,8 @@ pub struct Segment {
     pub upper: f64,
     /// Whether it is a physical control parameter.
     pub control: bool,
+    /// Whether it is no parameter but a statistic that passes keep.
+    pub kept: bool,
 }
 
 impl Segment {
@@ -67,7 +69,7 @@ impl Scope {
             Self::All => true,
             Self::Digital => !segment.control,
         };
-        if inside { 1.0 } else { 0.0 }
+        if inside && !segment.kept { 1.0 } else { 0.0 }
     }
 }
 

@@ -691,7 +691,10 @@ fn on_device(on: &Bound<'_>) -> Flat {
 fn segments(table: &[f64]) -> Vec<reference::Segment> {
     let blocks = table.chunks_exact(4);
     blocks
-        .flat_map(|block| [reference::Segment { lower: block[0], upper: block[1], control: block[2] == 1.0 }; 64])
+        .flat_map(|block| {
+            [reference::Segment { lower: block[0], upper: block[1], control: block[2] == 1.0, kept: block[3] == 1.0 };
+                64]
+        })
         .collect()
 }
 
