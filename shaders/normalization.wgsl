@@ -33,6 +33,7 @@ struct Params {
     population_channels: u32,       //   row * row_populations + channel / population_channels + position *
     position_populations: u32,      //   position_populations (0 or 1)
     weighted: u32,                  // 1: sums are of gamma d_y, 0: of d_y
+    component: u32,                 // of the sums, the one that is a gradient: 0 of beta, 1 of gamma
     epsilon: f32,
     momentum: f32,
 }
@@ -50,8 +51,7 @@ struct Params {
 @group(0) @binding(10) var<storage, read_write> stored: array<vec2<f32>>;       // [channels, 2] mean, variance
 @group(0) @binding(11) var<storage, read_write> y: array<f32>;                  // [batch, channels * positions]
 @group(0) @binding(12) var<storage, read_write> d_x: array<f32>;                // [batch, channels * positions]
-@group(0) @binding(13) var<storage, read_write> d_gamma: array<f32>;            // [channels]
-@group(0) @binding(14) var<storage, read_write> d_beta: array<f32>;             // [channels]
+@group(0) @binding(13) var<storage, read_write> d_parameter: array<f32>;        // [channels]
 
 struct Piece {
     population: u32,
@@ -204,10 +204,10 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
             scale = gamma[piece.channel + outer] * inverse;
             shift = beta[piece.channel + outer];
         }
-        let is_valid = is_valid(piece, outer);
+        let valid = is_valid(piece, outer);
         for (var inner = piece.lane; inner < params.inner; inner += params.lanes) {
             let at = piece.first + outer * step + inner;
-            y[at] = select(0.0, scale * (x[at] - moments.x) + shift, is_valid);
+            y[at] = select(0.0, scale * (x[at] - moments.x) + shift, valid);
         }
     }
 }
@@ -263,14 +263,12 @@ fn add(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     }
 }
 
-/// Gradients of gamma and beta from the pieces of channels.
+/// Gradient of beta or gamma from the pieces of channels. One at a time: they may lie in one buffer.
 @compute @workgroup_size(WORKGROUP)
-fn gradients(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let channel = item(group, groups, lane);
     if channel < params.across {
-        let sum = sum_of_pieces(channel);
-        d_beta[channel] = sum.x;
-        d_gamma[channel] = sum.y;
+        d_parameter[channel] = sum_of_pieces(channel)[params.component];
     }
 }
 
@@ -293,11 +291,11 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
         if !outer_is_row() {
             weight = gamma[piece.channel + outer];
         }
-        let is_valid = is_valid(piece, outer);
+        let valid = is_valid(piece, outer);
         for (var inner = piece.lane; inner < params.inner; inner += params.lanes) {
             let at = piece.first + outer * step + inner;
             let n = (x[at] - moments.x) * inverse;
-            d_x[at] = select(0.0, (weight * d_y[at] - means.x - n * means.y) * inverse, is_valid);
+            d_x[at] = select(0.0, (weight * d_y[at] - means.x - n * means.y) * inverse, valid);
         }
     }
 }

@@ -434,3 +434,49 @@ fn library() -> BTreeSet<String> {
         })
         .collect()
 }
+
+/// A common shift of all inputs is no news to a normalization: the outputs stay, and the gradients too.
+#[test]
+fn normalization_ignores_a_common_shift() {
+    for case in
+        case::all().iter().filter(|case| case.family() == "normalization" && case.name.matches(',').count() == 1)
+    {
+        let size = case.sizes[4];
+        let mut problem = case.problem(size, 1);
+        let upstream = problem.upstream(1);
+        let place = |what| Place { case, size, seed: 1, what };
+        let mut results = |shift: f64, what| {
+            // Few bits, so that the shifted inputs are numbers of f32 too.
+            problem.inputs[0].values.iter_mut().for_each(|x| *x = (256.0 * *x).round() / 256.0 + shift);
+            let (pass, results) =
+                run(place(what), gpu(), &problem, &upstream).unwrap_or_else(|error| panic!("{error}"));
+            pass.numbers(&results)
+        };
+        let (here, there) = (results(0.0, "as it is"), results(4.0, "shifted"));
+        for (name, (got, want)) in problem.names().iter().zip(there.iter().zip(&here)) {
+            assert!(largest(want) > 0.1, "{}: `{name}` is next to nothing", case.name);
+            compare(place("shifted by 4"), name, got, want, 5e-6, 0.0).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+}
+
+#[test]
+fn normalization_refuses_what_does_not_fit() {
+    use flatlight::gpu::{PlanBuilder, Scalar};
+    use flatlight::ops::Clock;
+    use flatlight::ops::normalization::{Normalization, Over, State};
+
+    let zeros = |shape: &[usize]| gpu().zeros("zeros", shape, Scalar::F32).expect("room");
+    let clock = Clock::uniform(gpu()).expect("room");
+    let mut plan = PlanBuilder::new(gpu(), "refused");
+    let uneven = Normalization { over: Over::Group(4), batch: 2, channels: 6, positions: 5, epsilon: 1e-5 };
+    let [x, parameter, statistics] = [zeros(&[2, 30]), zeros(&[6]), zeros(&[8, 2])];
+    let state = State { clock: &clock, x: &x, gamma: &parameter, beta: &parameter, statistics: &statistics };
+    let message = uneven.forward(&mut plan, state, &zeros(&[2, 30])).expect_err("4 groups of 6 channels").to_string();
+    assert_eq!(message, "normalization::forward: expected groups that divide 6 channels, got 4 groups");
+
+    let layer = Normalization { over: Over::Layer, ..uneven };
+    let message = layer.track(&mut plan, &clock, 0.1, &parameter, &parameter).expect_err("no channels").to_string();
+    assert_eq!(message, "normalization::track: expected batch normalization, got Layer");
+    assert!(plan.is_empty());
+}

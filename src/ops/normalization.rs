@@ -11,7 +11,7 @@ use crate::uniform;
 uniform! {
     struct Params as "Params" {
         blocks: u32, outer: u32, across: u32, inner: u32, runs: u32, lanes: u32, row_blocks: u32,
-        row_populations: u32, population_channels: u32, position_populations: u32, weighted: u32,
+        row_populations: u32, population_channels: u32, position_populations: u32, weighted: u32, component: u32,
         epsilon: f32, momentum: f32,
     }
 }
@@ -160,16 +160,16 @@ impl Normalization {
         let pieces = scratch.of_pieces(axes, cut)?;
         let result = if is_whole { state.statistics } else { &pieces };
         let binds = [state.clock.uniform::<Clock>(), state.x.read(), result.write()];
-        self.over_pieces(plan, "moments", axes, cut, false, &binds)?;
+        over_pieces(plan, "moments", self.params(axes, cut)?, &binds)?;
         if is_whole {
             return Ok(());
         }
         let binds = [state.clock.uniform::<Clock>(), pieces.read(), state.statistics.write()];
-        self.over_populations(plan, "merge", axes, cut, &binds)
+        over_populations(plan, "merge", self.params(axes, cut)?, &binds)
     }
 
     /// stored = (1 - momentum) stored + momentum (mean, unbiased variance) of batch normalization; statistics, stored
-    /// `[channels, 2]`, momentum usually 0.1. A fresh network stores mean 0 and variance 1. A channel with a single
+    /// `[channels, 2]` of two buffers, momentum usually 0.1. A fresh network stores mean 0 and variance 1. A channel with a single
     /// element has variance 0.
     ///
     /// # Errors
@@ -207,7 +207,8 @@ impl Normalization {
         expect(OPERATION, y, state.x.shape())?;
         let State { clock, x, gamma, beta, statistics } = state;
         let binds = [clock.uniform::<Clock>(), x.read(), gamma.read(), beta.read(), statistics.read(), y.write()];
-        self.over_pieces(plan, "forward", self.axes(), self.axes().cut(usize::MAX), false, &binds)
+        let axes = self.axes();
+        over_pieces(plan, "forward", self.params(axes, axes.cut(usize::MAX))?, &binds)
     }
 
     /// Gradients from d_y, which has the shape of x; the statistics must be those of x, not stored ones.
@@ -229,17 +230,20 @@ impl Normalization {
         expect(OPERATION, gradients.beta, &[self.channels])?;
         let State { clock, x, gamma, statistics, .. } = state;
 
-        let channels = self.channel_axes();
-        let cut = channels.cut(SUMMANDS);
-        let pieces = scratch.of_pieces(channels, cut)?;
         let correlate = |plan: &mut PlanBuilder<'_>, axes, cut, weighted, result: &Slice| {
             let binds =
                 [clock.uniform::<Clock>(), x.read(), d_y.read(), gamma.read(), statistics.read(), result.write()];
-            self.over_pieces(plan, "correlate", axes, cut, weighted, &binds)
+            let params = Params { weighted: u32::from(weighted), ..self.params(axes, cut)? };
+            over_pieces(plan, "correlate", params, &binds)
         };
+        let channels = self.channel_axes();
+        let cut = channels.cut(SUMMANDS);
+        let pieces = scratch.of_pieces(channels, cut)?;
         correlate(plan, channels, cut, false, &pieces)?;
-        let binds = [pieces.read(), gradients.gamma.write(), gradients.beta.write()];
-        self.over_populations(plan, "gradients", channels, cut, &binds)?;
+        for (component, gradient) in [(0, gradients.beta), (1, gradients.gamma)] {
+            let params = Params { component, ..self.params(channels, cut)? };
+            over_populations(plan, "gradient", params, &[pieces.read(), gradient.write()])?;
+        }
 
         let Some(d_x) = gradients.x else {
             return Ok(());
@@ -255,7 +259,7 @@ impl Normalization {
             correlate(plan, axes, cut, true, if is_whole { &slopes } else { &pieces })?;
         }
         if !is_whole {
-            self.over_populations(plan, "add", axes, cut, &[pieces.read(), slopes.write()])?;
+            over_populations(plan, "add", self.params(axes, cut)?, &[pieces.read(), slopes.write()])?;
         }
         let binds = [
             clock.uniform::<Clock>(),
@@ -266,7 +270,8 @@ impl Normalization {
             slopes.read(),
             d_x.write(),
         ];
-        self.over_pieces(plan, "backward", axes, axes.cut(usize::MAX), weighted, &binds)
+        let params = Params { weighted: u32::from(weighted), ..self.params(axes, axes.cut(usize::MAX))? };
+        over_pieces(plan, "backward", params, &binds)
     }
 
     fn axes(&self) -> Axes {
@@ -314,34 +319,6 @@ impl Normalization {
         })
     }
 
-    /// An invocation a piece.
-    fn over_pieces(
-        &self,
-        plan: &mut PlanBuilder<'_>,
-        entry: &str,
-        axes: Axes,
-        cut: Cut,
-        weighted: bool,
-        binds: &[Bind<'_>],
-    ) -> Result<(), Error> {
-        plan.check_loop(entry, axes.outer.div_ceil(cut.runs) * (axes.inner.div_ceil(cut.lanes) + 1))?;
-        let params = Params { weighted: u32::from(weighted), ..self.params(axes, cut)? };
-        plan.dispatch("normalization", entry, &params, binds, Work::Items(axes.pieces(cut)))
-    }
-
-    /// An invocation a population, which looks at all its pieces.
-    fn over_populations(
-        &self,
-        plan: &mut PlanBuilder<'_>,
-        entry: &str,
-        axes: Axes,
-        cut: Cut,
-        binds: &[Bind<'_>],
-    ) -> Result<(), Error> {
-        plan.check_loop(entry, cut.runs * (cut.lanes + 1))?;
-        plan.dispatch("normalization", entry, &self.params(axes, cut)?, binds, Work::Items(axes.populations()))
-    }
-
     fn check(&self, operation: &str, state: State<'_>) -> Result<(), Error> {
         if let Over::Group(groups) = self.over
             && (groups == 0 || !self.channels.is_multiple_of(groups))
@@ -357,4 +334,19 @@ impl Normalization {
         expect(operation, state.beta, &[self.channels])?;
         expect(operation, state.statistics, &[self.populations(), 2])
     }
+}
+
+/// An invocation a piece.
+fn over_pieces(plan: &mut PlanBuilder<'_>, entry: &str, params: Params, binds: &[Bind<'_>]) -> Result<(), Error> {
+    let Params { blocks, outer, across, inner, runs, lanes, .. } = params;
+    let turns = outer.div_ceil(runs) as usize * (inner.div_ceil(lanes) as usize + 1);
+    plan.check_loop(&format!("normalization::{entry}"), turns)?;
+    let pieces = [blocks, across, runs, lanes].map(|extent| extent as usize).into_iter().product();
+    plan.dispatch("normalization", entry, &params, binds, Work::Items(pieces))
+}
+
+/// An invocation a population, which goes through all its pieces: at most twice [`SUMMANDS`] turns.
+fn over_populations(plan: &mut PlanBuilder<'_>, entry: &str, params: Params, binds: &[Bind<'_>]) -> Result<(), Error> {
+    let populations = params.blocks as usize * params.across as usize;
+    plan.dispatch("normalization", entry, &params, binds, Work::Items(populations))
 }

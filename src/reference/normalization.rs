@@ -82,7 +82,7 @@ impl Normalization {
     }
 
     /// Gradients of x, gamma and beta from that of y, with statistics of these activations:
-    /// d_x = (g - <g> - n <g n>) / sqrt(variance + epsilon) with g = gamma d_y and averages <> over a population;
+    /// d_x = (g - mean(g) - n mean(g n)) / sqrt(variance + epsilon) with g = gamma d_y and means over a population;
     /// d_gamma = sum d_y n and d_beta = sum d_y over a channel.
     pub fn backward(&self, x: &[f64], gamma: &[f64], d_y: &[f64]) -> [Vec<f64>; 3] {
         let statistics = self.statistics(x);
