@@ -46,6 +46,8 @@ pub enum Cause {
     Common,
     /// Every element has its own, normally distributed from chip to chip. Varying it sets the deviation.
     Element,
+    /// Every sample meets a draw of its own; the tensor holds the standard deviation. Varying it sets that.
+    Sample,
 }
 
 /// Something that a real device may get wrong; 0 is the nominal device.
@@ -57,7 +59,7 @@ pub struct Imperfection {
     pub shape: Vec<usize>,
     /// Unit.
     pub unit: &'static str,
-    /// Common or drawn for every element.
+    /// Common, or drawn for every element or every sample.
     pub cause: Cause,
 }
 
@@ -81,6 +83,8 @@ pub struct Io {
     pub imperfections: Vec<Slice>,
     /// Derived tensors.
     pub derived: Vec<Slice>,
+    /// Moving words of a step: keys of the random numbers.
+    pub clock: Slice,
     /// Input `[batch, ...]`.
     pub input: Slice,
     /// Output `[batch, ...]`.

@@ -318,7 +318,22 @@ macro_rules! families {
     )*};
 }
 
-families!(matmul, bias, actuator, microring, relu, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
+families!(
+    matmul,
+    bias,
+    actuator,
+    microring,
+    detect,
+    relu,
+    cross_entropy,
+    metrics,
+    norm,
+    perturb,
+    adam,
+    sgd,
+    disturb,
+    draw
+);
 
 /// Prints what the proofs measured, and asserts that they left no kernel out.
 #[test]

@@ -30,6 +30,7 @@ library![
     "adam",
     "bias",
     "cross_entropy",
+    "detect",
     "disturb",
     "draw",
     "matmul",

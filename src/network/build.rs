@@ -129,7 +129,13 @@ impl<'g> Network<'g> {
         let labels = gpu.zeros("labels", &[batch], Scalar::U32)?;
         let features: usize = sample_shape.iter().product();
         let input = gpu.zeros("input", &[batch, features], Scalar::F32)?;
-        let ios = connect(gpu, &layers, &parameters, &imperfections, &flat, &chip, &input)?;
+        let ios = connect(
+            gpu,
+            &layers,
+            &parameters,
+            &imperfections,
+            Common { flat: &flat, chip: &chip, clock: &clock, input: &input },
+        )?;
         let logits = ios.last().map_or_else(|| input.clone(), |io| io.output.clone());
 
         let mut actuate = PlanBuilder::new(gpu, "actuate");
@@ -303,13 +309,15 @@ impl<'g> Network<'g> {
         Ok(Feed { samples, draw: Arc::new(plan.finish()?) })
     }
 
-    /// Loss and accuracy over a whole split, with the parameters and imperfections now on the device.
+    /// Loss and accuracy over a whole split, with the parameters and imperfections now on the device. What differs from
+    /// sample to sample is drawn under the chip's number.
     ///
     /// # Errors
     /// What the device reports.
-    pub fn evaluate(&self, feed: &Feed, scores: &mut Scores) -> Result<Tally, Error> {
+    pub fn evaluate(&self, feed: &Feed, scores: &mut Scores, chip: u32) -> Result<Tally, Error> {
         for first in (0..feed.len()).step_by(self.batch) {
             let clock = Clock {
+                step: chip,
                 first: first as u32,
                 rows: self.batch.min(feed.len() - first) as u32,
                 slot: scores.slot(self.gpu)?,
@@ -340,6 +348,14 @@ fn segments(parameters: &[Entry<Parameter>]) -> Vec<f32> {
     table
 }
 
+/// What layers have in common.
+struct Common<'a> {
+    flat: &'a Flat,
+    chip: &'a Slice,
+    clock: &'a Slice,
+    input: &'a Slice,
+}
+
 /// Gives every layer its tensors. Outputs are kept for the backward pass; their gradients take turns in two buffers,
 /// since a backward pass never looks further back than one layer.
 fn connect(
@@ -347,9 +363,7 @@ fn connect(
     layers: &[Named],
     parameters: &[Entry<Parameter>],
     imperfections: &[Entry<Imperfection>],
-    flat: &Flat,
-    chip: &Slice,
-    input: &Slice,
+    Common { flat, chip, clock, input }: Common<'_>,
 ) -> Result<Vec<Io>, Error> {
     let batch = input.shape()[0];
     let width = |layer: &dyn Layer| layer.output_shape().iter().product::<usize>();
@@ -374,6 +388,7 @@ fn connect(
             gradients: of_layer(parameters, index, &flat.gradient)?,
             imperfections: of_layer(imperfections, index, chip)?,
             derived,
+            clock: clock.clone(),
             input: previous.map_or_else(|| input.clone(), |io| io.output.clone()),
             d_input: previous.map(|io| io.d_output.clone()),
             output,

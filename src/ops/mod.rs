@@ -8,6 +8,7 @@ pub mod adam;
 pub mod bias;
 mod clock;
 pub mod cross_entropy;
+pub mod detect;
 pub mod disturb;
 pub mod draw;
 mod flat;

@@ -8,6 +8,7 @@ pub mod actuator;
 pub mod adam;
 pub mod bias;
 pub mod cross_entropy;
+pub mod detect;
 pub mod disturb;
 pub mod draw;
 pub mod matmul;

@@ -174,7 +174,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         self.steps_timed += steps;
         // The device may stand as the last draw of noise left it.
         self.network.nominal()?;
-        let test = self.network.evaluate(&self.test, &mut self.scores)?;
+        let test = self.network.evaluate(&self.test, &mut self.scores, 0)?;
         let row = EpochRow {
             epoch: epoch as u32 + 1,
             step: self.step,
