@@ -1,5 +1,5 @@
 // Draws an imperfection anew: value[i] = deviation * normal(seed, stream; step, i), the same for every pass of a
-// step. A stream belongs to one imperfection of one layer, or to one that all layers share.
+// step; or sets it to the deviation, where another kernel draws for every sample. A stream belongs to one imperfection of one layer, or to one that all layers share.
 // Layout: an invocation owns an element. Reference: src/reference/disturb.rs
 
 import package::shared::clock::{Clock};
@@ -26,4 +26,12 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     }
     let pair = random_normal(random_bits(vec2(clock.seed, params.stream), vec2(clock.step, at / 2u)));
     value[at] = params.deviation * select(pair.x, pair.y, (at & 1u) == 1u);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn constant(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    if at < params.count {
+        value[at] = params.deviation;
+    }
 }

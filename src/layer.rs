@@ -62,6 +62,8 @@ pub enum Cause {
     Common,
     /// Every element has its own, normally distributed from chip to chip. Varying it sets the deviation.
     Element,
+    /// Every sample meets a draw of its own; the tensor holds the standard deviation. Varying it sets that.
+    Sample,
 }
 
 /// Something that a real device may get wrong; 0 is the nominal device.
@@ -73,7 +75,7 @@ pub struct Imperfection {
     pub shape: Vec<usize>,
     /// Unit.
     pub unit: &'static str,
-    /// Common or drawn for every element.
+    /// Common, or drawn for every element or every sample.
     pub cause: Cause,
 }
 
@@ -97,7 +99,7 @@ pub struct Io {
     pub imperfections: Vec<Slice>,
     /// Derived tensors.
     pub derived: Vec<Slice>,
-    /// The clock, which knows how many rows of the batch are valid.
+    /// The clock: how many rows of the batch are valid, and the keys of the random numbers.
     pub clock: Slice,
     /// Input `[batch, ...]`.
     pub input: Slice,

@@ -343,7 +343,7 @@ macro_rules! families {
     )*};
 }
 
-families!(matmul, bias, actuator, microring, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
+families!(matmul, bias, actuator, microring, detect, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
 families!(convolution, average, complex_matmul, activation, pool, mean_squared_error, normalization);
 
 /// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
@@ -449,7 +449,7 @@ fn normalization_ignores_a_common_shift() {
             // Few bits, so that the shifted inputs are numbers of f32 too.
             problem.inputs[0].values.iter_mut().for_each(|x| *x = (256.0 * *x).round() / 256.0 + shift);
             let (pass, results) =
-                run(place(what), gpu(), &problem, &upstream).unwrap_or_else(|error| panic!("{error}"));
+                run(place(what), &Options::default(), &problem, &upstream).unwrap_or_else(|error| panic!("{error}"));
             pass.numbers(&results)
         };
         let (here, there) = (results(0.0, "as it is"), results(4.0, "shifted"));

@@ -21,6 +21,7 @@ use flatlight::random;
 use flatlight::recipe::Recipe;
 use flatlight::reference::actuator::Actuator;
 use flatlight::reference::adam::Adam;
+use flatlight::reference::detect::{self, Detector};
 use flatlight::reference::microring::{Ring, State as State64};
 use flatlight::reference::sgd::Sgd;
 use flatlight::reference::{self, Segment, activation, bias, cross_entropy, disturb, draw, matmul, perturb};
@@ -802,6 +803,73 @@ fn weight_decay_is_decoupled_and_spares_the_physical_parameters_unless_asked() {
     }
 }
 
+// Detectors -----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn detectors_read_what_the_specification_says_anew_for_every_step_and_sample() {
+    let data = dataset();
+    let ring = RingRecipe { full_scale: Some(2.0), adc_bits: Some(7), ..RingRecipe::new(1) };
+    let [quiet, loud] = [&RingRecipe::new(1), &ring].map(|ring| compile(gpu(), &rings_like(&[CLASSES], ring)));
+    let logits = |network: &Network<'_>, clock: Clock, noise: f32| {
+        let settings = settings(Method::Standard, adam(0.01));
+        let stages = Stages::new(network, &settings, &data);
+        gpu().write(&network.flat().parameters, &start(network)).unwrap();
+        let mut chip = vec![0.0; network.chip_len()];
+        for entry in network.imperfections().iter().filter(|entry| entry.spec.name == "detection_noise") {
+            chip[entry.range()].fill(noise);
+        }
+        network.set_chip(&chip).unwrap();
+        stages.set(&clock);
+        stages.submit(0..3);
+        let once = stages.read(network.logits());
+        // Another pass of the same step, as sharpness-aware training makes it.
+        stages.submit(1..5);
+        assert_eq!(bits(&stages.read(network.logits())), bits(&once), "a step has one draw");
+        (once, stages.gradient())
+    };
+    let clock = |step, first| Clock { seed: SEED, step, first, rows: 16, ..Clock::default() };
+    let (exact, _) = logits(&quiet, clock(3, 16), 0.0);
+    let biases =
+        start(&loud)[loud.parameters().iter().find(|entry| entry.spec.name == "bias").unwrap().range()].to_vec();
+    let light: Vec<f64> = exact.iter().zip(biases.iter().cycle()).map(|(y, b)| f64::from(y - b)).collect();
+    let stream = random::stream("ring1.detection_noise");
+    let normals = detect::normals(SEED, stream, 3, 16 * CLASSES as u32, light.len());
+    let twin = Detector { full_scale: 2.0, levels: 128 };
+    for noise in [0.0, 0.05] {
+        let (read, gradient) = logits(&loud, clock(3, 16), noise);
+        let want = twin.forward(&light, &wide(&biases), f64::from(noise), &normals);
+        let off = error(&wide(&read), &want);
+        assert!(off < 1e-6, "noise {noise}: {off:.1e}");
+        assert!(
+            gradient.iter().filter(|g| **g != 0.0).count() > FEATURES * CLASSES / 2,
+            "gradients pass the converter"
+        );
+    }
+    let read = |step, first| logits(&loud, clock(step, first), 0.05).0;
+    assert_ne!(read(3, 16), read(4, 16), "steps differ");
+    assert_ne!(read(3, 16)[..CLASSES], read(3, 0)[..CLASSES], "samples differ");
+}
+
+#[test]
+fn chips_draw_their_own_detection_noise_and_training_with_noise_sets_its_deviation() {
+    let data = dataset();
+    let ring = RingRecipe { full_scale: Some(2.0), ..RingRecipe::new(1) };
+    let network = compile(gpu(), &rings_like(&[8, CLASSES], &ring));
+    let noise = BTreeMap::from([("detection_noise".to_owned(), 0.25)]);
+    let settings = Settings { noise, ..settings(Method::Noise, adam(0.01)) };
+    let mut trainer = trainer(&network, &settings, &data, SEED);
+    trainer.train_step().unwrap();
+    for entry in network.imperfections() {
+        let value: Vec<f32> = gpu().read(&network.imperfection(entry).unwrap()).unwrap();
+        let want = if entry.spec.name == "detection_noise" { 0.25 } else { 0.0 };
+        assert!(value.iter().all(|value| *value == want), "{}", entry.name);
+    }
+    let feed = network.feed(&data.test, (data.scale, 0.0)).unwrap();
+    let loss = |chip| network.evaluate(&feed, &mut network.scores(), chip).unwrap().loss;
+    assert_eq!(loss(1), loss(1));
+    assert_ne!(loss(1), loss(2));
+}
+
 // Samples -------------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -854,7 +922,7 @@ fn an_evaluation_scores_every_sample_once_on_any_device() {
         for (device, chip) in [("nominal", vec![0.0; warm.len()]), ("warm", warm.clone()), ("odd", odd_chip(&network))]
         {
             network.set_chip(&chip).unwrap();
-            let tally = network.evaluate(&feed, &mut network.scores()).unwrap();
+            let tally = network.evaluate(&feed, &mut network.scores(), 0).unwrap();
             let want = twin.pass(&wide(&values), &wide(&chip), &x, &labels);
             assert_eq!(tally.samples, split.len() as f64, "{name}, {device}");
             assert_eq!(tally.correct, want.correct.iter().sum::<f64>(), "{name}, {device}");

@@ -17,12 +17,14 @@ use crate::run::Run;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Imperfections, 0 on the nominal device; LAYER.NAME, such as ring1.temperature, varies one layer's only:
-  temperature   K, common to the whole device
-  ring_offset   nm, standard deviation of the random shift of every ring's resonance
-  ring_width    standard deviation of every ring's half width, relative to nominal
-  ring_contrast standard deviation of every ring's contrast, which is held in 0..1
-  crosstalk     fraction of a ring's shift that reaches each neighbour, on top of the recipe's; in layers
-                with an actuator, `dac_bits` or `crosstalk`
+  temperature      K, common to the whole device
+  ring_offset      nm, standard deviation of the random shift of every ring's resonance
+  ring_width       standard deviation of every ring's half width, relative to nominal
+  ring_contrast    standard deviation of every ring's contrast, which is held in 0..1
+  crosstalk        fraction of a ring's shift that reaches each neighbour, on top of the recipe's; of layers
+                   whose recipe has currents, `dac_bits` or `crosstalk`
+  detection_noise  standard deviation of what detectors read, relative to full scale, drawn for every
+                   sample; of layers whose recipe has `full_scale`
 
 Examples:
   flatlight evaluate RUN --vary temperature=-2:2:0.5 --csv temperature.csv

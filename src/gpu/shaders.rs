@@ -35,6 +35,7 @@ library![
     "complex_matmul",
     "convolution",
     "cross_entropy",
+    "detect",
     "disturb",
     "draw",
     "matmul",

@@ -319,13 +319,15 @@ impl<'g> Network<'g> {
         Ok(Feed { samples, draw: Arc::new(plan.finish()?) })
     }
 
-    /// Loss and accuracy over a whole split, with the parameters and imperfections now on the device.
+    /// Loss and accuracy over a whole split, with the parameters and imperfections now on the device. What differs from
+    /// sample to sample is drawn under the chip's number.
     ///
     /// # Errors
     /// What the device reports.
-    pub fn evaluate(&self, feed: &Feed, scores: &mut Scores) -> Result<Tally, Error> {
+    pub fn evaluate(&self, feed: &Feed, scores: &mut Scores, chip: u32) -> Result<Tally, Error> {
         for first in (0..feed.len()).step_by(self.batch) {
             let clock = Clock {
+                step: chip,
                 first: first as u32,
                 rows: self.batch.min(feed.len() - first) as u32,
                 slot: scores.slot(self.gpu)?,

@@ -22,3 +22,12 @@ pub fn forward(
     let params = Params { count: word("disturb", value.len())?, stream, deviation };
     plan.dispatch("disturb", "forward", &params, &[clock.uniform::<Clock>(), value.write()], Work::Items(value.len()))
 }
+
+/// value = deviation, any shape: for imperfections that other kernels draw for every sample.
+///
+/// # Errors
+/// What the plan reports.
+pub fn constant(plan: &mut PlanBuilder<'_>, deviation: f32, value: &Slice) -> Result<(), Error> {
+    let params = Params { count: word("disturb", value.len())?, stream: 0, deviation };
+    plan.dispatch("disturb", "constant", &params, &[value.write()], Work::Items(value.len()))
+}

@@ -5,7 +5,9 @@ use super::ring_recipe::ActuatorKind;
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::layer::{Cause, Derived, Imperfection, Io, Layer, Parameter, Pass, Role, Start};
 use crate::ops::actuator::Actuator;
+use crate::ops::detect::Detector;
 use crate::ops::{bias, matmul, microring};
+use crate::random;
 
 /// y `[batch, outputs]` = W(x) applied to the input, plus a bias, with one ring a weight. Rings of an output are
 /// neighbours in the order of its inputs.
@@ -13,6 +15,7 @@ use crate::ops::{bias, matmul, microring};
 pub struct RingDense {
     recipe: RingRecipe,
     actuator: Option<Actuator>,
+    detector: Option<Detector>,
     inputs: usize,
 }
 
@@ -23,7 +26,12 @@ impl RingDense {
     /// One line about the key that is out of its range.
     pub fn new(recipe: RingRecipe, input_shape: &[usize]) -> Result<Self, String> {
         recipe.check()?;
-        Ok(Self { inputs: input_shape.iter().product(), actuator: recipe.actuator(), recipe })
+        Ok(Self {
+            inputs: input_shape.iter().product(),
+            actuator: recipe.actuator(),
+            detector: recipe.detector(),
+            recipe,
+        })
     }
 
     fn shape(&self) -> Vec<usize> {
@@ -34,6 +42,11 @@ impl RingDense {
     fn actuated<'a>(&self, io: &'a Io) -> Option<(&Actuator, [&'a Slice; 4])> {
         let slices = |actuator| (actuator, [&io.parameters[0], &io.imperfections[4], &io.derived[2], &io.derived[3]]);
         self.actuator.as_ref().map(slices)
+    }
+
+    /// The detectors, and the deviation of their noise.
+    fn detected<'a>(&self, io: &'a Io) -> Option<(&Detector, &'a Slice)> {
+        self.detector.as_ref().map(|detector| (detector, &io.imperfections[4 + usize::from(self.actuator.is_some())]))
     }
 
     fn state<'a>(&self, io: &'a Io) -> microring::State<'a> {
@@ -78,8 +91,12 @@ impl Layer for RingDense {
             Imperfection { name: "ring_width", shape: self.shape(), unit: "", cause: Cause::Element },
             Imperfection { name: "ring_contrast", shape: self.shape(), unit: "", cause: Cause::Element },
         ];
+        // The places of these two are those of `actuated` and `detected`.
         if self.actuator.is_some() {
             all.push(Imperfection { name: "crosstalk", shape: vec![1], unit: "", cause: Cause::Common });
+        }
+        if self.detector.is_some() {
+            all.push(Imperfection { name: "detection_noise", shape: vec![1], unit: "", cause: Cause::Sample });
         }
         all
     }
@@ -104,7 +121,12 @@ impl Layer for RingDense {
     }
 
     fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, _pass: Pass) -> Result<(), Error> {
-        matmul::abt(plan, &io.input, &io.derived[0], Some(&io.parameters[1]), &io.output)
+        let (weight, bias) = (&io.derived[0], &io.parameters[1]);
+        let Some((detector, noise)) = self.detected(io) else {
+            return matmul::abt(plan, &io.input, weight, Some(bias), &io.output);
+        };
+        matmul::abt(plan, &io.input, weight, None, &io.output)?;
+        detector.forward(plan, &io.clock, random::stream(noise.name()), noise, bias, &io.output)
     }
 
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ops::actuator::Actuator;
+use crate::ops::detect::Detector;
 use crate::ops::microring::Ring;
 
 /// What sets a ring.
@@ -67,6 +68,14 @@ pub struct RingRecipe {
     /// imperfection `crosstalk` comes on top of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crosstalk: Option<f32>,
+    /// Full scale of the detectors, in units of the output. With it the layer has detectors, whose noise is the
+    /// imperfection `detection_noise`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_scale: Option<f32>,
+    /// What detectors read is set to the nearest of 2^bits levels from -`full_scale` to `full_scale`, and the bias added
+    /// after that; read as it is if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adc_bits: Option<u32>,
 }
 
 // Xu et al., Nat. Commun. 17, 1766 (2026): half width 0.15 nm (Q of about 5,000 at 1550 nm), 80 pm/K. The start is
@@ -115,6 +124,8 @@ impl RingRecipe {
             resistance: default_resistance(),
             dac_bits: None,
             crosstalk: None,
+            full_scale: None,
+            adc_bits: None,
         }
     }
 
@@ -156,8 +167,15 @@ impl RingRecipe {
                 self.range
             ));
         }
-        if let Some(bits) = self.dac_bits.filter(|bits| !(1..=16).contains(bits)) {
-            return Err(format!("`dac_bits` must be 1 to 16, not {bits}; leave it out for no converter"));
+        for (key, bits) in [("dac_bits", self.dac_bits), ("adc_bits", self.adc_bits)] {
+            if let Some(bits) = bits.filter(|bits| !(1..=16).contains(bits)) {
+                return Err(format!("`{key}` must be 1 to 16, not {bits}; leave it out for no converter"));
+            }
+        }
+        if let Some(full_scale) = self.full_scale {
+            positive("full_scale", full_scale)?;
+        } else if self.adc_bits.is_some() {
+            return Err("`adc_bits` needs `full_scale`, the largest output that detectors read".to_owned());
         }
         if let Some(crosstalk) = self.crosstalk.filter(|crosstalk| !(0.0..0.5).contains(crosstalk)) {
             return Err(format!("`crosstalk` must be 0 to below 0.5, not {crosstalk}"));
@@ -185,6 +203,10 @@ impl RingRecipe {
             dac_bits: self.dac_bits,
             crosstalk: self.crosstalk.unwrap_or(0.0),
         })
+    }
+
+    pub(super) fn detector(&self) -> Option<Detector> {
+        self.full_scale.map(|full_scale| Detector { full_scale, adc_bits: self.adc_bits })
     }
 
     /// The control that a detuning (nm) takes, in nm or mA.

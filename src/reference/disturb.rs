@@ -7,3 +7,8 @@ pub fn forward(seed: u32, stream: u32, step: u32, deviation: f64, count: usize) 
     let pairs = (0_u32..).flat_map(|counter| random::normal(random::bits([seed, stream], [step, counter])));
     pairs.take(count).map(|value| deviation * value).collect()
 }
+
+/// `count` times the deviation: for imperfections that are drawn for every sample.
+pub fn constant(deviation: f64, count: usize) -> Vec<f64> {
+    vec![deviation; count]
+}

@@ -12,6 +12,7 @@ pub mod bias;
 pub mod complex_matmul;
 pub mod convolution;
 pub mod cross_entropy;
+pub mod detect;
 pub mod disturb;
 pub mod draw;
 pub mod matmul;

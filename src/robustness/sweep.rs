@@ -96,7 +96,7 @@ impl Axis {
         let spec = &self.resolve(network)?[0].spec;
         let what = match spec.cause {
             Cause::Common => "change of",
-            Cause::Element => "standard deviation of",
+            Cause::Element | Cause::Sample => "standard deviation of",
         };
         let unit = if spec.unit.is_empty() { String::new() } else { format!(" ({})", spec.unit) };
         Ok(format!("{what} {}{unit}", self.name.replace('_', " ")))
@@ -144,7 +144,7 @@ impl Point {
 /// An axis that names nothing.
 pub fn distinct_chips(network: &Network<'_>, axes: &[Axis], asked: u32) -> Result<u32, Error> {
     for axis in axes {
-        if axis.resolve(network)?.iter().any(|entry| entry.spec.cause == Cause::Element) {
+        if axis.resolve(network)?.iter().any(|entry| entry.spec.cause != Cause::Common) {
             return Ok(asked.max(1));
         }
     }
@@ -180,7 +180,7 @@ pub fn sweep(
                 entries.iter().for_each(|entry| add(&mut values[entry.range()], entry, value, chip));
             }
             network.set_chip(&values)?;
-            let tally = network.evaluate(feed, &mut scores)?;
+            let tally = network.evaluate(feed, &mut scores, chip)?;
             point.accuracies.push(tally.accuracy());
             point.losses.push(tally.mean_loss());
         }
@@ -193,7 +193,7 @@ pub fn sweep(
 /// Adds an imperfection of a size to one tensor of a chip.
 fn add(values: &mut [f32], entry: &Entry<Imperfection>, size: f64, chip: u32) {
     match entry.spec.cause {
-        Cause::Common => values.iter_mut().for_each(|value| *value += size as f32),
+        Cause::Common | Cause::Sample => values.iter_mut().for_each(|value| *value += size as f32),
         Cause::Element => {
             let stream = random::stream(&format!("chip {}", entry.name));
             let draws = (0_u32..).flat_map(|counter| random::normal(random::bits([0, stream], [chip, counter])));

@@ -213,7 +213,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
             None => Ok(()),
         };
         exchange(&self.average)?;
-        let tally = self.network.evaluate(&self.test, &mut self.scores)?;
+        let tally = self.network.evaluate(&self.test, &mut self.scores, 0)?;
         exchange(&self.average)?;
         Ok(tally)
     }

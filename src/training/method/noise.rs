@@ -11,7 +11,8 @@ use crate::random;
 
 /// `draw, disturb`, then as standard training.
 ///
-/// A common imperfection, such as the temperature, has one draw for all layers; every other element has its own.
+/// A common imperfection, such as the temperature, has one draw for all layers; every other element has its own. One that
+/// differs from sample to sample is drawn where it is met, its deviation is set here.
 pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
     let network = step.network;
     let mut known: Vec<&str> = network.imperfections().iter().map(|entry| entry.spec.name).collect();
@@ -26,11 +27,16 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
     let mut plan = PlanBuilder::new(network.gpu(), "disturb");
     for entry in network.imperfections() {
         let Some(&deviation) = step.settings.noise.get(entry.spec.name) else { continue };
+        let value = network.imperfection(entry)?;
         let stream = match entry.spec.cause {
             Cause::Common => random::stream(entry.spec.name),
             Cause::Element => random::stream(&entry.name),
+            Cause::Sample => {
+                disturb::constant(&mut plan, deviation, &value)?;
+                continue;
+            }
         };
-        disturb::forward(&mut plan, network.clock(), stream, deviation, &network.imperfection(entry)?)?;
+        disturb::forward(&mut plan, network.clock(), stream, deviation, &value)?;
     }
     if plan.is_empty() {
         return Err(setting(

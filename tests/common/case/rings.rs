@@ -1,6 +1,7 @@
 //! Cases of the rings: what sets them, what they weigh, what reads them out.
 
 use flatlight::ops::actuator::Actuator;
+use flatlight::ops::detect::Detector;
 use flatlight::ops::microring::{Ring, State};
 
 use super::*;
@@ -18,6 +19,10 @@ pub fn cases() -> Vec<Case> {
         converters("actuator::forward, 5 bits", Actuator { dac_bits: Some(5), ..JOULE }, false),
         converters("actuator::forward, 1 bit", Actuator { dac_bits: Some(1), ..LINEAR }, false),
         converters("actuator::backward, 5 bits", Actuator { dac_bits: Some(5), ..JOULE }, true),
+        detectors("detect, noise", Detector { full_scale: 8.0, adc_bits: None }, 0.125, ROWS_MANY),
+        detectors("detect, noise and 6 bits", Detector { full_scale: 8.0, adc_bits: Some(6) }, 0.125, ROWS),
+        detectors("detect, 1 bit", Detector { full_scale: 0.5, adc_bits: Some(1) }, 0.0, ROWS),
+        deviations(),
     ]
 }
 
@@ -166,4 +171,61 @@ fn rings() -> Case {
         }
     })
     .note("both flanks, the resonance itself, 400 half widths off it, impossible widths and contrasts")
+}
+
+fn detectors(name: &'static str, detector: Detector, noise: f64, sizes: &'static [&'static [usize]]) -> Case {
+    let levels = detector.adc_bits.map_or(0, |bits| 1 << bits);
+    let twin = reference::detect::Detector { full_scale: f64::from(detector.full_scale), levels };
+    case(name, sizes, &[512, 1024], move |draws, size| {
+        let [rows, columns] = size.try_into().expect("rows, columns");
+        let (n, stream) = (rows * columns, random::stream("detectors"));
+        let clock = Clock { seed: draws.seed, step: 12_345, first: 7, rows: rows as u32, ..Clock::default() };
+        let first = clock.first * columns as u32;
+        let normals = reference::detect::normals(clock.seed, stream, clock.step, first, n);
+        let light: Vec<f64> = if levels == 0 {
+            draws.uniform("light", n, -8.0, 8.0)
+        } else {
+            // So that the noisy reading is away from the middle between two levels; some lie beyond full scale.
+            let step = 2.0 * twin.full_scale / f64::from(levels - 1);
+            let level = draws.below("level", n, levels as usize + 4);
+            let inside = draws.uniform("inside", n, -0.4, 0.4);
+            let reading = level.iter().zip(inside).map(|(level, part)| step * (level - 2.0 + part) - twin.full_scale);
+            let light = reading.zip(&normals).map(|(reading, normal)| reading - noise * twin.full_scale * normal);
+            light.map(|y| f64::from(y as f32)).collect()
+        };
+        Problem {
+            inputs: vec![
+                tensor("y", &[rows, columns], light),
+                tensor("noise", &[1], vec![noise]),
+                tensor("bias", &[columns], draws.uniform("bias", columns, -1.0, 1.0)),
+            ],
+            outputs: vec![Output::InPlace(0)],
+            clocks: vec![clock],
+            forward: Box::new(move |plan, on| {
+                detector.forward(plan, on.clock, stream, &on.inputs[1], &on.inputs[2], &on.outputs[0])
+            }),
+            specification: Box::new(move |x| vec![twin.forward(&x[0], &x[2], x[1][0], &normals)]),
+            gradient: None,
+            // 130 for the normal number.
+            costs: vec![cost("detect::forward", 145 * n, 2 * n)],
+        }
+    })
+    .note("backward is the identity; readings at least a tenth of a step from where rounding decides")
+}
+
+fn deviations() -> Case {
+    case("disturb::constant", &[&[1], &[3], &[63], &[64], &[65], &[97], &[5003]], &[1 << 20], |_, size| {
+        let n = size[0];
+        Problem {
+            inputs: vec![],
+            outputs: vec![fresh("value", &[n])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(|plan, on| disturb::constant(plan, 0.125, &on.outputs[0])),
+            specification: Box::new(move |_| vec![reference::disturb::constant(0.125, n)]),
+            gradient: None,
+            costs: vec![cost("disturb::constant", 0, n)],
+        }
+    })
+    .tolerance(0.0, 0.0)
+    .note("no inputs")
 }

@@ -1,0 +1,50 @@
+//! What detectors read of light; `shaders/detect.wgsl`. The backward pass is the identity.
+
+use super::{Clock, expect, matrix, word};
+use crate::gpu::{Error, PlanBuilder, Slice, Work};
+use crate::uniform;
+
+uniform! {
+    struct Params as "Params" { count: u32, n_columns: u32, stream: u32, full_scale: f32, step: f32, n_levels: u32 }
+}
+
+/// Detectors that read from -full scale to full scale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detector {
+    /// Full scale, in units of the output.
+    pub full_scale: f32,
+    /// Bits of the converter, up to 24; none: readings are taken as they are, and do not end at full scale.
+    pub adc_bits: Option<u32>,
+}
+
+impl Detector {
+    /// Light y `[rows, columns]` becomes what is read of it plus a bias `[columns]`, in place. `noise` `[1]` is the
+    /// standard deviation relative to full scale, drawn anew for every element of every sample of a step, under a stream.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn forward(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        clock: &Slice,
+        stream: u32,
+        noise: &Slice,
+        bias: &Slice,
+        y: &Slice,
+    ) -> Result<(), Error> {
+        let [_, columns] = matrix("detect", y)?;
+        expect("detect", noise, &[1])?;
+        expect("detect", bias, &[columns])?;
+        let n_levels = self.adc_bits.map_or(0, |bits| 1 << bits);
+        let params = Params {
+            count: word("detect", y.len())?,
+            n_columns: word("detect", columns)?,
+            stream,
+            full_scale: self.full_scale,
+            step: if n_levels == 0 { 0.0 } else { 2.0 * self.full_scale / (n_levels - 1) as f32 },
+            n_levels,
+        };
+        let binds = [clock.uniform::<Clock>(), noise.read(), bias.read(), y.update()];
+        plan.dispatch("detect", "forward", &params, &binds, Work::Items(y.len()))
+    }
+}
