@@ -12,8 +12,9 @@ use std::ops::Range;
 
 use common::{alone, gpu, open, resident};
 use flatlight::data::{self, Dataset, Split, Values};
-use flatlight::gpu::{Gpu, Options, Plan, Slice};
-use flatlight::layer::Role;
+use flatlight::electronics::{AveragePool, MaxPool, PoolRecipe};
+use flatlight::gpu::{Gpu, Options, Plan, PlanBuilder, Scalar, Slice};
+use flatlight::layer::{Io, Layer, Role};
 use flatlight::network::{LayerRecipe, Network};
 use flatlight::ops::{Clock, Scope};
 use flatlight::optics::RingRecipe;
@@ -22,7 +23,7 @@ use flatlight::recipe::Recipe;
 use flatlight::reference::adam::Adam;
 use flatlight::reference::microring::Ring;
 use flatlight::reference::sgd::Sgd;
-use flatlight::reference::{self, Segment, bias, cross_entropy, disturb, draw, matmul, perturb, relu};
+use flatlight::reference::{self, Segment, activation, bias, cross_entropy, disturb, draw, matmul, perturb, pool};
 use flatlight::training::method::Step;
 use flatlight::training::{
     EpochRow, Error, Method, Optimizer, OptimizerKind, OptimizerSettings, SatSettings, Schedule, Settings, State,
@@ -38,13 +39,19 @@ const SEED: u32 = 7;
 
 // What is trained -----------------------------------------------------------------------------------------------------
 
-/// A set of random bytes. Feature 0 of a sample is its own number; its class is the largest of the five that follow.
+/// A small set of plain features.
 fn dataset() -> Dataset {
+    bytes_of(&[FEATURES])
+}
+
+/// A set of random bytes. Feature 0 of a sample is its own number; its class is the largest of the five that follow.
+fn bytes_of(shape: &[usize]) -> Dataset {
+    let features: usize = shape.iter().product();
     let split = |name: &str, samples: usize| {
-        let units = random::units(SEED, random::stream(name)).take(samples * FEATURES);
+        let units = random::units(SEED, random::stream(name)).take(samples * features);
         let mut bytes: Vec<u8> = units.map(|unit| (256.0 * unit) as u8).collect();
         let mut labels = Vec::new();
-        for (number, sample) in (0..).zip(bytes.chunks_exact_mut(FEATURES)) {
+        for (number, sample) in (0..).zip(bytes.chunks_exact_mut(features)) {
             sample[0] = number;
             labels.push((0..CLASSES).max_by_key(|&class| sample[1 + class]).unwrap() as u32);
         }
@@ -52,7 +59,7 @@ fn dataset() -> Dataset {
     };
     Dataset {
         name: "small".to_owned(),
-        shape: vec![FEATURES],
+        shape: shape.to_vec(),
         classes: CLASSES,
         scale: 1.0 / 255.0,
         train: split("train", SAMPLES),
@@ -60,11 +67,15 @@ fn dataset() -> Dataset {
     }
 }
 
+/// A layer of rings.
+fn ring(outputs: usize, range: [f32; 2]) -> LayerRecipe {
+    let (half_width, contrast, drift, start) = (0.15, 0.95, 0.08, [0.09, 0.21]);
+    LayerRecipe::RingDense(RingRecipe { name: None, outputs, half_width, contrast, drift, start, range })
+}
+
 /// Layers of rings with so many outputs, and rectifiers between them.
 fn rings(outputs: &[usize], range: [f32; 2]) -> Vec<LayerRecipe> {
-    let (half_width, contrast, drift, start) = (0.15, 0.95, 0.08, [0.09, 0.21]);
-    let ring = |&outputs| RingRecipe { name: None, outputs, half_width, contrast, drift, start, range };
-    let layers = outputs.iter().flat_map(|outputs| [LayerRecipe::Relu, LayerRecipe::RingDense(ring(outputs))]);
+    let layers = outputs.iter().flat_map(|&outputs| [LayerRecipe::Relu, ring(outputs, range)]);
     layers.skip(1).collect()
 }
 
@@ -142,7 +153,7 @@ fn moved(from: &[f64], to: &[f64]) -> Vec<f64> {
     from.iter().zip(to).map(|(from, to)| to - from).collect()
 }
 
-struct TwinLayer {
+struct TwinRing {
     ring: Ring,
     inputs: usize,
     outputs: usize,
@@ -152,11 +163,74 @@ struct TwinLayer {
     temperature: usize,
 }
 
-/// A network of `rings` in `f64`, over the flat vectors of the one on the device.
+enum TwinLayer {
+    Ring(TwinRing),
+    Relu,
+    Sigmoid,
+    Tanh,
+    MaxPool([usize; 3], PoolRecipe),
+    AveragePool([usize; 3], PoolRecipe),
+}
+
+/// A network in `f64`, over the flat vectors of the one on the device.
 struct Twin {
     layers: Vec<TwinLayer>,
     segments: Vec<Segment>,
     chip_len: usize,
+}
+
+/// Windows over a batch of images.
+fn windows([channels, height, width]: [usize; 3], recipe: &PoolRecipe, rows: usize) -> pool::Shape {
+    let PoolRecipe { window, stride } = *recipe;
+    pool::Shape { planes: rows * channels, height, width, window, stride: stride.unwrap_or(window) }
+}
+
+impl TwinLayer {
+    fn forward(&self, p: &[f64], chip: &[f64], x: &[f64], rows: usize) -> Vec<f64> {
+        match self {
+            Self::Ring(it) => {
+                let added = &p[it.bias.clone()];
+                matmul::abt_bias(x, &it.weight(p, chip), added, rows, it.outputs, it.inputs)
+            }
+            Self::Relu => activation::relu_forward(x),
+            Self::Sigmoid => activation::sigmoid_forward(x),
+            Self::Tanh => activation::tanh_forward(x),
+            Self::MaxPool(image, recipe) => pool::max_forward(x, &windows(*image, recipe, rows)),
+            Self::AveragePool(image, recipe) => pool::average_forward(x, &windows(*image, recipe, rows)),
+        }
+    }
+
+    /// Gradient of the input, from input, output and its gradient; that of parameters is written to `gradient`.
+    fn backward(
+        &self,
+        p: &[f64],
+        chip: &[f64],
+        [x, y, d_y]: [&[f64]; 3],
+        rows: usize,
+        gradient: &mut [f64],
+    ) -> Vec<f64> {
+        match self {
+            Self::Ring(it) => {
+                let (detuning, offset) = (&p[it.detuning.clone()], &chip[it.offset.clone()]);
+                let d_weight = matmul::atb(d_y, x, it.outputs, it.inputs, rows);
+                let d_detuning = it.ring.backward(detuning, offset, chip[it.temperature], &d_weight);
+                gradient[it.detuning.clone()].copy_from_slice(&d_detuning);
+                gradient[it.bias.clone()].copy_from_slice(&bias::backward(d_y, it.outputs));
+                matmul::ab(d_y, &it.weight(p, chip), rows, it.inputs, it.outputs)
+            }
+            Self::Relu => activation::relu_backward(y, d_y),
+            Self::Sigmoid => activation::sigmoid_backward(y, d_y),
+            Self::Tanh => activation::tanh_backward(y, d_y),
+            Self::MaxPool(image, recipe) => pool::max_backward(x, d_y, &windows(*image, recipe, rows)),
+            Self::AveragePool(image, recipe) => pool::average_backward(d_y, &windows(*image, recipe, rows)),
+        }
+    }
+}
+
+impl TwinRing {
+    fn weight(&self, p: &[f64], chip: &[f64]) -> Vec<f64> {
+        self.ring.forward(&p[self.detuning.clone()], &chip[self.offset.clone()], chip[self.temperature])
+    }
 }
 
 struct Passed {
@@ -172,7 +246,7 @@ impl Passed {
 }
 
 impl Twin {
-    fn new(network: &Network<'_>, recipes: &[LayerRecipe]) -> Self {
+    fn new(network: &Network<'_>, recipes: &[LayerRecipe], sample_shape: &[usize]) -> Self {
         let parameter = |name: String| network.parameters().iter().find(|entry| entry.name == name).unwrap();
         let imperfection = |name: String| network.imperfections().iter().find(|entry| entry.name == name).unwrap();
         // Padding stays 0.
@@ -182,50 +256,61 @@ impl Twin {
             segments[entry.range()].fill(Segment { lower, upper, control: entry.spec.role == Role::Control });
         }
         let mut layers = Vec::new();
+        let (mut shape, mut rings) = (sample_shape.to_vec(), 0);
         for recipe in recipes {
-            let LayerRecipe::RingDense(recipe) = recipe else { continue };
-            let name = format!("ring{}", layers.len() + 1);
-            let detuning = parameter(format!("{name}.detuning"));
-            let [half_width, contrast, drift] = [recipe.half_width, recipe.contrast, recipe.drift].map(f64::from);
-            layers.push(TwinLayer {
-                ring: Ring { half_width, contrast, drift },
-                inputs: detuning.shape[1],
-                outputs: detuning.shape[0],
-                detuning: detuning.range(),
-                bias: parameter(format!("{name}.bias")).range(),
-                offset: imperfection(format!("{name}.ring_offset")).range(),
-                temperature: imperfection(format!("{name}.temperature")).offset,
+            let image = || match *shape {
+                [height, width] => [1, height, width],
+                [channels, height, width] => [channels, height, width],
+                _ => panic!("{shape:?} is no image"),
+            };
+            layers.push(match recipe {
+                LayerRecipe::RingDense(recipe) => {
+                    rings += 1;
+                    let name = format!("ring{rings}");
+                    let detuning = parameter(format!("{name}.detuning"));
+                    let [half_width, contrast, drift] =
+                        [recipe.half_width, recipe.contrast, recipe.drift].map(f64::from);
+                    TwinLayer::Ring(TwinRing {
+                        ring: Ring { half_width, contrast, drift },
+                        inputs: detuning.shape[1],
+                        outputs: detuning.shape[0],
+                        detuning: detuning.range(),
+                        bias: parameter(format!("{name}.bias")).range(),
+                        offset: imperfection(format!("{name}.ring_offset")).range(),
+                        temperature: imperfection(format!("{name}.temperature")).offset,
+                    })
+                }
+                LayerRecipe::Relu => TwinLayer::Relu,
+                LayerRecipe::Sigmoid => TwinLayer::Sigmoid,
+                LayerRecipe::Tanh => TwinLayer::Tanh,
+                LayerRecipe::MaxPool(recipe) => TwinLayer::MaxPool(image(), *recipe),
+                LayerRecipe::AveragePool(recipe) => TwinLayer::AveragePool(image(), *recipe),
             });
+            shape = recipe.build(&shape).unwrap().output_shape();
         }
         Self { layers, segments, chip_len: network.chip_len() }
+    }
+
+    fn rings(&self) -> impl Iterator<Item = &TwinRing> {
+        self.layers.iter().filter_map(|layer| if let TwinLayer::Ring(ring) = layer { Some(ring) } else { None })
     }
 
     /// Losses of a batch and the gradient of their mean.
     fn pass(&self, p: &[f64], chip: &[f64], x: &[f64], labels: &[u32]) -> Passed {
         let rows = labels.len();
-        let (mut tape, mut values) = (Vec::new(), x.to_vec());
-        for (index, layer) in self.layers.iter().enumerate() {
-            let input = if index == 0 { values } else { relu::forward(&values) };
-            let warmth = chip[layer.temperature];
-            let weight = layer.ring.forward(&p[layer.detuning.clone()], &chip[layer.offset.clone()], warmth);
-            let added = &p[layer.bias.clone()];
-            values = matmul::abt_bias(&input, &weight, added, rows, layer.outputs, layer.inputs);
-            tape.push((input, weight));
+        // Input of every layer, and the logits.
+        let mut tape = vec![x.to_vec()];
+        for layer in &self.layers {
+            tape.push(layer.forward(p, chip, &tape[tape.len() - 1], rows));
         }
+        let logits = &tape[self.layers.len()];
         let mut gradient = vec![0.0; p.len()];
-        let mut d = cross_entropy::backward(&values, labels, CLASSES);
-        for (index, (layer, (input, weight))) in self.layers.iter().zip(&tape).enumerate().rev() {
-            let (detuning, offset) = (&p[layer.detuning.clone()], &chip[layer.offset.clone()]);
-            let d_weight = matmul::atb(&d, input, layer.outputs, layer.inputs, rows);
-            let d_detuning = layer.ring.backward(detuning, offset, chip[layer.temperature], &d_weight);
-            gradient[layer.detuning.clone()].copy_from_slice(&d_detuning);
-            gradient[layer.bias.clone()].copy_from_slice(&bias::backward(&d, layer.outputs));
-            if index > 0 {
-                d = relu::backward(input, &matmul::ab(&d, weight, rows, layer.inputs, layer.outputs));
-            }
+        let mut d = cross_entropy::backward(logits, labels, CLASSES);
+        for (layer, passed) in self.layers.iter().zip(tape.windows(2)).rev() {
+            d = layer.backward(p, chip, [&passed[0], &passed[1], &d], rows, &mut gradient);
         }
         let (loss, correct) =
-            (cross_entropy::forward(&values, labels, CLASSES), cross_entropy::correct(&values, labels, CLASSES));
+            (cross_entropy::forward(logits, labels, CLASSES), cross_entropy::correct(logits, labels, CLASSES));
         Passed { loss, correct, gradient }
     }
 
@@ -239,7 +324,7 @@ fn rows_of(data: &Dataset, split: &Split, samples: &[u32]) -> (Vec<f64>, Vec<u32
     let Values::Bytes(bytes) = &split.values else { panic!("the small set is made of bytes") };
     let raw: Vec<f64> = bytes.iter().map(|&byte| f64::from(byte)).collect();
     let labels = samples.iter().map(|&sample| split.labels[sample as usize]).collect();
-    (draw::forward(&raw, FEATURES, samples, f64::from(data.scale), 0.0), labels)
+    (draw::forward(&raw, data.shape.iter().product(), samples, f64::from(data.scale), 0.0), labels)
 }
 
 /// A run of the twin: what the trainer does, in `f64`.
@@ -301,7 +386,7 @@ impl<'a> TwinRun<'a> {
         let draw = |stream: &str, deviation: f32, count: usize| {
             disturb::forward(self.seed, random::stream(stream), self.step, f64::from(deviation), count)
         };
-        for (number, layer) in (1..).zip(&self.twin.layers) {
+        for (number, layer) in (1..).zip(self.twin.rings()) {
             let offsets =
                 draw(&format!("ring{number}.ring_offset"), self.settings.noise["ring_offset"], layer.offset.len());
             chip[layer.offset.clone()].copy_from_slice(&offsets);
@@ -444,7 +529,7 @@ fn sat_step(settings: &Settings, variant: &str) -> [f64; 2] {
     let mut trainer = trainer(&network, settings, &data, SEED);
     trainer.restore(&state).unwrap();
 
-    let twin = Twin::new(&network, &recipes);
+    let twin = Twin::new(&network, &recipes, &data.shape);
     let mut run = TwinRun::resumed(&twin, settings, &data, &state);
     let (centre, want) = (run.parameters.clone(), run.sat());
     let stages = Stages::new(&network, settings, &data);
@@ -499,21 +584,38 @@ fn a_sat_step_is_that_of_the_twin_down_to_the_perturbation_and_the_final_paramet
 
 #[test]
 fn the_gradient_of_several_layers_is_that_of_the_twin_and_of_differences() {
-    let (data, recipes) = (dataset(), rings(&[9, 7, CLASSES], [0.0, 1.0]));
-    let network = compile(gpu(), &recipes);
-    let twin = Twin::new(&network, &recipes);
+    gradient_is_that_of_the_twin(&dataset(), &rings(&[9, 7, CLASSES], [0.0, 1.0]));
+}
+
+#[test]
+fn the_gradient_through_pooling_and_activations_is_that_of_the_twin_and_of_differences() {
+    let rings = |outputs| ring(outputs, [0.0, 1.0]);
+    // Windows that overlap, over an image of one channel, then windows over its 7 x 7 pixels.
+    let [overlapping, apart] = [PoolRecipe { window: 2, stride: Some(1) }, PoolRecipe { window: 3, stride: None }];
+    for pools in [
+        [LayerRecipe::MaxPool(overlapping), LayerRecipe::AveragePool(apart)],
+        [LayerRecipe::AveragePool(overlapping), LayerRecipe::MaxPool(apart)],
+    ] {
+        let tail = [rings(9), LayerRecipe::Tanh, rings(7), LayerRecipe::Sigmoid, rings(CLASSES)];
+        gradient_is_that_of_the_twin(&bytes_of(&[8, 8]), &[pools.as_slice(), &tail].concat());
+    }
+}
+
+fn gradient_is_that_of_the_twin(data: &Dataset, recipes: &[LayerRecipe]) {
+    let network = Network::new(gpu(), recipes, &data.shape, CLASSES, BATCH).unwrap();
+    let twin = Twin::new(&network, recipes, &data.shape);
     let (values, chip) = (start(&network), odd_chip(&network));
     gpu().write(&network.flat().parameters, &values).unwrap();
     network.set_chip(&chip).unwrap();
     let settings = settings(Method::Standard, adam(0.01));
-    let stages = Stages::new(&network, &settings, &data);
+    let stages = Stages::new(&network, &settings, data);
     let (p, chip) = (wide(&values), wide(&chip));
     // A full batch, and one of 5 rows in which the rest must not count.
     for (first, rows) in [(0, 16), (32, 5)] {
         stages.set(&Clock { first, rows, ..Clock::default() });
         stages.submit(0..5);
         let got = stages.gradient();
-        let (x, labels) = rows_of(&data, &data.train, &(first..first + rows).collect::<Vec<_>>());
+        let (x, labels) = rows_of(data, &data.train, &(first..first + rows).collect::<Vec<_>>());
         let want = twin.pass(&p, &chip, &x, &labels).gradient;
         let loss = |p: &[f64]| twin.pass(p, &chip, &x, &labels).mean_loss();
         let (device, own) = (error(&got, &want), error(&want, &reference::central_differences(loss, &p, 1e-5)));
@@ -535,6 +637,46 @@ fn the_gradient_of_several_layers_is_that_of_the_twin_and_of_differences() {
     }
 }
 
+/// No layer with parameters keeps images as images, so no gradient of a network has passed through a pool: here it does.
+#[test]
+fn pooling_hands_down_the_gradient_of_its_input() {
+    let (image, rows) = ([2, 8, 8], 3);
+    let recipe = PoolRecipe { window: 3, stride: Some(2) };
+    let twin = windows(image, &recipe, rows);
+    let layers: [Box<dyn Layer>; 2] =
+        [Box::new(MaxPool::new(recipe, &image).unwrap()), Box::new(AveragePool::new(recipe, &image).unwrap())];
+    let [inputs, outputs] = [&image[..], &layers[0].output_shape()].map(|shape| shape.iter().product::<usize>());
+    let draw = |name: &str, count: usize| -> Vec<f32> {
+        random::units(SEED, random::stream(name)).take(count).map(|unit| unit as f32 - 0.5).collect()
+    };
+    let (x, d_y) = (draw("x", rows * inputs), draw("d_y", rows * outputs));
+    let (wide_x, wide_d_y) = (wide(&x), wide(&d_y));
+    let want = [
+        [pool::max_forward(&wide_x, &twin), pool::max_backward(&wide_x, &wide_d_y, &twin)],
+        [pool::average_forward(&wide_x, &twin), pool::average_backward(&wide_d_y, &twin)],
+    ];
+    for (layer, [y, d_x]) in layers.iter().zip(want) {
+        let tensor = |name, columns, values: &[f32]| gpu().upload(name, &[rows, columns], values).unwrap();
+        let io = Io {
+            parameters: vec![],
+            gradients: vec![],
+            imperfections: vec![],
+            derived: vec![],
+            input: tensor("x", inputs, &x),
+            output: gpu().zeros("y", &[rows, outputs], Scalar::F32).unwrap(),
+            d_output: tensor("d_y", outputs, &d_y),
+            d_input: Some(gpu().zeros("d_x", &[rows, inputs], Scalar::F32).unwrap()),
+        };
+        let mut plan = PlanBuilder::new(gpu(), "pool");
+        layer.forward(&mut plan, &io).unwrap();
+        layer.backward(&mut plan, &io).unwrap();
+        gpu().submit(&[&plan.finish().unwrap()]).unwrap();
+        let read = |slice: &Slice| wide(&gpu().read::<f32>(slice).unwrap());
+        assert!(error(&read(&io.output), &y) < GRADIENT_BAR);
+        assert!(error(&read(io.d_input.as_ref().unwrap()), &d_x) < GRADIENT_BAR);
+    }
+}
+
 #[test]
 fn standard_and_noise_steps_are_those_of_the_twin() {
     let (data, recipes) = (dataset(), small());
@@ -544,7 +686,7 @@ fn standard_and_noise_steps_are_those_of_the_twin() {
             let network = compile(gpu(), &recipes);
             let mut trainer = trainer(&network, &settings, &data, SEED);
             gpu().write(&network.flat().parameters, &start(&network)).unwrap();
-            let twin = Twin::new(&network, &recipes);
+            let twin = Twin::new(&network, &recipes, &data.shape);
             // Each step from where the device stands; the third is the short batch, the fourth a new epoch.
             for _ in 0..4 {
                 let state = trainer.state().unwrap();
@@ -565,7 +707,7 @@ fn noise_is_drawn_once_a_step_as_the_specification_says_and_layers_share_the_tem
     let (data, recipes) = (dataset(), small());
     let settings = settings(Method::Noise, adam(0.05));
     let network = compile(gpu(), &recipes);
-    let twin = Twin::new(&network, &recipes);
+    let twin = Twin::new(&network, &recipes, &data.shape);
     let mut run = TwinRun::new(&twin, &settings, &data, SEED, &start(&network));
     let stages = Stages::new(&network, &settings, &data);
     let device = || {
@@ -584,7 +726,7 @@ fn noise_is_drawn_once_a_step_as_the_specification_says_and_layers_share_the_tem
         let drawn = device();
         let off = error(&wide(&drawn), &run.noise());
         assert!(off < 2e-6, "step {step}: {off:.1e}");
-        let [first, second] = [0, 1].map(|layer: usize| &twin.layers[layer]);
+        let [first, second] = [0, 1].map(|number| twin.rings().nth(number).unwrap());
         assert_eq!(drawn[first.temperature].to_bits(), drawn[second.temperature].to_bits());
         assert_ne!(drawn[first.offset.start..][..40], drawn[second.offset.clone()], "offsets are each layer's own");
         stages.submit(2..7);
@@ -601,7 +743,7 @@ fn the_first_ten_losses_are_those_of_the_twin() {
         let settings = Settings { schedule: Schedule::Cosine, ..settings(method, adam(0.01)) };
         let network = compile(gpu(), &recipes);
         let mut trainer = trainer(&network, &settings, &data, SEED);
-        let twin = Twin::new(&network, &recipes);
+        let twin = Twin::new(&network, &recipes, &data.shape);
         let mut run = TwinRun::new(&twin, &settings, &data, SEED, &network.start(SEED));
         let (mut before, mut losses) = (trainer.state().unwrap().tally, Vec::new());
         for step in 0..10 {
@@ -706,11 +848,11 @@ fn every_sample_is_drawn_once_an_epoch_in_an_order_of_its_own() {
 fn an_evaluation_scores_every_sample_once_on_any_device() {
     let (data, recipes) = (dataset(), small());
     let network = compile(gpu(), &recipes);
-    let twin = Twin::new(&network, &recipes);
+    let twin = Twin::new(&network, &recipes, &data.shape);
     let values = start(&network);
     gpu().write(&network.flat().parameters, &values).unwrap();
     let mut warm = vec![0.0; network.chip_len()];
-    twin.layers.iter().for_each(|layer| warm[layer.temperature] = 0.7);
+    twin.rings().for_each(|ring| warm[ring.temperature] = 0.7);
     let mut losses = Vec::new();
     for (name, split) in [("test", &data.test), ("train", &data.train)] {
         let feed = network.feed(split, (data.scale, 0.0)).unwrap();

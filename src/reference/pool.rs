@@ -32,7 +32,7 @@ impl Shape {
 /// The first of the largest elements of a window; NaN counts as the largest.
 fn largest(x: &[f64], window: &[usize]) -> usize {
     let larger = |a: f64, b: f64| !b.is_nan() && (a.is_nan() || a > b);
-    window.iter().copied().reduce(|best, at| if larger(x[at], x[best]) { at } else { best }).expect("a window")
+    window.iter().fold(window[0], |best, &at| if larger(x[at], x[best]) { at } else { best })
 }
 
 /// The largest element of every window.
