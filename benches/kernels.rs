@@ -5,7 +5,8 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-use common::{case, gpu};
+use common::{case, device, gpu, runs_here};
+use flatlight::gpu::Options;
 
 const REPLAYS: usize = 10;
 const SEED: u32 = 1;
@@ -20,12 +21,14 @@ fn main() -> Result<(), flatlight::gpu::Error> {
     println!("{}, {}", gpu().adapter().name, gpu().adapter().driver);
     println!("{:<36} {:<24} {:>14} {:>12} {:>9} {:>9}", "case", "kernel", "size", "us", "GFLOP/s", "GB/s");
     let cases = case::all();
-    for case in cases.iter().filter(|case| words.is_empty() || words.iter().any(|word| case.name.contains(word))) {
+    let wanted = |case: &&case::Case| words.is_empty() || words.iter().any(|word| case.name.contains(word));
+    for case in cases.iter().filter(wanted).filter(|case| runs_here(case.variant)) {
+        let gpu = device(case.variant, &Options::default());
         let problem = case.problem(case.bench, SEED);
-        let pass = problem.record(gpu(), &problem.upstream(SEED))?;
-        gpu().write_uniform(&pass.clock, &problem.clocks[0])?;
+        let pass = problem.record(gpu, &problem.upstream(SEED))?;
+        gpu.write_uniform(&pass.clock, &problem.clocks[0])?;
         let size: Vec<_> = case.bench.iter().map(usize::to_string).collect();
-        let profile = gpu().profile(&[&pass.plan], REPLAYS)?;
+        let profile = gpu.profile(&[&pass.plan], REPLAYS)?;
         for cost in &problem.costs {
             let row = profile.rows.iter().find(|row| row.kernel == cost.kernel);
             let seconds = row.map_or(f64::NAN, |row| row.seconds);

@@ -1,11 +1,13 @@
-// Adam (Kingma and Ba, ICLR 2015), then projection onto the bounds of each parameter:
-//   m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  p -= lr (m / c1) / (sqrt(v / c2) + eps)
+// Adam (Kingma and Ba, ICLR 2015) with decoupled weight decay (AdamW; Loshchilov and Hutter, ICLR 2019), then projection
+// onto the bounds of each parameter:
+//   m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  p -= lr (m / c1) / (sqrt(v / c2) + eps) + lr decay p
+// The decay acts on the parameters inside its scope; 0 is plain Adam, bit for bit.
 // c1 = 1 - b1^t and c2 = 1 - b2^t come with the clock, in double precision from the host.
 // Layout: an invocation owns a parameter. Reference: src/reference/adam.rs
 
 import package::shared::clock::{Clock};
 import package::shared::indexing::{indexing_group};
-import package::shared::segments::{SEGMENTS_BLOCK, segments_project};
+import package::shared::segments::{SEGMENTS_BLOCK, segments_inside, segments_project};
 
 const WORKGROUP: u32 = 64u;
 
@@ -14,6 +16,8 @@ struct Params {
     beta_1: f32,
     beta_2: f32,
     epsilon: f32,
+    decay: f32,
+    decay_scope: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -35,6 +39,9 @@ fn update(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
     let v = params.beta_2 * square[at] + (1.0 - params.beta_2) * g * g;
     mean[at] = m;
     square[at] = v;
+    let segment = segments[at / SEGMENTS_BLOCK];
+    let p = parameters[at];
+    let decay = clock.learning_rate * params.decay * segments_inside(segment, params.decay_scope) * p;
     let step = clock.learning_rate * (m / clock.correction_1) / (sqrt(v / clock.correction_2) + params.epsilon);
-    parameters[at] = segments_project(segments[at / SEGMENTS_BLOCK], parameters[at] - step);
+    parameters[at] = segments_project(segment, p - (step + decay));
 }

@@ -1,12 +1,13 @@
 // Weight of an add-drop microring, through minus drop transmission of a Lorentzian resonance:
 //   x = detuning + offset + drift T        distance of the resonance from its channel now, in nm
 //   W(x) = 1 - 2 A / (1 + (x/g)^2),   dW/dx = 4 A (x/g^2) / (1 + (x/g)^2)^2
-// g: half width at half maximum (nm), A: contrast, drift: shift of the resonance (nm/K), T: temperature from
-// nominal (K), offset: what the ring was misbuilt by (nm). Every shift of x is added to the detuning, so its
-// gradient is the detuning's. Source: Xu et al., Nat. Commun. 17, 1766 (2026).
+// g: half width at half maximum (nm), A: contrast, both as the ring was built; drift: shift of the resonance
+// (nm/K), T: temperature from nominal (K), offset: what the resonance was misbuilt by (nm). Every shift of x is
+// added to the detuning, so its gradient is the detuning's. Source: Xu et al., Nat. Commun. 17, 1766 (2026).
 // Layout: an invocation owns a ring. Reference: src/reference/microring.rs
 
 import package::shared::indexing::{indexing_group};
+import package::shared::ring::{ring_half_width, ring_contrast};
 
 const WORKGROUP: u32 = 64u;
 
@@ -21,14 +22,11 @@ struct Params {
 @group(0) @binding(1) var<storage, read> detuning: array<f32>;              // [rings] nm
 @group(0) @binding(2) var<storage, read> offset: array<f32>;                // [rings] nm
 @group(0) @binding(3) var<storage, read> temperature: array<f32>;           // [1] K
-@group(0) @binding(4) var<storage, read> d_weight: array<f32>;              // [rings]
-@group(0) @binding(5) var<storage, read_write> weight: array<f32>;          // [rings]
-@group(0) @binding(6) var<storage, read_write> d_detuning: array<f32>;      // [rings] 1/nm
-
-/// x/g of a ring.
-fn position(ring: u32) -> f32 {
-    return (detuning[ring] + offset[ring] + params.drift * temperature[0]) / params.half_width;
-}
+@group(0) @binding(4) var<storage, read> width_change: array<f32>;          // [rings] relative
+@group(0) @binding(5) var<storage, read> contrast_change: array<f32>;       // [rings]
+@group(0) @binding(6) var<storage, read> d_weight: array<f32>;              // [rings]
+@group(0) @binding(7) var<storage, read_write> weight: array<f32>;          // [rings]
+@group(0) @binding(8) var<storage, read_write> d_detuning: array<f32>;      // [rings] 1/nm
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -36,8 +34,9 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     if ring >= params.n_rings {
         return;
     }
-    let u = position(ring);
-    weight[ring] = 1.0 - 2.0 * params.contrast / (1.0 + u * u);
+    let half_width = ring_half_width(params.half_width, width_change[ring]);
+    let u = (detuning[ring] + offset[ring] + params.drift * temperature[0]) / half_width;
+    weight[ring] = 1.0 - 2.0 * ring_contrast(params.contrast, contrast_change[ring]) / (1.0 + u * u);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -46,7 +45,9 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     if ring >= params.n_rings {
         return;
     }
-    let u = position(ring);
+    let half_width = ring_half_width(params.half_width, width_change[ring]);
+    let u = (detuning[ring] + offset[ring] + params.drift * temperature[0]) / half_width;
     let width = 1.0 + u * u;
-    d_detuning[ring] = d_weight[ring] * 4.0 * params.contrast * u / (params.half_width * width * width);
+    let contrast = ring_contrast(params.contrast, contrast_change[ring]);
+    d_detuning[ring] = d_weight[ring] * 4.0 * contrast * u / (half_width * width * width);
 }

@@ -9,6 +9,20 @@ pub enum Role {
     Control,
     /// A number in the electronics: a bias, a gain.
     Digital,
+    /// A number that forward passes keep, such as a running mean. Its gradient is 0, so that optimizers and adversaries
+    /// leave it alone, and it is saved with the rest.
+    Statistic,
+}
+
+/// Which forward pass is recorded. They differ for layers that normalise by what they see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// The first of a training step: by the batch, and kept statistics move.
+    First,
+    /// A further one of the same step: by the batch, kept statistics stay.
+    Again,
+    /// Inference: by the kept statistics.
+    Inference,
 }
 
 /// How a parameter starts.
@@ -18,6 +32,10 @@ pub enum Start {
     Constant(f32),
     /// Uniform between two values.
     Uniform(f32, f32),
+    /// Two values in turn.
+    Pairs(f32, f32),
+    /// Uniform in its square, between two values of 0 or more.
+    UniformSquare(f32, f32),
 }
 
 /// A trainable tensor of a layer.
@@ -59,7 +77,7 @@ pub struct Imperfection {
     pub cause: Cause,
 }
 
-/// A tensor that a layer derives from its parameters, such as the weights of its rings.
+/// A tensor that a layer derives, such as the weights of its rings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Derived {
     /// Name within the layer.
@@ -79,6 +97,8 @@ pub struct Io {
     pub imperfections: Vec<Slice>,
     /// Derived tensors.
     pub derived: Vec<Slice>,
+    /// The clock, which knows how many rows of the batch are valid.
+    pub clock: Slice,
     /// Input `[batch, ...]`.
     pub input: Slice,
     /// Output `[batch, ...]`.
@@ -101,8 +121,8 @@ pub trait Layer {
         Vec::new()
     }
 
-    /// Tensors derived from parameters.
-    fn derived(&self) -> Vec<Derived> {
+    /// Tensors that the layer derives and keeps, for batches of this size.
+    fn derived(&self, _batch: usize) -> Vec<Derived> {
         Vec::new()
     }
 
@@ -122,9 +142,9 @@ pub trait Layer {
     ///
     /// # Errors
     /// What the plan reports.
-    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error>;
+    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, pass: Pass) -> Result<(), Error>;
 
-    /// Gradients of parameters and input from that of the output. Overwrites.
+    /// Gradients of parameters and input from that of the output, after a pass of training. Overwrites.
     ///
     /// # Errors
     /// What the plan reports.

@@ -54,7 +54,7 @@ pub enum Error {
 }
 
 /// Keys of `[data]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataSettings {
     /// A name or a folder.
@@ -62,6 +62,10 @@ pub struct DataSettings {
     /// How raw values are brought to what the network sees.
     #[serde(default)]
     pub normalise: Normalise,
+    /// Share of the training split that is held out, to choose settings by; 0 for none. The same samples for every seed
+    /// and method ([`Dataset::hold_out`](crate::data::Dataset::hold_out)).
+    #[serde(default)]
+    pub validation: f64,
 }
 
 /// A whole recipe.
@@ -210,11 +214,15 @@ impl Recipe {
         toml::to_string(self).map_err(|error| Error::Text { place: self.name.clone(), message: error.to_string() })
     }
 
-    /// Refuses settings of the training out of range, with their place.
+    /// Refuses settings of data and training out of range, with their place.
     ///
     /// # Errors
     /// As [`load`](Self::load).
     pub fn check(&self) -> Result<(), Error> {
+        if !(0.0..1.0).contains(&self.data.validation) {
+            let message = format!("`data.validation` must be in 0..1, not {}", self.data.validation);
+            return Err(self.refuse("data.validation", message));
+        }
         match self.training.check() {
             Err(error) => Err(self.explain(&error).unwrap_or_else(|| self.refuse("training", error.to_string()))),
             Ok(()) => Ok(()),
@@ -321,13 +329,14 @@ impl<'de> serde::de::Visitor<'de> for Complaint {
 
 /// A message of the deserializer in the words of a recipe, on one line, with the nearest key suggested.
 fn plain(message: &str) -> String {
-    const WORDS: [(&str, &str); 7] = [
+    const WORDS: [(&str, &str); 8] = [
         ("unknown field", "unknown key"),
         ("missing field", "missing key"),
         ("unknown variant", "unknown value"),
         ("expected u32", "expected a whole number from 0 to 4294967295"),
         ("expected usize", "expected a whole number from 0"),
         ("expected f32", "expected a number"),
+        ("expected f64", "expected a number"),
         ("expected struct", "expected a table of keys for"),
     ];
     let message = WORDS.iter().fold(message.to_owned(), |message, (theirs, ours)| message.replace(theirs, ours));

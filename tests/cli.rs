@@ -328,6 +328,49 @@ fn evaluate_varies_one_or_two_imperfections_and_draws_chips() {
 }
 
 #[test]
+fn the_checkpoint_and_every_score_are_those_of_the_average_where_one_is_kept() {
+    let bench = Bench::new();
+    bench.done("train recipe.toml --set training.average=0.95 --out run");
+    let read = |file: &str| checkpoint::read(&bench.path(&format!("run/{file}.safetensors"))).unwrap().0;
+    let (kept, state) = (read("checkpoint"), read("state"));
+    let vector = |name: &str| &state.iter().find(|tensor| tensor.name == name).unwrap().values;
+    let detunings = &kept.iter().find(|tensor| tensor.name == "ring1.detuning").unwrap().values;
+    assert_eq!(detunings[..], vector("average")[..detunings.len()]);
+    assert_ne!(detunings[..], vector("parameters")[..detunings.len()]);
+    bench.done("evaluate run --csv nominal.csv");
+    let (text, metrics) = (bench.read("nominal.csv"), bench.metrics("run"));
+    assert_eq!(cells(&text)[1][0], cells(metrics.last().unwrap())[0][5], "accuracy");
+}
+
+#[test]
+fn what_is_held_out_is_scored_by_name_and_changes_no_other_score() {
+    let bench = Bench::new();
+    let command = "compare recipe.toml --methods standard,noise --set data.validation=0.1 --set training.epochs=1";
+    let on_test = bench.done(&format!("{command} --out side"));
+    assert!(on_test.starts_with("accuracy % on 1797 test samples"), "{on_test}");
+    let rows = bench.read("side/compare.csv");
+    let on_validation = bench.done(&format!("{command} --out side --split validation"));
+    assert!(on_validation.starts_with("accuracy % on 382 validation samples"), "{on_validation}");
+    let held = bench.read("side/compare.csv");
+    assert_eq!(cells(&held)[0], cells(&rows)[0]);
+    assert_ne!(held, rows);
+    // 3,441 samples are left to train on, in batches of 256; metrics are still of the test split.
+    let (metrics, evaluated) = (bench.metrics("side/noise-seed1"), |split: &str| {
+        bench.done(&format!("evaluate side/noise-seed1 --csv t.csv {split}"));
+        bench.read("t.csv")
+    });
+    let (last, test, validation) = (cells(&metrics[1]), evaluated("--split test"), evaluated("--split validation"));
+    assert_eq!([last[0][1], last[0][5]], ["14", cells(&test)[1][0]]);
+    assert_eq!([cells(&test)[1][3], cells(&validation)[1][3]], ["1797", "382"]);
+    assert_eq!(cells(&held)[2][2], cells(&validation)[1][0], "compare and evaluate");
+    assert_eq!(evaluated(""), test);
+
+    bench.done("train recipe.toml --out run");
+    bench.refuse("evaluate run --split validation", 2, &["--split validation: the recipe holds nothing out"]);
+    bench.refuse("evaluate run --split train", 2, &["'train'", "test, validation"]);
+}
+
+#[test]
 fn compare_writes_one_table_with_figures_and_keeps_what_is_trained() {
     let bench = Bench::new();
     let command =
@@ -472,8 +515,36 @@ fn a_recipe_that_is_wrong_is_told_with_its_line() {
         (["learning_rate = 0.01", "learning_rate = 0"], &["recipe.toml:23: ", "must be above 0, not 0"]),
         (["learning_rate = 0.01", "learning_rate = nan"], &["recipe.toml:23: ", "must be above 0, not NaN"]),
         (["temperature = 0.5", "temperature = -1"], &["recipe.toml:26: ", "must be 0 or more, not -1"]),
+        (
+            ["set = \"digits\"", "set = \"digits\"\nvalidation = 1"],
+            &["recipe.toml:6: `data.validation` must be in 0..1, not 1"],
+        ),
+        (
+            ["set = \"digits\"", "set = \"digits\"\nvalidation = 0.0001"],
+            &["recipe.toml:6: `data.validation`: holding out 0.0001 of 3823 training samples"],
+        ),
+        (["batch = 256", "batch = 256\naverage = 1"], &["recipe.toml:21: `training.average` must be in 0..1, not 1"]),
+        (
+            ["batch = 256", "batch = 256\nwarm_up = 3"],
+            &["recipe.toml:21: `training.warm_up` must be at most training.epochs, 2, not 3"],
+        ),
+        (["batch = 256", "batch = 256\nstep.every = 0"], &["recipe.toml:21: `training.step.every` must be at least 1"]),
+        (
+            ["learning_rate = 0.01", "weight_decay = 0.1"],
+            &[
+                "recipe.toml:23: `training.optimizer.weight_decay` must be 0 unless training.optimizer.kind is \"adamw\"",
+            ],
+        ),
         (["rho = 0.5", "rho = -1"], &["recipe.toml:30: `training.sat.rho` must be 0 or more, not -1"]),
         (["contrast = 1.0", "contrast = 2"], &["recipe.toml:10: layer 1 (ring1): `contrast` must be at most 1, not 2"]),
+        (["contrast = 1.0", "resistance = 0"], &["recipe.toml:10: ", "`resistance` must be above 0, not 0"]),
+        (["contrast = 1.0", "dac_bits = 17"], &["recipe.toml:10: ", "`dac_bits` must be 1 to 16, not 17"]),
+        (["contrast = 1.0", "crosstalk = 0.5"], &["recipe.toml:10: ", "`crosstalk` must be 0 to below 0.5, not 0.5"]),
+        (["contrast = 1.0", "actuator = \"jule\""], &["recipe.toml:10: ", "`jule`", "did you mean `joule`?"]),
+        (
+            ["contrast = 1.0", "actuator = \"joule\"\nbias_detuning = 0.1"],
+            &["recipe.toml:11: ", "`bias_detuning` 0.1 must not be above `range` [0.0, 1.0]"],
+        ),
         (["[0.09, 0.21]", "[0.09, 3]"], &["recipe.toml:11: layer 1 (ring1): `start` [0.09, 3.0] must lie inside"]),
         // What does not fit together, found only with the data or the network at hand.
         (["outputs = 10", "outputs = 7"], &["recipe.toml:15: the last layer has 7 outputs, the data has 10 classes"]),
@@ -643,7 +714,10 @@ fn a_variation_that_is_wrong_is_told() {
     for (given, parts) in [
         ("temprature=-1:1:1", &["no layer has this imperfection", "did you mean `temperature`?"][..]),
         ("ring1.temprature=1", &["did you mean `ring1.temperature`?"]),
-        ("ring9.temperature=1", &["there are: ring1.ring_offset, ring1.temperature"]),
+        (
+            "ring9.temperature=1",
+            &["there are: ring1.ring_contrast, ring1.ring_offset, ring1.ring_width, ring1.temperature"],
+        ),
         ("temperature", &["NAME=FROM:TO:STEP"]),
         ("temperature=1:2", &["NAME=FROM:TO:STEP"]),
         ("temperature=a:b:c", &["NAME=FROM:TO:STEP"]),

@@ -10,8 +10,9 @@ use std::fmt::Write;
 use std::sync::OnceLock;
 
 use common::case::{self, Case, Draws, Pass, Problem};
-use common::{gpu, open};
-use flatlight::gpu::{Gpu, Options, shaders};
+use common::{device, gpu, runs_here};
+use flatlight::gpu::{Gpu, Options, PlanBuilder, Scalar, shaders};
+use flatlight::ops::complex_matmul;
 use flatlight::{random, reference};
 
 /// Distance at which differences are taken.
@@ -84,18 +85,30 @@ fn raise(worst: &mut Option<f64>, error: f64) {
 }
 
 /// A device that pretends to have few workgroups along an axis, so that every large dispatch is folded.
-fn folded() -> &'static Gpu {
-    static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| open(&Options { group_limit: Some(300), ..Options::default() }))
+fn folded() -> Options {
+    Options { group_limit: Some(300), ..Options::default() }
 }
 
 /// A device that pretends to bind little, so that the vectors of all large sizes are cut.
-fn cut() -> &'static Gpu {
-    static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| open(&Options { binding_limit: Some(256 << 10), group_limit: Some(100), ..Options::default() }))
+fn cut() -> Options {
+    Options { binding_limit: Some(256 << 10), group_limit: Some(100), ..Options::default() }
 }
 
-fn run(place: Place<'_>, gpu: &Gpu, problem: &Problem, upstream: &[Vec<f64>]) -> Result<(Pass, Vec<Vec<u32>>), String> {
+fn run(
+    place: Place<'_>,
+    options: &Options,
+    problem: &Problem,
+    upstream: &[Vec<f64>],
+) -> Result<(Pass, Vec<Vec<u32>>), String> {
+    run_on(device(place.case.variant, options), place, problem, upstream)
+}
+
+fn run_on(
+    gpu: &Gpu,
+    place: Place<'_>,
+    problem: &Problem,
+    upstream: &[Vec<f64>],
+) -> Result<(Pass, Vec<Vec<u32>>), String> {
     let recorded = problem.record(gpu, upstream).and_then(|pass| {
         let results = pass.run(gpu, &problem.clocks)?;
         Ok((pass, results))
@@ -124,7 +137,7 @@ fn prove(case: &Case) -> Result<Proof, String> {
         let place = |what| Place { case, size, seed, what };
 
         // The device against the specification. What it is to overwrite was NaN.
-        let (pass, results) = run(place("running"), gpu(), &problem, &upstream)?;
+        let (pass, results) = run(place("running"), &Options::default(), &problem, &upstream)?;
         proof.kernels.extend(pass.plan.kernels().map(str::to_owned));
         let numbers = pass.numbers(&results);
         let values = problem.values();
@@ -138,11 +151,20 @@ fn prove(case: &Case) -> Result<Proof, String> {
             }
         }
 
+        // Variants of a kernel add in the same order. GPUs may fuse an addition with a product in one and not in another.
+        if let Some((family, _)) = case.variant
+            && gpu().adapter().software
+        {
+            let portable = device(Some((family, "portable")), &Options::default());
+            let (_, other) = run_on(portable, place("running portably"), &problem, &upstream)?;
+            same_bits(place("variants"), &problem, &results, &other)?;
+        }
+
         // Again, folded, and cut.
-        let (_, again) = run(place("running again"), gpu(), &problem, &upstream)?;
+        let (_, again) = run(place("running again"), &Options::default(), &problem, &upstream)?;
         same_bits(place("second run"), &problem, &results, &again)?;
         if let Some(tolerance) = case.split {
-            let (uncut, (pass, split)) = (pass.plan.len(), run(place("running cut"), cut(), &problem, &upstream)?);
+            let (uncut, (pass, split)) = (pass.plan.len(), run(place("running cut"), &cut(), &problem, &upstream)?);
             cuts += pass.plan.len() - uncut;
             if tolerance == 0.0 {
                 same_bits(place("cut to small bindings"), &problem, &results, &split)?;
@@ -154,7 +176,7 @@ fn prove(case: &Case) -> Result<Proof, String> {
                 }
             }
         } else if number + 1 == case.sizes.len() {
-            let (_, again) = run(place("running folded"), folded(), &problem, &upstream)?;
+            let (_, again) = run(place("running folded"), &folded(), &problem, &upstream)?;
             same_bits(place("folded dispatch"), &problem, &results, &again)?;
         }
 
@@ -261,7 +283,7 @@ fn prove_nan(place: Place<'_>, mut problem: Problem, mut upstream: Vec<Vec<f64>>
     }
     let mut sown = 0;
     let mut reap = |problem: &Problem, upstream: &[Vec<f64>], source: String| {
-        let (pass, results) = run(place, gpu(), problem, upstream)?;
+        let (pass, results) = run(place, &Options::default(), problem, upstream)?;
         let want = specification(problem, &problem.values(), upstream);
         if !want.iter().flatten().any(|value| value.is_nan()) {
             return Err(place.fail(&format!("NaN in {source} vanishes from the specification")));
@@ -295,7 +317,10 @@ type Proven = (Case, OnceLock<Result<Proof, String>>);
 /// Every case with its proof, made once by the first test that asks.
 fn proofs() -> &'static [Proven] {
     static PROOFS: OnceLock<Vec<Proven>> = OnceLock::new();
-    PROOFS.get_or_init(|| case::all().into_iter().map(|case| (case, OnceLock::new())).collect())
+    PROOFS.get_or_init(|| {
+        let cases = case::all().into_iter().filter(|case| runs_here(case.variant));
+        cases.map(|case| (case, OnceLock::new())).collect()
+    })
 }
 
 /// Asserts the proofs of a family's cases.
@@ -318,8 +343,38 @@ macro_rules! families {
     )*};
 }
 
-families!(matmul, bias, microring, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
-families!(activation, pool, mean_squared_error);
+families!(matmul, bias, actuator, microring, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
+families!(convolution, average, complex_matmul, activation, pool, mean_squared_error, normalization);
+
+/// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
+/// transpose undoes it.
+#[test]
+fn a_unitary_matrix_keeps_power() {
+    let (n, columns) = (97, 33);
+    let turn = |index: usize| std::f64::consts::TAU * (index / n * (index % n) % n) as f64 / n as f64;
+    let unitary: Vec<f32> = (0..n * n)
+        .flat_map(|index| [turn(index).cos(), turn(index).sin()].map(|part| (part / (n as f64).sqrt()) as f32))
+        .collect();
+    let x = case::floats(&Draws::new(1).uniform("x", 2 * n * columns, -1.0, 1.0));
+    let unitary = gpu().upload("u", &[n, n, 2], &unitary).expect("room");
+    let input = gpu().upload("x", &[n, columns, 2], &x).expect("room");
+    let [output, back] = ["u x", "x again"].map(|name| gpu().zeros(name, &[n, columns, 2], Scalar::F32).expect("room"));
+    let mut plan = PlanBuilder::new(gpu(), "unitary");
+    complex_matmul::ab(&mut plan, &unitary, &input, &output).expect("shapes that fit");
+    complex_matmul::ahb(&mut plan, &unitary, &output, &back).expect("shapes that fit");
+    gpu().submit(&[&plan.finish().expect("a plan")]).expect("a step");
+    let [y, again]: [Vec<f32>; 2] = [&output, &back].map(|slice| gpu().read(slice).expect("numbers"));
+    let power = |z: &[f32], column: usize| -> f64 {
+        let parts = z.chunks_exact(2 * columns).flat_map(|row| &row[2 * column..][..2]);
+        parts.map(|&part| f64::from(part).powi(2)).sum()
+    };
+    for column in 0..columns {
+        let [before, after] = [power(&x, column), power(&y, column)];
+        assert!((after / before - 1.0).abs() < 1e-6, "column {column}: power {before}, then {after}");
+    }
+    let off = again.iter().zip(&x).map(|(again, x)| f64::from((again - x).abs())).fold(0.0, f64::max);
+    assert!(off < 2e-6 && y != x, "off by {off:e} after the way there and back");
+}
 
 /// Prints what the proofs measured, and asserts that they left no kernel out.
 #[test]
@@ -368,6 +423,10 @@ fn proof_table() {
 /// Names of all kernels of the library.
 fn library() -> BTreeSet<String> {
     let names = shaders::LIBRARY.iter().map(|(path, _)| *path).filter(|path| !path.starts_with("shared/"));
+    let names = names.filter(|path| {
+        let variant = path.split_once('_').filter(|(family, _)| *family == "matmul");
+        runs_here(variant)
+    });
     names
         .flat_map(|path| {
             let shader = shaders::Shader::load(&shaders::Embedded, path).expect("a valid shader");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::evaluate::{parse_axes, score};
+use super::evaluate::{Scoring, SplitName, parse_axes, score};
 use super::output::{self, cells, columns, percent};
 use super::train::{How, compile, prepare, train, training_curve};
 use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe};
@@ -44,6 +44,10 @@ pub(super) struct Compare {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     chips: u32,
 
+    /// Samples to score
+    #[arg(long, value_enum, default_value_t, value_name = "SPLIT")]
+    split: SplitName,
+
     /// Folder; what is trained in it already is kept [default: runs/NAME-compare]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -72,6 +76,7 @@ impl Compare {
         let folder = folder_or(&self.out, format!("{}-compare", recipe.name));
         let entries = self.entries(&recipe, &folder)?;
         let data = load_data(context, &recipe)?;
+        self.split.of(&data)?;
         let gpu = context.open()?;
         context.say(&format!("adapter: {} ({})", gpu.adapter().name, gpu.adapter().kind));
         let mut labels = Vec::new();
@@ -89,13 +94,14 @@ impl Compare {
                 let how = How { label: &label, verbose: arms.is_empty(), tensorboard: false };
                 train(context, &gpu, own, &data, run, how).map_err(again)?
             };
-            let points = score(context, &gpu, own, &data, run, &axes, self.chips).map_err(again)?;
+            let scoring = Scoring { axes: &axes, chips: self.chips, split: self.split };
+            let points = score(context, &gpu, own, &data, run, scoring).map_err(again)?;
             arms.push(Arm { method, seed, points, rows });
         }
         write_csv(&folder, &axes, &arms)?;
         let chance = 100.0 / data.classes as f64;
         draw(&folder, &recipe, &axes, &labels, &self.methods, &arms, chance)?;
-        output::print(&summary_table(&axes, &self.methods, &arms))?;
+        output::print(&summary_table(&axes, &self.methods, &arms, self.split))?;
         context.say(&format!("table and figures in {}", folder.display()));
         Ok(())
     }
@@ -178,7 +184,7 @@ fn over_seeds(arms: &[Arm], method: Method) -> Vec<Point> {
         .collect()
 }
 
-fn summary_table(axes: &[Axis], methods: &[Method], arms: &[Arm]) -> String {
+fn summary_table(axes: &[Axis], methods: &[Method], arms: &[Arm], split: SplitName) -> String {
     let header = columns(axes, &methods.iter().map(|method| method.word()).collect::<Vec<_>>());
     let by_method: Vec<_> = methods.iter().map(|&method| over_seeds(arms, method)).collect();
     let rows: Vec<_> = (0..by_method[0].len())
@@ -193,7 +199,7 @@ fn summary_table(axes: &[Axis], methods: &[Method], arms: &[Arm]) -> String {
     let seeds = arms.len() / methods.len();
     let spread = if seeds > 1 { format!(", mean ± standard deviation over {seeds} seeds") } else { String::new() };
     let samples = arms[0].points.first().map_or(0, |point| point.samples);
-    format!("accuracy % on {samples} test samples{spread}\n{}", output::table(&header, &rows))
+    format!("accuracy % on {samples} {} samples{spread}\n{}", split.word(), output::table(&header, &rows))
 }
 
 fn draw(

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::output::{self, Progress, cells, columns, percent};
 use super::train::compile;
 use super::{Context, Failure, load_data};
-use crate::data::Dataset;
+use crate::data::{Dataset, Split};
 use crate::files;
 use crate::gpu::Gpu;
 use crate::recipe::Recipe;
@@ -19,6 +19,10 @@ use crate::run::Run;
 Imperfections, 0 on the nominal device; LAYER.NAME, such as ring1.temperature, varies one layer's only:
   temperature   K, common to the whole device
   ring_offset   nm, standard deviation of the random shift of every ring's resonance
+  ring_width    standard deviation of every ring's half width, relative to nominal
+  ring_contrast standard deviation of every ring's contrast, which is held in 0..1
+  crosstalk     fraction of a ring's shift that reaches each neighbour, on top of the recipe's; in layers
+                with an actuator, `dac_bits` or `crosstalk`
 
 Examples:
   flatlight evaluate RUN --vary temperature=-2:2:0.5 --csv temperature.csv
@@ -36,9 +40,56 @@ pub(super) struct Evaluate {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     chips: u32,
 
+    /// Samples to score
+    #[arg(long, value_enum, default_value_t, value_name = "SPLIT")]
+    split: SplitName,
+
     /// Also write the table to this file (accuracy in 0..1, loss a sample)
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+}
+
+/// Samples that a network is scored on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum SplitName {
+    /// The test split
+    #[default]
+    Test,
+    /// The part of the training split that data.validation holds out
+    Validation,
+}
+
+impl SplitName {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Validation => "validation",
+        }
+    }
+
+    /// The split itself.
+    pub(super) fn of(self, data: &Dataset) -> Result<&Split, Failure> {
+        let held = || {
+            Failure::Usage(
+                "--split validation: the recipe holds nothing out; train with data.validation, such as 0.1".to_owned(),
+            )
+        };
+        match self {
+            Self::Test => Ok(&data.test),
+            Self::Validation => data.validation.as_ref().ok_or_else(held),
+        }
+    }
+}
+
+/// What is scored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scoring<'a> {
+    /// The grid.
+    pub(super) axes: &'a [Axis],
+    /// Devices at every point.
+    pub(super) chips: u32,
+    /// The samples.
+    pub(super) split: SplitName,
 }
 
 impl Evaluate {
@@ -47,8 +98,10 @@ impl Evaluate {
         let run = Run::at(&self.run);
         let recipe = run.recipe()?;
         let data = load_data(context, &recipe)?;
+        self.split.of(&data)?;
         let gpu = context.open()?;
-        let points = score(context, &gpu, &recipe, &data, &run, &axes, self.chips)?;
+        let scoring = Scoring { axes: &axes, chips: self.chips, split: self.split };
+        let points = score(context, &gpu, &recipe, &data, &run, scoring)?;
         let rows: Vec<_> = points
             .iter()
             .map(|point| {
@@ -118,12 +171,12 @@ pub(super) fn score(
     recipe: &Recipe,
     data: &Dataset,
     run: &Run,
-    axes: &[Axis],
-    chips: u32,
+    Scoring { axes, chips, split }: Scoring<'_>,
 ) -> Result<Vec<Point>, Failure> {
-    let network = compile(gpu, recipe, data, EVALUATION_BATCH.min(data.test.len()))?;
+    let samples = split.of(data)?;
+    let network = compile(gpu, recipe, data, EVALUATION_BATCH.min(samples.len()))?;
     gpu.write(&network.flat().parameters, &run.parameters(&network)?)?;
-    let feed = network.feed(&data.test, data.normalisation(recipe.data.normalise))?;
+    let feed = network.feed(samples, data.normalisation(recipe.data.normalise))?;
     let grid: usize = axes.iter().map(|axis| axis.values.len()).product();
     let total = grid as u64 * u64::from(distinct_chips(&network, axes, chips)?);
     let progress = Progress::new(context, "evaluate", total, 0, feed.len());

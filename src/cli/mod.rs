@@ -191,7 +191,11 @@ fn load_recipe(arguments: &RecipeArguments) -> Result<recipe::Recipe, Failure> {
 
 /// Loads the recipe's data and says what it is.
 fn load_data(context: &Context, recipe: &recipe::Recipe) -> Result<data::Dataset, Failure> {
-    let data = data::load(&recipe.data.set, recipe::data_root().as_deref())?;
+    let mut data = data::load(&recipe.data.set, recipe::data_root().as_deref())?;
+    if recipe.data.validation > 0.0 {
+        let blame = |error: data::Error| recipe.refuse("data.validation", format!("`data.validation`: {error}"));
+        data = data.hold_out(recipe.data.validation).map_err(blame)?;
+    }
     context.say(&data.summary());
     Ok(data)
 }

@@ -9,7 +9,8 @@ use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe
 use crate::data::Dataset;
 use crate::figures::{self, RingPanel, TrainingCurve};
 use crate::gpu::{Counters, Gpu};
-use crate::network::{LayerRecipe, Network, memory_table};
+use crate::layer::{Parameter, Role};
+use crate::network::{Entry, LayerRecipe, Network, memory_table};
 use crate::recipe::Recipe;
 use crate::run::{Run, Status, write_figure};
 use crate::training::{self, EpochRow, Trainer};
@@ -261,15 +262,14 @@ fn draw_operating_points(
         _ => None,
     });
     let Some(ring) = rings else { return Ok(()) };
-    let panels: Vec<_> = network
-        .parameters()
-        .iter()
-        .filter(|entry| entry.spec.name == "detuning")
-        .map(|entry| RingPanel {
-            title: entry.name.trim_end_matches(".detuning").to_owned(),
-            detunings: parameters[entry.range()].iter().map(|&value| f64::from(value)).collect(),
-        })
-        .collect();
+    let panel = |entry: &Entry<Parameter>| match &recipe.layers[entry.layer] {
+        LayerRecipe::RingDense(ring) if entry.spec.role == Role::Control => Some(RingPanel {
+            title: entry.name.split('.').next().unwrap_or_default().to_owned(),
+            detunings: parameters[entry.range()].iter().map(|&value| ring.detuning(f64::from(value))).collect(),
+        }),
+        _ => None,
+    };
+    let panels: Vec<_> = network.parameters().iter().filter_map(panel).collect();
     let figure = figures::ring_operating_points(title, &panels, &|x| ring.weight(x), f64::from(ring.half_width));
     Ok(write_figure(folder, "detunings", figure)?)
 }

@@ -25,6 +25,15 @@ pub enum Error {
         nearest: Option<String>,
     },
 
+    /// A share of the training split that leaves one part empty.
+    #[error("holding out {share} of {samples} training samples leaves a part without any; choose another share")]
+    HoldOut {
+        /// The share.
+        share: f64,
+        /// Training samples there are.
+        samples: usize,
+    },
+
     /// The path names a file where a folder is wanted.
     #[error("{}: a data set is a folder, this is a file; give the folder that holds it", show(.path))]
     NotAFolder {

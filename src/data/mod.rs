@@ -36,6 +36,7 @@ mod idx;
 mod npy;
 #[cfg(test)]
 mod tests;
+mod validation;
 
 use std::fs;
 use std::io;
@@ -121,6 +122,8 @@ pub struct Dataset {
     pub scale: f32,
     /// The split to train on.
     pub train: Split,
+    /// The part of it that was [held out](Self::hold_out), if one was.
+    pub validation: Option<Split>,
     /// The split to measure on.
     pub test: Split,
 }
@@ -170,8 +173,12 @@ impl Dataset {
             [n] => format!("{n} feature{}", if n == 1 { "" } else { "s" }),
             _ => times(&self.shape),
         };
+        let validation = self
+            .validation
+            .as_ref()
+            .map_or_else(String::new, |split| format!(", {} validation", grouped(split.len() as u64)));
         format!(
-            "{}: {} training and {} test samples of {samples}, {} class{}",
+            "{}: {} training{validation} and {} test samples of {samples}, {} class{}",
             self.name,
             grouped(self.train.len() as u64),
             grouped(self.test.len() as u64),
@@ -341,6 +348,7 @@ fn assemble(name: &str, train: Part, test: Part) -> Result<Dataset, Error> {
         classes: last as usize + 1,
         shape: train.shape,
         train: Split { values: train.values, labels: train.labels },
+        validation: None,
         test: Split { values: test.values, labels: test.labels },
     })
 }

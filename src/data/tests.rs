@@ -580,3 +580,45 @@ fn npy_missing_file() {
     files.remove(2);
     refused(&files, &["test_images.npy", "missing"]);
 }
+
+#[test]
+fn a_part_of_the_training_split_is_held_out_whole_and_always_the_same() {
+    let whole = load("digits", None).unwrap();
+    let held = load("digits", None).unwrap().hold_out(0.1).unwrap();
+    let validation = held.validation.as_ref().unwrap();
+    assert_eq!((held.train.len(), validation.len(), &held.test), (3441, 382, &whole.test));
+    assert_eq!(held.summary(), "digits: 3,441 training, 382 validation and 1,797 test samples of 8x8, 10 classes");
+    assert_eq!(held, whole.clone().hold_out(0.1).unwrap());
+
+    // Every sample with its label is in one part or the other, as often as it was.
+    let samples = |split: &Split| -> Vec<(Vec<u8>, u32)> {
+        let Values::Bytes(bytes) = &split.values else { panic!("digits are bytes") };
+        bytes.chunks_exact(64).map(<[u8]>::to_vec).zip(split.labels.iter().copied()).collect()
+    };
+    let sorted = |mut samples: Vec<(Vec<u8>, u32)>| {
+        samples.sort();
+        samples
+    };
+    let both = [samples(&held.train), samples(validation)].concat();
+    assert_eq!(sorted(both), sorted(samples(&whole.train)));
+    // Drawn from all over the files, not from their end.
+    let last = samples(&whole.train).split_off(3441);
+    assert!(samples(validation).iter().filter(|sample| last.contains(sample)).count() < 80);
+
+    // Floats too, and no part may be empty.
+    let split = |count: u32| Split {
+        values: Values::Floats((0..2 * count).map(|value| value as f32).collect()),
+        labels: (0..count).collect(),
+    };
+    let few = |count| Dataset { train: split(count), shape: vec![2], ..whole.clone() };
+    let three = few(3).hold_out(0.4).unwrap();
+    let held = three.validation.unwrap();
+    assert_eq!((three.train.len(), held.len()), (2, 1));
+    let Values::Floats(values) = &held.values else { panic!("floats stay floats") };
+    let label = held.labels[0] as f32;
+    assert_eq!(values[..], [2.0 * label, 2.0 * label + 1.0]);
+    for (count, share) in [(3, 0.1), (3, 0.9), (1, 0.5)] {
+        let message = few(count).hold_out(share).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("holding out {share} of {count} training samples")), "{message}");
+    }
+}

@@ -1,7 +1,7 @@
 //! A function of every element, between two photonic layers.
 
 use crate::gpu::{Error, PlanBuilder};
-use crate::layer::{Io, Layer};
+use crate::layer::{Io, Layer, Pass};
 use crate::ops::activation;
 
 /// y = f(x), element by element.
@@ -33,7 +33,7 @@ impl Layer for Activation {
         self.shape.clone()
     }
 
-    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
+    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, _pass: Pass) -> Result<(), Error> {
         self.function.forward(plan, &io.input, &io.output)
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::gpu::{Error, PlanBuilder};
-use crate::layer::{Io, Layer};
+use crate::layer::{Io, Layer, Pass};
 use crate::ops::pool::Shape;
 
 /// Keys of a `max-pool` or `average-pool` layer. Lengths in pixels.
@@ -52,7 +52,7 @@ impl Layer for MaxPool {
         self.0.output().to_vec()
     }
 
-    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
+    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, _pass: Pass) -> Result<(), Error> {
         self.0.max_forward(plan, &io.input, &io.output)
     }
 
@@ -83,7 +83,7 @@ impl Layer for AveragePool {
         self.0.output().to_vec()
     }
 
-    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
+    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, _pass: Pass) -> Result<(), Error> {
         self.0.average_forward(plan, &io.input, &io.output)
     }
 

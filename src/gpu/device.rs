@@ -1,6 +1,6 @@
 //! The adapter, the device on it, and every way to talk to it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use super::error::{bytes, one_line};
 use super::kernel::Kernel;
 use super::plan::Plan;
 use super::shaders::{Embedded, Shader};
+use super::variants::Variants;
 use super::{Error, Scalar};
 
 /// Submissions that may wait on the device before the host pauses: enough to keep it busy, few enough
@@ -39,6 +40,8 @@ pub struct AdapterSummary {
     pub subgroup: (u32, u32),
     /// Whether kernels can be timed on the device.
     pub timestamps: bool,
+    /// Whether kernels can share values within a subgroup.
+    pub subgroups: bool,
 }
 
 impl AdapterSummary {
@@ -61,6 +64,7 @@ impl AdapterSummary {
             limits: adapter.limits(),
             subgroup: (info.subgroup_min_size, info.subgroup_max_size),
             timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
+            subgroups: adapter.features().contains(wgpu::Features::SUBGROUP),
         }
     }
 }
@@ -72,6 +76,8 @@ pub struct Options {
     pub adapter: Option<String>,
     /// Pretends that the adapter binds no more than this many bytes, to exercise splitting.
     pub binding_limit: Option<u64>,
+    /// Forces kernel variants by family, such as `matmul` to `portable`.
+    pub variants: BTreeMap<String, String>,
     /// Pretends that a dispatch has no more than this many workgroups along an axis, to exercise folding.
     pub group_limit: Option<u32>,
 }
@@ -104,6 +110,7 @@ pub struct Gpu {
     host_nanoseconds: AtomicU64,
     submit_nanoseconds: AtomicU64,
     ledger: Arc<Ledger>,
+    variants: Mutex<Variants>,
 }
 
 /// A lock that a panicking thread cannot poison for the others: the values behind are always whole.
@@ -166,7 +173,7 @@ impl Gpu {
         let summary = summaries.swap_remove(index);
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("flatlight"),
-            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            required_features: adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP),
             required_limits: adapter.limits(),
             ..Default::default()
         }))
@@ -191,7 +198,6 @@ impl Gpu {
             group_limit: options.group_limit.unwrap_or(u32::MAX).min(limits.max_compute_workgroups_per_dimension),
             device,
             queue,
-            summary,
             kernels: Mutex::default(),
             shaders: Mutex::default(),
             failure,
@@ -200,6 +206,8 @@ impl Gpu {
             host_nanoseconds: AtomicU64::new(0),
             submit_nanoseconds: AtomicU64::new(0),
             ledger: Arc::default(),
+            variants: Mutex::new(Variants::new(&summary, options.variants.clone())),
+            summary,
         })
     }
 
@@ -402,6 +410,32 @@ impl Gpu {
         Ok(kernel)
     }
 
+    /// The variant of a family of kernels to use here, of those `available`: forced, remembered, or the fastest by
+    /// `seconds`, which is asked once an adapter. `None` from it rules a variant out.
+    ///
+    /// # Errors
+    /// [`Error::NoVariant`] if one that is not available is forced; what timing reports.
+    pub fn variant(
+        &self,
+        family: &str,
+        available: &[&'static str],
+        seconds: impl Fn(&'static str) -> Result<Option<f64>, Error>,
+    ) -> Result<&'static str, Error> {
+        if let Some(known) = lock(&self.variants).get(family, available)? {
+            return Ok(known);
+        }
+        let mut best = (available[0], f64::INFINITY);
+        for &name in available {
+            match seconds(name)? {
+                Some(seconds) if seconds < best.1 => best = (name, seconds),
+                _ => {}
+            }
+        }
+        log::info!("{family}: variant {} is the fastest here", best.0);
+        lock(&self.variants).remember(family, best.0);
+        Ok(best.0)
+    }
+
     fn shader(&self, path: &str) -> Result<Arc<(Shader, wgpu::ShaderModule)>, Error> {
         if let Some(shader) = lock(&self.shaders).get(path) {
             return Ok(Arc::clone(shader));
@@ -476,6 +510,7 @@ mod tests {
             limits: wgpu::Limits::default(),
             subgroup: (32, 32),
             timestamps: true,
+            subgroups: true,
         }
     }
 

@@ -32,6 +32,18 @@ pub enum Error {
         /// What is there instead.
         message: String,
     },
+    /// A variant of a kernel that does not run here.
+    #[error("{environment}={wanted}: no such variant of `{family}` runs on this adapter; there are: {available}")]
+    NoVariant {
+        /// Family of kernels.
+        family: String,
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        available: String,
+        /// Variable that forces a variant.
+        environment: String,
+    },
     /// A binding that does not agree with what the shader declares.
     #[error("kernel `{kernel}`, binding `{binding}`: {message}")]
     Binding {

@@ -12,6 +12,7 @@ mod plan;
 mod profile;
 pub mod shaders;
 mod uniform;
+mod variants;
 
 pub use buffer::{ALIGNMENT_WORDS, Access, Bind, Scalar, Slice, Word, align};
 pub use device::{AdapterSummary, Counters, Gpu, Options};

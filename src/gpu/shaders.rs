@@ -21,21 +21,30 @@ macro_rules! library {
 
 library![
     "shared/clock",
+    "shared/complex",
     "shared/indexing",
     "shared/math",
     "shared/random",
+    "shared/ring",
     "shared/segments",
     "activation",
+    "actuator",
     "adam",
+    "average",
     "bias",
+    "complex_matmul",
+    "convolution",
     "cross_entropy",
     "disturb",
     "draw",
     "matmul",
+    "matmul_subgroup",
+    "matmul_tiled",
     "mean_squared_error",
     "metrics",
     "microring",
     "norm",
+    "normalization",
     "perturb",
     "pool",
     "sgd",
@@ -289,7 +298,7 @@ impl Shader {
             complain(error.location(&linked.text).map(|place| place.line_number), error.message().to_owned())
         })?;
         let info =
-            Validator::new(ValidationFlags::all(), Capabilities::default()).validate(&module).map_err(|error| {
+            Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP).validate(&module).map_err(|error| {
                 let mut message = error.as_inner().to_string();
                 let mut source = std::error::Error::source(error.as_inner());
                 while let Some(cause) = source {

@@ -7,7 +7,7 @@ use super::scores::{SLOTS, Scores};
 use super::{Entry, Error, LayerRecipe, Tally};
 use crate::data::Split;
 use crate::gpu::{ALIGNMENT_WORDS, Gpu, Plan, PlanBuilder, Scalar, Slice, align, bytes};
-use crate::layer::{Imperfection, Io, Layer, Parameter, Role, Start};
+use crate::layer::{Imperfection, Io, Layer, Parameter, Pass, Role, Start};
 use crate::ops::draw::Samples;
 use crate::ops::{Clock, Flat, Segment, cross_entropy, metrics};
 use crate::random;
@@ -26,7 +26,7 @@ pub struct Network<'g> {
     logits: Slice,
     ring: Slice,
     actuate: Arc<Plan>,
-    forward: Arc<Plan>,
+    forward: [Arc<Plan>; 3],
     score: Arc<Plan>,
     backward: Arc<Plan>,
 }
@@ -129,15 +129,28 @@ impl<'g> Network<'g> {
         let labels = gpu.zeros("labels", &[batch], Scalar::U32)?;
         let features: usize = sample_shape.iter().product();
         let input = gpu.zeros("input", &[batch, features], Scalar::F32)?;
-        let ios = connect(gpu, &layers, &parameters, &imperfections, &flat, &chip, &input)?;
+        let shared = Shared {
+            parameters: &parameters,
+            imperfections: &imperfections,
+            flat: &flat,
+            chip: &chip,
+            clock: &clock,
+            input: &input,
+        };
+        let ios = connect(gpu, &layers, &shared)?;
         let logits = ios.last().map_or_else(|| input.clone(), |io| io.output.clone());
 
         let mut actuate = PlanBuilder::new(gpu, "actuate");
-        let mut forward = PlanBuilder::new(gpu, "forward");
         for ((_, layer), io) in layers.iter().zip(&ios) {
             layer.actuate(&mut actuate, io)?;
-            layer.forward(&mut forward, io)?;
         }
+        let forward = |pass| {
+            let mut plan = PlanBuilder::new(gpu, "forward");
+            for ((_, layer), io) in layers.iter().zip(&ios) {
+                layer.forward(&mut plan, io, pass)?;
+            }
+            plan.finish().map(Arc::new)
+        };
         let mut backward = PlanBuilder::new(gpu, "backward");
         if let Some(last) = ios.last() {
             cross_entropy::backward(&mut backward, &clock, &logits, &labels, &last.d_output)?;
@@ -153,7 +166,7 @@ impl<'g> Network<'g> {
         metrics::forward(&mut score, &clock, &loss, &correct, &ring)?;
         Ok(Self {
             actuate: Arc::new(actuate.finish()?),
-            forward: Arc::new(forward.finish()?),
+            forward: [forward(Pass::First)?, forward(Pass::Again)?, forward(Pass::Inference)?],
             score: Arc::new(score.finish()?),
             backward: Arc::new(backward.finish()?),
             gpu,
@@ -221,8 +234,8 @@ impl<'g> Network<'g> {
     }
 
     /// Input to logits.
-    pub fn forward(&self) -> Arc<Plan> {
-        Arc::clone(&self.forward)
+    pub fn forward(&self, pass: Pass) -> Arc<Plan> {
+        Arc::clone(&self.forward[pass as usize])
     }
 
     /// Logits and labels to the metrics ring.
@@ -250,6 +263,16 @@ impl<'g> Network<'g> {
                 Start::Uniform(low, high) => {
                     let units = random::units(seed, random::stream(&format!("start {}", entry.name)));
                     own.iter_mut().zip(units).for_each(|(value, unit)| *value = low + (high - low) * unit as f32);
+                }
+                Start::Pairs(first, second) => {
+                    own.chunks_mut(2).for_each(|pair| pair.copy_from_slice(&[first, second][..pair.len()]));
+                }
+                Start::UniformSquare(low, high) => {
+                    let units = random::units(seed, random::stream(&format!("start {}", entry.name)));
+                    let [low, high] = [low, high].map(|value| f64::from(value).powi(2));
+                    own.iter_mut().zip(units).for_each(|(value, unit)| {
+                        *value = (low + (high - low) * unit).sqrt() as f32;
+                    });
                 }
             }
         }
@@ -309,7 +332,7 @@ impl<'g> Network<'g> {
                 ..Clock::default()
             };
             self.gpu.write_uniform(&self.clock, &clock)?;
-            let batch = [&*feed.draw, &*self.forward, &*self.score];
+            let batch = [&*feed.draw, &*self.forward[Pass::Inference as usize], &*self.score];
             if first == 0 {
                 self.gpu.submit(&[&*self.actuate, batch[0], batch[1], batch[2]])?;
             } else {
@@ -325,7 +348,8 @@ fn segments(parameters: &[Entry<Parameter>]) -> Vec<f32> {
     let mut table = Vec::new();
     for entry in parameters {
         let [lower, upper] = entry.spec.bounds;
-        let segment = Segment { lower, upper, control: entry.spec.role == Role::Control };
+        let role = entry.spec.role;
+        let segment = Segment { lower, upper, control: role == Role::Control, kept: role == Role::Statistic };
         for _ in 0..align(entry.len()) / ALIGNMENT_WORDS {
             table.extend(segment.words());
         }
@@ -333,18 +357,20 @@ fn segments(parameters: &[Entry<Parameter>]) -> Vec<f32> {
     table
 }
 
+/// What layers have in common.
+struct Shared<'a> {
+    parameters: &'a [Entry<Parameter>],
+    imperfections: &'a [Entry<Imperfection>],
+    flat: &'a Flat,
+    chip: &'a Slice,
+    clock: &'a Slice,
+    input: &'a Slice,
+}
+
 /// Gives every layer its tensors. Outputs are kept for the backward pass; their gradients take turns in two buffers,
 /// since a backward pass never looks further back than one layer.
-fn connect(
-    gpu: &Gpu,
-    layers: &[Named],
-    parameters: &[Entry<Parameter>],
-    imperfections: &[Entry<Imperfection>],
-    flat: &Flat,
-    chip: &Slice,
-    input: &Slice,
-) -> Result<Vec<Io>, Error> {
-    let batch = input.shape()[0];
+fn connect(gpu: &Gpu, layers: &[Named], shared: &Shared<'_>) -> Result<Vec<Io>, Error> {
+    let batch = shared.input.shape()[0];
     let width = |layer: &dyn Layer| layer.output_shape().iter().product::<usize>();
     let widest = layers.iter().map(|(_, layer)| width(layer.as_ref())).max().unwrap_or(0);
     let turns = [
@@ -357,17 +383,18 @@ fn connect(
         let output = gpu.zeros(&format!("output of {name}"), &shape, Scalar::F32)?;
         let d_output = turns[index % 2].part(&format!("gradient of {name}"), 0, &shape)?;
         let derived = layer
-            .derived()
+            .derived(batch)
             .iter()
             .map(|spec| gpu.zeros(&format!("{name}.{}", spec.name), &spec.shape, Scalar::F32))
             .collect::<Result<_, _>>()?;
         let previous = ios.last();
         ios.push(Io {
-            parameters: of_layer(parameters, index, &flat.parameters)?,
-            gradients: of_layer(parameters, index, &flat.gradient)?,
-            imperfections: of_layer(imperfections, index, chip)?,
+            parameters: of_layer(shared.parameters, index, &shared.flat.parameters)?,
+            gradients: of_layer(shared.parameters, index, &shared.flat.gradient)?,
+            imperfections: of_layer(shared.imperfections, index, shared.chip)?,
             derived,
-            input: previous.map_or_else(|| input.clone(), |io| io.output.clone()),
+            clock: shared.clock.clone(),
+            input: previous.map_or_else(|| shared.input.clone(), |io| io.output.clone()),
             d_input: previous.map(|io| io.d_output.clone()),
             output,
             d_output,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::electronics::{Activation, AveragePool, MaxPool, PoolRecipe};
+use crate::electronics::{Activation, AveragePool, MaxPool, Norm, NormKind, NormRecipe, PoolRecipe};
 use crate::layer::Layer;
 use crate::optics::{RingDense, RingRecipe};
 
@@ -22,6 +22,12 @@ pub enum LayerRecipe {
     MaxPool(PoolRecipe),
     /// Means of windows.
     AveragePool(PoolRecipe),
+    /// Normalization over the batch.
+    BatchNorm(NormRecipe),
+    /// Normalization over the channels.
+    LayerNorm(NormRecipe),
+    /// Normalization over groups of channels.
+    GroupNorm(NormRecipe),
 }
 
 #[derive(Deserialize)]
@@ -30,7 +36,8 @@ struct NoKeys {}
 
 impl LayerRecipe {
     /// Every `type`.
-    pub const TYPES: [&str; 6] = ["ring-dense", "relu", "sigmoid", "tanh", "max-pool", "average-pool"];
+    pub const TYPES: [&str; 9] =
+        ["ring-dense", "relu", "sigmoid", "tanh", "max-pool", "average-pool", "batch-norm", "layer-norm", "group-norm"];
 
     /// Reads the keys of a layer of this type.
     ///
@@ -44,6 +51,9 @@ impl LayerRecipe {
             "tanh" => NoKeys::deserialize(keys).map(|_| Self::Tanh),
             "max-pool" => PoolRecipe::deserialize(keys).map(Self::MaxPool),
             "average-pool" => PoolRecipe::deserialize(keys).map(Self::AveragePool),
+            "batch-norm" => NormRecipe::deserialize(keys).map(Self::BatchNorm),
+            "layer-norm" => NormRecipe::deserialize(keys).map(Self::LayerNorm),
+            "group-norm" => NormRecipe::deserialize(keys).map(Self::GroupNorm),
             _ => Err(D::Error::unknown_variant(kind, &Self::TYPES)),
         }
     }
@@ -52,7 +62,7 @@ impl LayerRecipe {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::RingDense(recipe) => recipe.name.as_deref(),
-            Self::Relu | Self::Sigmoid | Self::Tanh | Self::MaxPool(_) | Self::AveragePool(_) => None,
+            _ => None,
         }
     }
 
@@ -64,6 +74,7 @@ impl LayerRecipe {
             Self::Sigmoid => "sigmoid",
             Self::Tanh => "tanh",
             Self::MaxPool(_) | Self::AveragePool(_) => "pool",
+            Self::BatchNorm(_) | Self::LayerNorm(_) | Self::GroupNorm(_) => "norm",
         }
     }
 
@@ -79,6 +90,9 @@ impl LayerRecipe {
             Self::Tanh => Box::new(Activation::tanh(input_shape)),
             Self::MaxPool(recipe) => Box::new(MaxPool::new(*recipe, input_shape)?),
             Self::AveragePool(recipe) => Box::new(AveragePool::new(*recipe, input_shape)?),
+            Self::BatchNorm(recipe) => Box::new(Norm::new(NormKind::Batch, *recipe, input_shape)?),
+            Self::LayerNorm(recipe) => Box::new(Norm::new(NormKind::Layer, *recipe, input_shape)?),
+            Self::GroupNorm(recipe) => Box::new(Norm::new(NormKind::Group, *recipe, input_shape)?),
         })
     }
 }

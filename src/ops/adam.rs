@@ -1,11 +1,11 @@
-//! Adam on the flat vector, with bounds; `shaders/adam.wgsl`.
+//! Adam on the flat vector, with decoupled weight decay and bounds; `shaders/adam.wgsl`.
 
-use super::{Clock, Flat, expect, word};
+use super::{Clock, Flat, Scope, expect, word};
 use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
 uniform! {
-    struct Params as "Params" { count: u32, beta_1: f32, beta_2: f32, epsilon: f32 }
+    struct Params as "Params" { count: u32, beta_1: f32, beta_2: f32, epsilon: f32, decay: f32, decay_scope: u32 }
 }
 
 /// Constants of Adam (Kingma and Ba, ICLR 2015); the learning rate and the bias corrections come with the clock.
@@ -17,6 +17,11 @@ pub struct Adam {
     pub beta_2: f32,
     /// Added to the root of the mean square.
     pub epsilon: f32,
+    /// Weight decay, decoupled from the gradient (AdamW; Loshchilov and Hutter, ICLR 2019): a step also takes away this
+    /// part of the parameter, times the learning rate. 0 is plain Adam.
+    pub decay: f32,
+    /// Which parameters decay.
+    pub decay_scope: Scope,
 }
 
 impl Adam {
@@ -40,6 +45,8 @@ impl Adam {
                 beta_1: self.beta_1,
                 beta_2: self.beta_2,
                 epsilon: self.epsilon,
+                decay: self.decay,
+                decay_scope: self.decay_scope.word(),
             };
             let (gradient, segments, parameters) = (
                 Flat::piece(&flat.gradient, piece)?,

@@ -27,6 +27,8 @@ uniform! {
         correction_1: f32,
         /// 1 - beta_2^t.
         correction_2: f32,
+        /// Weight of the parameters in their moving average.
+        average: f32,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::gpu::{ALIGNMENT_WORDS, Error, Gpu, Slice};
 
-/// Which parameters an adversary may move.
+/// Which parameters something acts on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
@@ -11,6 +11,8 @@ pub enum Scope {
     Control,
     /// Every parameter.
     All,
+    /// The digital ones: all that are not physical control parameters.
+    Digital,
 }
 
 impl Scope {
@@ -19,6 +21,7 @@ impl Scope {
         match self {
             Self::Control => 0,
             Self::All => 1,
+            Self::Digital => 2,
         }
     }
 }
@@ -32,12 +35,14 @@ pub struct Segment {
     pub upper: f32,
     /// Whether it holds physical control parameters.
     pub control: bool,
+    /// Whether it holds no parameters but statistics that passes keep.
+    pub kept: bool,
 }
 
 impl Segment {
     /// The four words of a block.
     pub fn words(&self) -> [f32; 4] {
-        [self.lower, self.upper, f32::from(u8::from(self.control)), 0.0]
+        [self.lower, self.upper, f32::from(u8::from(self.control)), f32::from(u8::from(self.kept))]
     }
 }
 

@@ -1,11 +1,34 @@
-//! Matrix products of row-major `f32` matrices; `shaders/matmul.wgsl`.
+//! Matrix products of row-major `f32` matrices; `shaders/matmul.wgsl` and its variants `matmul_subgroup.wgsl` and
+//! `matmul_tiled.wgsl`.
+//!
+//! All variants add in the same order. On software adapters they give the same bits; a GPU's compiler may fuse an
+//! addition with a product in one and not in another.
 
 use super::{expect, matrix, word};
-use crate::gpu::{Error, MAX_LOOP_TURNS, PlanBuilder, Slice, Work};
+use crate::gpu::{Error, Gpu, MAX_LOOP_TURNS, PlanBuilder, Scalar, Slice, Work};
 use crate::uniform;
 
 uniform! {
     struct Params as "Params" { m: u32, n: u32, k: u32, k_first: u32, k_count: u32, accumulate: u32 }
+}
+
+/// Shaders by variant.
+const PORTABLE: (&str, &str) = ("portable", "matmul");
+const SUBGROUP: (&str, &str) = ("subgroup", "matmul_subgroup");
+const TILED: (&str, &str) = ("tiled", "matmul_tiled");
+
+/// Names of the variants that run on an adapter, the one that always does first.
+pub fn variants(gpu: &Gpu) -> Vec<&'static str> {
+    let adapter = gpu.adapter();
+    let mut available = vec![PORTABLE.0];
+    if adapter.subgroups && adapter.subgroup == (8, 8) {
+        available.push(SUBGROUP.0);
+    }
+    // Barriers cost software adapters more than tiles save.
+    if adapter.limits.max_compute_invocations_per_workgroup >= 256 {
+        available.push(TILED.0);
+    }
+    available
 }
 
 /// c `[m, n]` = a `[m, k]` b `[k, n]`.
@@ -41,9 +64,38 @@ pub fn abt(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, bias: Option<&Slice
     product(plan, "abt", [m, n, k], a, b, bias, c)
 }
 
-/// Records a product, its contraction cut into runs short enough for one invocation's loop.
+/// Records a product with the variant that is fastest here.
 fn product(
     plan: &mut PlanBuilder<'_>,
+    kind: &str,
+    size: [usize; 3],
+    a: &Slice,
+    b: &Slice,
+    bias: Option<&Slice>,
+    c: &Slice,
+) -> Result<(), Error> {
+    let gpu = plan.gpu();
+    let chosen = gpu.variant("matmul", &variants(gpu), |variant| time(gpu, variant))?;
+    let [_, n, k] = size;
+    // Its vec4 loads run along k in `abt`, along n otherwise.
+    let fits = if kind == "abt" { k } else { n }.is_multiple_of(4);
+    let shader = match chosen {
+        _ if chosen == SUBGROUP.0 && fits => SUBGROUP.1,
+        _ if chosen == TILED.0 => TILED.1,
+        _ => PORTABLE.1,
+    };
+    record(plan, shader, kind, size, a, b, bias, c)
+}
+
+/// Longest run of a contraction in one dispatch. The tiled variant takes 22 loop turns for every 16 of it, others one for
+/// each; what surrounds them takes fewer than 100. All variants cut at the same places, to add in the same order.
+const RUN: usize = (MAX_LOOP_TURNS - 100) / 22 * 16;
+
+/// Records a product, its contraction cut into runs short enough for one invocation's loop.
+#[expect(clippy::too_many_arguments, reason = "a product is what it is")]
+fn record(
+    plan: &mut PlanBuilder<'_>,
+    shader: &str,
     kind: &str,
     [m, n, k]: [usize; 3],
     a: &Slice,
@@ -51,8 +103,6 @@ fn product(
     bias: Option<&Slice>,
     c: &Slice,
 ) -> Result<(), Error> {
-    // A tile's own store loops take 16 + 4 turns.
-    const RUN: usize = MAX_LOOP_TURNS - 20;
     let operation = format!("matmul::{kind}");
     expect(&operation, c, &[m, n])?;
     if k == 0 {
@@ -62,8 +112,13 @@ fn product(
             got: "none".to_owned(),
         });
     }
+    let work = match shader {
+        _ if shader == SUBGROUP.1 => Work::Items(8 * m.div_ceil(8) * n.div_ceil(32)),
+        _ if shader == TILED.1 => Work::Groups(m.div_ceil(64) * n.div_ceil(64)),
+        _ => Work::Items(m.div_ceil(4) * n.div_ceil(4)),
+    };
     for k_first in (0..k).step_by(RUN) {
-        let run = Params {
+        let params = Params {
             m: word(&operation, m)?,
             n: word(&operation, n)?,
             k: word(&operation, k)?,
@@ -71,17 +126,47 @@ fn product(
             k_count: word(&operation, RUN.min(k - k_first))?,
             accumulate: u32::from(k_first > 0),
         };
-        let work = Work::Items(m.div_ceil(4) * n.div_ceil(4));
-        match bias.filter(|_| k_first == 0) {
-            Some(bias) => plan.dispatch(
-                "matmul",
-                &format!("{kind}_bias"),
-                &run,
-                &[a.read(), b.read(), bias.read(), c.update()],
-                work,
-            )?,
-            None => plan.dispatch("matmul", kind, &run, &[a.read(), b.read(), c.update()], work)?,
+        let bias = bias.filter(|_| k_first == 0);
+        let entry = if bias.is_some() { format!("{kind}_bias") } else { kind.to_owned() };
+        // The subgroup variant reads the rows of `abt` four words at a time, through a binding of its own.
+        let rows_last = shader == SUBGROUP.1 && kind == "abt";
+        let mut binds = if rows_last { vec![b.read()] } else { vec![a.read(), b.read()] };
+        binds.extend(bias.map(Slice::read));
+        binds.push(c.update());
+        if rows_last {
+            binds.push(a.read());
         }
+        plan.dispatch(shader, &entry, &params, &binds, work)?;
     }
     Ok(())
+}
+
+/// Seconds of a product of 256 x 256 x 256 with a variant, or `None` if it does not give what the portable one gives.
+fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
+    const SIZE: usize = 256;
+    let values: Vec<f32> = (0..SIZE * SIZE).map(|at| (at * 37 % 101) as f32 / 101.0 - 0.5).collect();
+    let a = gpu.upload("timed a", &[SIZE, SIZE], &values)?;
+    let shader =
+        [PORTABLE, SUBGROUP, TILED].iter().find(|(name, _)| *name == variant).map_or(PORTABLE.1, |(_, shader)| *shader);
+    let mut results = Vec::new();
+    let mut best = f64::INFINITY;
+    for shader in [PORTABLE.1, shader] {
+        let c = gpu.zeros("timed c", &[SIZE, SIZE], Scalar::F32)?;
+        let mut plan = PlanBuilder::new(gpu, "timed");
+        record(&mut plan, shader, "abt", [SIZE; 3], &a, &a, None, &c)?;
+        let plan = plan.finish()?;
+        best = f64::INFINITY;
+        // The first turn compiles.
+        for _ in 0..4 {
+            gpu.wait()?;
+            let start = std::time::Instant::now();
+            gpu.submit(&[&plan])?;
+            gpu.wait()?;
+            best = best.min(start.elapsed().as_secs_f64());
+        }
+        results.push(gpu.read::<f32>(&c)?);
+    }
+    // Sums of 256 terms below 1/4 in the same order; a compiler may round fewer of them.
+    let agree = results[0].iter().zip(&results[1]).all(|(one, other)| (one - other).abs() < 1e-4);
+    Ok(agree.then_some(best))
 }

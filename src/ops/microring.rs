@@ -1,7 +1,7 @@
 //! Weights of microrings from their detunings; `shaders/microring.wgsl`.
 
 use super::{expect, word};
-use crate::gpu::{Error, PlanBuilder, Slice, Work};
+use crate::gpu::{Bind, Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
 uniform! {
@@ -19,15 +19,34 @@ pub struct Ring {
     pub drift: f32,
 }
 
-/// Where the rings of a layer stand: detunings and offsets (nm) of one shape, temperature `[1]` (K from nominal).
+/// How the rings of a layer were built and stand: tensors of one shape, and the temperature `[1]`.
 #[derive(Clone, Copy, Debug)]
 pub struct State<'a> {
-    /// Control parameter, nm.
+    /// Detuning, nm.
     pub detuning: &'a Slice,
-    /// Imperfection of every ring, nm.
+    /// What every resonance was misbuilt by, nm.
     pub offset: &'a Slice,
     /// Common temperature, K.
     pub temperature: &'a Slice,
+    /// Relative change of every ring's half width; held to a tenth of the width at least.
+    pub width: &'a Slice,
+    /// Change of every ring's contrast, which is held in 0..1.
+    pub contrast: &'a Slice,
+}
+
+impl State<'_> {
+    /// The bindings that forward and backward passes begin with.
+    pub(super) fn binds(&self) -> [Bind<'_>; 5] {
+        [self.detuning, self.offset, self.temperature, self.width, self.contrast].map(Slice::read)
+    }
+
+    pub(super) fn check(&self, operation: &str, weight: &Slice) -> Result<(), Error> {
+        expect(operation, self.temperature, &[1])?;
+        for each in [self.offset, self.width, self.contrast, weight] {
+            expect(operation, each, self.detuning.shape())?;
+        }
+        Ok(())
+    }
 }
 
 impl Ring {
@@ -45,8 +64,8 @@ impl Ring {
     /// # Errors
     /// Shapes that do not fit.
     pub fn forward(&self, plan: &mut PlanBuilder<'_>, state: State<'_>, weight: &Slice) -> Result<(), Error> {
-        check("microring::forward", state, weight)?;
-        let binds = [state.detuning.read(), state.offset.read(), state.temperature.read(), weight.write()];
+        state.check("microring::forward", weight)?;
+        let binds = [&state.binds()[..], &[weight.write()]].concat();
         plan.dispatch("microring", "forward", &self.params(weight.len())?, &binds, Work::Items(weight.len()))
     }
 
@@ -61,16 +80,9 @@ impl Ring {
         d_weight: &Slice,
         d_detuning: &Slice,
     ) -> Result<(), Error> {
-        check("microring::backward", state, d_weight)?;
+        state.check("microring::backward", d_weight)?;
         expect("microring::backward", d_detuning, state.detuning.shape())?;
-        let binds =
-            [state.detuning.read(), state.offset.read(), state.temperature.read(), d_weight.read(), d_detuning.write()];
+        let binds = [&state.binds()[..], &[d_weight.read(), d_detuning.write()]].concat();
         plan.dispatch("microring", "backward", &self.params(d_weight.len())?, &binds, Work::Items(d_weight.len()))
     }
-}
-
-fn check(operation: &str, state: State<'_>, weight: &Slice) -> Result<(), Error> {
-    expect(operation, state.offset, state.detuning.shape())?;
-    expect(operation, state.temperature, &[1])?;
-    expect(operation, weight, state.detuning.shape())
 }

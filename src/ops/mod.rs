@@ -4,9 +4,13 @@
 //! otherwise.
 
 pub mod activation;
+pub mod actuator;
 pub mod adam;
+pub mod average;
 pub mod bias;
 mod clock;
+pub mod complex_matmul;
+pub mod convolution;
 pub mod cross_entropy;
 pub mod disturb;
 pub mod draw;
@@ -16,6 +20,7 @@ pub mod mean_squared_error;
 pub mod metrics;
 pub mod microring;
 pub mod norm;
+pub mod normalization;
 pub mod perturb;
 pub mod pool;
 pub mod sgd;

@@ -1,8 +1,9 @@
 //! Adam; specification of `shaders/adam.wgsl`.
 
-use super::Segment;
+use super::{Scope, Segment};
 
-/// Constants of Adam (Kingma and Ba, ICLR 2015).
+/// Constants of Adam (Kingma and Ba, ICLR 2015) with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, algorithm 2,
+/// the learning rate scaling both terms).
 #[derive(Clone, Copy, Debug)]
 pub struct Adam {
     /// Step size.
@@ -13,6 +14,10 @@ pub struct Adam {
     pub beta_2: f64,
     /// Added to the root of the mean square.
     pub epsilon: f64,
+    /// Weight decay.
+    pub decay: f64,
+    /// Which parameters decay.
+    pub decay_scope: Scope,
 }
 
 impl Adam {
@@ -32,7 +37,9 @@ impl Adam {
             square[i] = self.beta_2 * square[i] + (1.0 - self.beta_2) * g * g;
             let m = mean[i] / (1.0 - self.beta_1.powi(t));
             let v = square[i] / (1.0 - self.beta_2.powi(t));
-            parameters[i] = segments[i].project(parameters[i] - self.learning_rate * m / (v.sqrt() + self.epsilon));
+            let decay = self.decay * self.decay_scope.inside(&segments[i]) * parameters[i];
+            let step = self.learning_rate * (m / (v.sqrt() + self.epsilon) + decay);
+            parameters[i] = segments[i].project(parameters[i] - step);
         }
     }
 }

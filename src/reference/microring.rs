@@ -1,4 +1,4 @@
-//! The microring weight; specification of `shaders/microring.wgsl`.
+//! The microring weight; specification of `shaders/microring.wgsl` and `shaders/shared/ring.wgsl`.
 
 /// An add-drop ring: W(x) = 1 - 2A / (1 + (x/g)^2), through minus drop transmission (Xu et al. 2026).
 #[derive(Clone, Copy, Debug)]
@@ -11,7 +11,34 @@ pub struct Ring {
     pub drift: f64,
 }
 
+/// Rings as they were built, at a temperature.
+#[derive(Clone, Copy, Debug)]
+pub struct State<'a> {
+    /// Detuning of every ring, nm.
+    pub detuning: &'a [f64],
+    /// What the resonance of every ring was misbuilt by, nm.
+    pub offset: &'a [f64],
+    /// K from nominal.
+    pub temperature: f64,
+    /// Relative change of every ring's half width.
+    pub width: &'a [f64],
+    /// Change of every ring's contrast.
+    pub contrast: &'a [f64],
+}
+
 impl Ring {
+    /// Ring number `i` of a state as it was built, and the distance x (nm) of its resonance from its channel.
+    pub fn built(&self, state: State<'_>, i: usize) -> (Self, f64) {
+        // Comparisons, as `max` and `clamp` drop NaN.
+        let share = 1.0 + state.width[i];
+        let share = if share < 0.1 { 0.1 } else { share };
+        let contrast = self.contrast + state.contrast[i];
+        let contrast = if contrast < 0.0 { 0.0 } else { contrast };
+        let contrast = if contrast > 1.0 { 1.0 } else { contrast };
+        let x = state.detuning[i] + state.offset[i] + self.drift * state.temperature;
+        (Self { half_width: self.half_width * share, contrast, drift: self.drift }, x)
+    }
+
     /// Weight at a distance x (nm) of the resonance from its channel.
     pub fn weight(&self, x: f64) -> f64 {
         1.0 - 2.0 * self.contrast / (1.0 + (x / self.half_width).powi(2))
@@ -22,14 +49,21 @@ impl Ring {
         4.0 * self.contrast * x / self.half_width.powi(2) / (1.0 + (x / self.half_width).powi(2)).powi(2)
     }
 
-    /// Weights of rings with these detunings and offsets (nm) at a temperature (K from nominal).
-    pub fn forward(&self, detuning: &[f64], offset: &[f64], temperature: f64) -> Vec<f64> {
-        detuning.iter().zip(offset).map(|(x, e)| self.weight(x + e + self.drift * temperature)).collect()
+    /// Weights of rings.
+    pub fn forward(&self, state: State<'_>) -> Vec<f64> {
+        let weight = |i| {
+            let (ring, x) = self.built(state, i);
+            ring.weight(x)
+        };
+        (0..state.detuning.len()).map(weight).collect()
     }
 
     /// Gradient of the detunings from that of the weights.
-    pub fn backward(&self, detuning: &[f64], offset: &[f64], temperature: f64, d_weight: &[f64]) -> Vec<f64> {
-        let slopes = detuning.iter().zip(offset).map(|(x, e)| self.slope(x + e + self.drift * temperature));
-        slopes.zip(d_weight).map(|(slope, d)| slope * d).collect()
+    pub fn backward(&self, state: State<'_>, d_weight: &[f64]) -> Vec<f64> {
+        let slope = |(i, d): (usize, &f64)| {
+            let (ring, x) = self.built(state, i);
+            ring.slope(x) * d
+        };
+        d_weight.iter().enumerate().map(slope).collect()
     }
 }

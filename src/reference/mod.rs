@@ -5,8 +5,12 @@
 //! outputs and returns the gradient with respect to the inputs.
 
 pub mod activation;
+pub mod actuator;
 pub mod adam;
+pub mod average;
 pub mod bias;
+pub mod complex_matmul;
+pub mod convolution;
 pub mod cross_entropy;
 pub mod disturb;
 pub mod draw;
@@ -15,6 +19,7 @@ pub mod mean_squared_error;
 pub mod metrics;
 pub mod microring;
 pub mod norm;
+pub mod normalization;
 pub mod perturb;
 pub mod pool;
 pub mod sgd;
@@ -28,6 +33,8 @@ pub struct Segment {
     pub upper: f64,
     /// Whether it is a physical control parameter.
     pub control: bool,
+    /// Whether it is no parameter but a statistic that passes keep.
+    pub kept: bool,
 }
 
 impl Segment {
@@ -43,19 +50,26 @@ impl Segment {
     }
 }
 
-/// Which parameters an adversary may move.
+/// Which parameters something acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// The physical control parameters.
     Control,
     /// Every parameter.
     All,
+    /// All that are not physical control parameters.
+    Digital,
 }
 
 impl Scope {
     /// 1 inside, 0 outside.
     pub fn inside(self, segment: &Segment) -> f64 {
-        if self == Self::All || segment.control { 1.0 } else { 0.0 }
+        let inside = match self {
+            Self::Control => segment.control,
+            Self::All => true,
+            Self::Digital => !segment.control,
+        };
+        if inside && !segment.kept { 1.0 } else { 0.0 }
     }
 }
 

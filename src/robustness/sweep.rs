@@ -98,7 +98,8 @@ impl Axis {
             Cause::Common => "change of",
             Cause::Element => "standard deviation of",
         };
-        Ok(format!("{what} {} ({})", self.name.replace('_', " "), spec.unit))
+        let unit = if spec.unit.is_empty() { String::new() } else { format!(" ({})", spec.unit) };
+        Ok(format!("{what} {}{unit}", self.name.replace('_', " ")))
     }
 }
 

@@ -225,7 +225,7 @@ impl Run {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
             files::write(&events, &events::encode(rows, now))?;
         }
-        if let Some(flat) = state.vector("parameters") {
+        if let Some(flat) = state.trained() {
             let tensors = checkpoint::split(network.parameters(), flat);
             checkpoint::write(
                 &self.path.join("checkpoint.safetensors"),

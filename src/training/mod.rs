@@ -3,6 +3,7 @@
 //! A [method](Method) is an ordered list of plans; a training step replays them in one submission. What moves from
 //! step to step is the [`Clock`](crate::ops::Clock), a pure function of the step's number.
 
+mod average;
 pub mod method;
 mod optimizer;
 mod settings;
@@ -11,7 +12,7 @@ mod trainer;
 
 pub use method::{Method, SatSettings};
 pub use optimizer::{Optimizer, OptimizerKind, OptimizerSettings};
-pub use settings::{Schedule, Settings};
+pub use settings::{Schedule, Settings, StepSettings};
 pub use state::State;
 pub use trainer::{EpochRow, Trainer};
 

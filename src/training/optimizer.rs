@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Error, setting};
 use crate::gpu::{Plan, PlanBuilder, Scalar, Slice};
 use crate::network::Network;
-use crate::ops::{adam::Adam, sgd};
+use crate::ops::{Scope, adam::Adam, sgd};
 
 /// Which optimizer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub enum OptimizerKind {
     /// Adam (Kingma and Ba, ICLR 2015).
     #[default]
     Adam,
+    /// Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019).
+    Adamw,
     /// Stochastic gradient descent with momentum.
     Sgd,
 }
@@ -30,12 +32,17 @@ pub struct OptimizerSettings {
     pub learning_rate: f32,
     /// Momentum of `sgd`.
     pub momentum: f32,
-    /// Decay of the mean, `adam`.
+    /// Decay of the mean, `adam` and `adamw`.
     pub beta_1: f32,
-    /// Decay of the mean square, `adam`.
+    /// Decay of the mean square, `adam` and `adamw`.
     pub beta_2: f32,
-    /// Added to the root of the mean square, `adam`.
+    /// Added to the root of the mean square, `adam` and `adamw`.
     pub epsilon: f32,
+    /// Weight decay of `adamw`: a step also takes away this part of a parameter, times the learning rate.
+    pub weight_decay: f32,
+    /// Which parameters decay. `digital` leaves the physical control parameters alone: a detuning that decays goes to
+    /// resonance, a voltage to where nothing is driven, and neither is a simpler device. `all` or `control` ask for it.
+    pub decay_scope: Scope,
 }
 
 impl Default for OptimizerSettings {
@@ -47,6 +54,8 @@ impl Default for OptimizerSettings {
             beta_1: 0.9,
             beta_2: 0.999,
             epsilon: 1e-8,
+            weight_decay: 0.0,
+            decay_scope: Scope::Digital,
         }
     }
 }
@@ -64,6 +73,13 @@ impl OptimizerSettings {
             ("beta_1", self.beta_1, (0.0..1.0).contains(&self.beta_1), "in 0..1"),
             ("beta_2", self.beta_2, (0.0..1.0).contains(&self.beta_2), "in 0..1"),
             ("epsilon", self.epsilon, self.epsilon > 0.0 && self.epsilon.is_finite(), "above 0"),
+            ("weight_decay", self.weight_decay, self.weight_decay >= 0.0 && self.weight_decay.is_finite(), "0 or more"),
+            (
+                "weight_decay",
+                self.weight_decay,
+                self.weight_decay == 0.0 || self.kind == OptimizerKind::Adamw,
+                "0 unless training.optimizer.kind is \"adamw\"",
+            ),
         ];
         match ranges.iter().find(|(_, _, fine, _)| !fine) {
             Some((key, value, _, range)) => {
@@ -95,7 +111,7 @@ impl Optimizer {
     pub fn new(network: &Network<'_>, settings: &OptimizerSettings) -> Result<Self, Error> {
         let gpu = network.gpu();
         let names: &[&'static str] = match settings.kind {
-            OptimizerKind::Adam => &["mean", "square"],
+            OptimizerKind::Adam | OptimizerKind::Adamw => &["mean", "square"],
             OptimizerKind::Sgd => &["velocity"],
         };
         let state = names
@@ -106,8 +122,14 @@ impl Optimizer {
             .collect::<Result<Vec<_>, Error>>()?;
         let mut plan = PlanBuilder::new(gpu, "update");
         match settings.kind {
-            OptimizerKind::Adam => Adam { beta_1: settings.beta_1, beta_2: settings.beta_2, epsilon: settings.epsilon }
-                .update(&mut plan, network.clock(), network.flat(), &state[0].1, &state[1].1)?,
+            OptimizerKind::Adam | OptimizerKind::Adamw => Adam {
+                beta_1: settings.beta_1,
+                beta_2: settings.beta_2,
+                epsilon: settings.epsilon,
+                decay: settings.weight_decay,
+                decay_scope: settings.decay_scope,
+            }
+            .update(&mut plan, network.clock(), network.flat(), &state[0].1, &state[1].1)?,
             OptimizerKind::Sgd => {
                 sgd::update(&mut plan, network.clock(), network.flat(), settings.momentum, &state[0].1)?
             }

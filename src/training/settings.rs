@@ -18,6 +18,24 @@ pub enum Schedule {
     Constant,
     /// Falls along half a cosine from its value to 0 over all steps.
     Cosine,
+    /// Is multiplied by a factor every so many epochs: `[training.step]`.
+    Step,
+}
+
+/// Keys of `[training.step]`, for the schedule `step`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StepSettings {
+    /// Epochs between two falls.
+    pub every: u32,
+    /// What the learning rate is multiplied by.
+    pub factor: f32,
+}
+
+impl Default for StepSettings {
+    fn default() -> Self {
+        Self { every: 10, factor: 0.1 }
+    }
 }
 
 /// Keys of `[training]`.
@@ -33,6 +51,16 @@ pub struct Settings {
     /// How the learning rate moves.
     #[serde(default)]
     pub schedule: Schedule,
+    /// Epochs at the start over which the learning rate rises linearly to what the schedule says.
+    #[serde(default)]
+    pub warm_up: u32,
+    /// Decay of a moving average of the parameters, such as 0.999, which evaluations and the checkpoint then use in place
+    /// of the last ones; 0 keeps no average. It leaves the training itself as it is.
+    #[serde(default)]
+    pub average: f32,
+    /// For the schedule `step`.
+    #[serde(default)]
+    pub step: StepSettings,
     /// The optimizer, the same for every method.
     #[serde(default)]
     pub optimizer: OptimizerSettings,
@@ -56,6 +84,19 @@ impl Settings {
         if self.batch == 0 || self.batch > MAX_BATCH {
             return Err(setting("training.batch", format!("must be between 1 and {MAX_BATCH}, not {}", self.batch)));
         }
+        if self.warm_up > self.epochs {
+            let message = format!("must be at most training.epochs, {}, not {}", self.epochs, self.warm_up);
+            return Err(setting("training.warm_up", message));
+        }
+        if !(0.0..1.0).contains(&self.average) {
+            return Err(setting("training.average", format!("must be in 0..1, not {}", self.average)));
+        }
+        if self.step.every == 0 {
+            return Err(setting("training.step.every", "must be at least 1"));
+        }
+        if !(self.step.factor.is_finite() && self.step.factor > 0.0) {
+            return Err(setting("training.step.factor", format!("must be above 0, not {}", self.step.factor)));
+        }
         if !(self.sat.rho.is_finite() && self.sat.rho >= 0.0) {
             return Err(setting("training.sat.rho", format!("must be 0 or more, not {}", self.sat.rho)));
         }
@@ -67,12 +108,60 @@ impl Settings {
         self.optimizer.check()
     }
 
-    /// Learning rate of a step of `total` steps.
+    /// Weight of the parameters after step `t` from 1 in their average: (1 - d) / (1 - d^t). The start has none.
+    pub(super) fn average_weight(&self, t: u64) -> f32 {
+        let decay = f64::from(self.average);
+        ((1.0 - decay) / (1.0 - decay.powf(t as f64))) as f32
+    }
+
+    /// Learning rate of a step of `total` steps, all epochs being equally long.
     pub fn learning_rate(&self, step: u64, total: u64) -> f64 {
-        let full = f64::from(self.optimizer.learning_rate);
-        match self.schedule {
-            Schedule::Constant => full,
-            Schedule::Cosine => full * 0.5 * (1.0 + (std::f64::consts::PI * step as f64 / total as f64).cos()),
-        }
+        let per_epoch = total / u64::from(self.epochs);
+        let scheduled = match self.schedule {
+            Schedule::Constant => 1.0,
+            Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * step as f64 / total as f64).cos()),
+            Schedule::Step => {
+                let falls = step / per_epoch / u64::from(self.step.every);
+                f64::from(self.step.factor).powf(falls as f64)
+            }
+        };
+        let rising = u64::from(self.warm_up) * per_epoch;
+        let risen = if step < rising { (step + 1) as f64 / rising as f64 } else { 1.0 };
+        f64::from(self.optimizer.learning_rate) * scheduled * risen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rates of the first step of each epoch, of 10 steps each, for a rate of 1.
+    fn rates(schedule: Schedule, warm_up: u32) -> Vec<f64> {
+        let settings = Settings {
+            method: Method::Standard,
+            epochs: 6,
+            batch: 1,
+            schedule,
+            warm_up,
+            average: 0.0,
+            step: StepSettings { every: 2, factor: 0.5 },
+            optimizer: OptimizerSettings { learning_rate: 1.0, ..OptimizerSettings::default() },
+            noise: BTreeMap::new(),
+            sat: SatSettings::default(),
+        };
+        (0..6).map(|epoch| settings.learning_rate(10 * epoch, 60)).collect()
+    }
+
+    #[test]
+    fn a_step_schedule_falls_every_so_many_epochs() {
+        assert_eq!(rates(Schedule::Step, 0), [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]);
+        assert_eq!(rates(Schedule::Constant, 0), [1.0; 6]);
+        assert!((rates(Schedule::Cosine, 0)[3] - 0.5).abs() < 1e-15);
+    }
+
+    #[test]
+    fn warm_up_rises_to_the_schedule() {
+        assert_eq!(rates(Schedule::Constant, 2), [0.05, 0.55, 1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(rates(Schedule::Step, 4), [0.025, 0.275, 0.2625, 0.3875, 0.25, 0.25]);
     }
 }

@@ -1,7 +1,7 @@
 //! Everything needed to continue a run as if it had never stopped.
 //!
-//! `state.safetensors` holds the flat vectors `parameters` and, by optimizer, `mean` and `square` or `velocity`; its
-//! metadata hold `step` and the running sums of the epoch's metrics. Random numbers are functions of seed and step
+//! `state.safetensors` holds the flat vectors `parameters`, by optimizer `mean` and `square` or `velocity`, and `average`
+//! where a moving average of the parameters is kept; its metadata hold `step` and the running sums of the epoch's metrics. Random numbers are functions of seed and step
 //! and need no state.
 
 use std::collections::HashMap;
@@ -17,11 +17,14 @@ pub struct State {
     pub step: u64,
     /// Metrics of the steps done in the current epoch.
     pub tally: Tally,
-    /// `parameters` and the optimizer's vectors, each flat.
+    /// `parameters`, the optimizer's vectors and the average, each flat.
     pub vectors: Vec<Tensor>,
 }
 
 impl State {
+    pub(super) const PARAMETERS: &'static str = "parameters";
+    pub(super) const AVERAGE: &'static str = "average";
+
     /// Writes the state.
     ///
     /// # Errors
@@ -62,6 +65,11 @@ impl State {
             },
             vectors,
         })
+    }
+
+    /// What the training has come to: the average of the parameters where one is kept, else the parameters.
+    pub fn trained(&self) -> Option<&[f32]> {
+        self.vector(Self::AVERAGE).or_else(|| self.vector(Self::PARAMETERS))
     }
 
     /// A flat vector by name.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::average::Average;
 use super::method::Step;
 use super::{Error, Optimizer, Settings, State, setting};
 use crate::data::Dataset;
 use crate::gpu::{Plan, Profile, Slice};
 use crate::network::checkpoint::Tensor;
-use crate::network::{Feed, Network, Scores};
+use crate::network::{Feed, Network, Scores, Tally};
 use crate::ops::Clock;
 
 /// What an epoch came to; the fields are the columns of `metrics.csv`.
@@ -41,6 +42,7 @@ pub struct Trainer<'a, 'g> {
     test: Feed,
     stages: Vec<Arc<Plan>>,
     optimizer: Optimizer,
+    average: Option<Average>,
     scores: Scores,
     step: u64,
     wall: Duration,
@@ -69,9 +71,15 @@ impl<'a, 'g> Trainer<'a, 'g> {
         let train = network.feed(&data.train, normalisation)?;
         let test = network.feed(&data.test, normalisation)?;
         let optimizer = Optimizer::new(network, &settings.optimizer)?;
-        let stages =
+        let mut stages =
             settings.method.stages(&Step { network, settings, draw: train.draw(), update: optimizer.update() })?;
-        network.gpu().write(&network.flat().parameters, &network.start(seed))?;
+        let average = if settings.average > 0.0 { Some(Average::new(network)?) } else { None };
+        let start = network.start(seed);
+        network.gpu().write(&network.flat().parameters, &start)?;
+        if let Some(average) = &average {
+            network.gpu().write(&average.vector, &start)?;
+            stages.push(Arc::clone(&average.update));
+        }
         network.nominal()?;
         Ok(Self {
             scores: network.scores(),
@@ -85,6 +93,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
             test,
             stages,
             optimizer,
+            average,
         })
     }
 
@@ -106,7 +115,8 @@ impl<'a, 'g> Trainer<'a, 'g> {
     /// The flat vectors that a run consists of, by name.
     fn vectors(&self) -> impl Iterator<Item = (&'static str, &Slice)> {
         let state = self.optimizer.state.iter().map(|(name, slice)| (*name, slice));
-        std::iter::once(("parameters", &self.network.flat().parameters)).chain(state)
+        let average = self.average.iter().map(|average| (State::AVERAGE, &average.vector));
+        std::iter::once((State::PARAMETERS, &self.network.flat().parameters)).chain(state).chain(average)
     }
 
     /// The run as it stands.
@@ -174,7 +184,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         self.steps_timed += steps;
         // The device may stand as the last draw of noise left it.
         self.network.nominal()?;
-        let test = self.network.evaluate(&self.test, &mut self.scores)?;
+        let test = self.evaluate()?;
         let row = EpochRow {
             epoch: epoch as u32 + 1,
             step: self.step,
@@ -194,6 +204,18 @@ impl<'a, 'g> Trainer<'a, 'g> {
             });
         }
         Ok(Some(row))
+    }
+
+    /// Scores the test split, with the average of the parameters where one is kept.
+    fn evaluate(&mut self) -> Result<Tally, Error> {
+        let exchange = |average: &Option<Average>| match average {
+            Some(average) => self.network.gpu().submit(&[&average.exchange]),
+            None => Ok(()),
+        };
+        exchange(&self.average)?;
+        let tally = self.network.evaluate(&self.test, &mut self.scores)?;
+        exchange(&self.average)?;
+        Ok(tally)
     }
 
     /// One step: the clock is set, and the method's plans are replayed in one submission.
@@ -226,6 +248,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
             learning_rate: self.settings.learning_rate(self.step, self.total_steps()) as f32,
             correction_1,
             correction_2,
+            average: self.settings.average_weight(self.step + 1),
         })
     }
 

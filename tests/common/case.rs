@@ -1,15 +1,20 @@
 //! The kernel cases: sizes, seeded inputs, the `f64` specification, how to record the kernel, what it costs.
 
+mod average;
+mod complex;
+mod convolution;
 mod electronics;
+mod normalization;
 
 use flatlight::data::{Split, Values};
 use flatlight::gpu::{Error, Gpu, Plan, PlanBuilder, Scalar, Slice, align};
 use flatlight::ops::adam::Adam;
 use flatlight::ops::draw::Samples;
-use flatlight::ops::microring::{Ring, State};
 use flatlight::ops::perturb::{self, Ascent};
 use flatlight::ops::{Clock, Flat, Scope, bias, cross_entropy, disturb, matmul, metrics, norm, sgd};
 use flatlight::{random, reference};
+
+mod rings;
 
 type Make = Box<dyn Fn(Draws, &[usize]) -> Problem + Send + Sync>;
 /// Outputs from inputs, in `f64`.
@@ -34,6 +39,8 @@ pub struct Case {
     /// For kernels that cut their work to what the adapter can bind: how far, relative to the largest element, the
     /// result may then differ from that of the uncut work. 0: not by a bit.
     pub split: Option<f64>,
+    /// Family and name of the kernel variant that the case is about.
+    pub variant: Option<(&'static str, &'static str)>,
     /// Where the inputs lie, if that matters for smoothness.
     pub note: &'static str,
     make: Make,
@@ -55,6 +62,11 @@ impl Case {
         self
     }
 
+    fn variant(mut self, family: &'static str, name: &'static str) -> Self {
+        self.variant = Some((family, name));
+        self
+    }
+
     fn split(mut self, tolerance: f64) -> Self {
         self.split = Some(tolerance);
         self
@@ -72,7 +84,7 @@ fn case(
     bench: &'static [usize],
     make: impl Fn(Draws, &[usize]) -> Problem + Send + Sync + 'static,
 ) -> Case {
-    Case { name, sizes, bench, rtol: 1e-6, atol: 0.0, split: None, note: "smooth", make: Box::new(make) }
+    Case { name, sizes, bench, rtol: 1e-6, atol: 0.0, split: None, variant: None, note: "smooth", make: Box::new(make) }
 }
 
 /// Random inputs that are numbers of `f32`, so that the device and the specification start from the same ones.
@@ -154,15 +166,15 @@ pub struct Bound<'a> {
 }
 
 /// What a kernel does at its least.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Cost {
-    pub kernel: &'static str,
+    pub kernel: String,
     pub flops: f64,
     pub bytes: f64,
 }
 
-fn cost(kernel: &'static str, flops: usize, words: usize) -> Cost {
-    Cost { kernel, flops: flops as f64, bytes: 4.0 * words as f64 }
+fn cost(kernel: impl Into<String>, flops: usize, words: usize) -> Cost {
+    Cost { kernel: kernel.into(), flops: flops as f64, bytes: 4.0 * words as f64 }
 }
 
 /// A case at one size.
@@ -323,19 +335,28 @@ fn words(values: &[f64]) -> Vec<u32> {
 /// Every case.
 pub fn all() -> Vec<Case> {
     let mut cases = vec![
-        product("matmul::ab", Product::Ab),
-        product("matmul::atb", Product::Atb),
-        product("matmul::abt", Product::Abt),
-        product("matmul::abt_bias", Product::AbtBias),
+        product("matmul::ab", Product::Ab, "portable"),
+        product("matmul::atb", Product::Atb, "portable"),
+        product("matmul::abt", Product::Abt, "portable"),
+        product("matmul::abt_bias", Product::AbtBias, "portable"),
+        product("matmul::ab, tiled", Product::Ab, "tiled"),
+        product("matmul::atb, tiled", Product::Atb, "tiled"),
+        product("matmul::abt, tiled", Product::Abt, "tiled"),
+        product("matmul::abt_bias, tiled", Product::AbtBias, "tiled"),
+        product("matmul::ab, subgroup", Product::Ab, "subgroup"),
+        product("matmul::atb, subgroup", Product::Atb, "subgroup"),
+        product("matmul::abt, subgroup", Product::Abt, "subgroup"),
+        product("matmul::abt_bias, subgroup", Product::AbtBias, "subgroup"),
         bias_backward(),
-        rings(),
         loss("cross_entropy", ordinary_logits).note("random logits"),
         loss("cross_entropy, extreme", extreme_logits)
             .tolerance(1e-6, 1e-9)
             .note("logits +-80, and rows of equal logits"),
         batch_metrics(),
         restore(),
-        adam_steps(),
+        adam_steps("adam::update", 0.0, Scope::All),
+        adam_steps("adam::update, all decay", 0.5, Scope::All),
+        adam_steps("adam::update, digital decay", 0.5, Scope::Digital),
         sgd_steps(),
         imperfections(),
         batches("draw::bytes, shuffled", true, true),
@@ -343,9 +364,14 @@ pub fn all() -> Vec<Case> {
         batches("draw::floats, shuffled", false, true),
         batches("draw::floats, in order", false, false),
     ];
+    cases.extend(rings::cases());
     cases.extend(lengths());
     cases.extend(ascents());
+    cases.extend(convolution::cases());
+    cases.extend(average::cases());
+    cases.extend(complex::cases());
     cases.extend(electronics::cases());
+    cases.extend(normalization::cases());
     cases
 }
 
@@ -360,7 +386,7 @@ enum Product {
 }
 
 /// Sizes are m, n, k. The gradients of each product are two of the others.
-fn product(name: &'static str, kind: Product) -> Case {
+fn product(name: &'static str, kind: Product, variant: &'static str) -> Case {
     const SIZES: &[&[usize]] = &[
         &[1, 1, 1],
         &[3, 3, 3],
@@ -369,6 +395,8 @@ fn product(name: &'static str, kind: Product) -> Case {
         &[64, 97, 63],
         &[97, 1, 64],
         &[65, 5, 1009],
+        // Axes in multiples of 4 and not of a tile, as vec4 loads need them.
+        &[70, 36, 132],
         // Many groups; a gradient contracts over 80,000 elements, more than one loop may.
         &[5, 80_000, 9],
     ];
@@ -384,12 +412,14 @@ fn product(name: &'static str, kind: Product) -> Case {
             inputs.push(tensor("bias", &[n], draws.uniform("bias", n, -1.0, 1.0)));
         }
         let (d_a, d_b) = match kind {
-            Product::Ab => ("matmul::abt", "matmul::atb"),
-            Product::Atb => ("matmul::abt", "matmul::ab"),
-            Product::Abt | Product::AbtBias => ("matmul::ab", "matmul::atb"),
+            Product::Ab => ("abt", "atb"),
+            Product::Atb => ("abt", "ab"),
+            Product::Abt | Product::AbtBias => ("ab", "atb"),
         };
+        let own = name.trim_start_matches("matmul::").split(',').next().unwrap_or(name);
         let (flops, words) = (2 * m * n * k, m * n + m * k + n * k);
-        let mut costs = vec![cost(name, flops, words), cost(d_a, flops, words), cost(d_b, flops, words)];
+        let shader = if variant == "portable" { "matmul".to_owned() } else { format!("matmul_{variant}") };
+        let mut costs = [own, d_a, d_b].map(|entry| cost(format!("{shader}::{entry}"), flops, words)).to_vec();
         if kind == Product::AbtBias {
             costs.push(cost("bias::backward", m * n, m * n + n));
         }
@@ -452,7 +482,10 @@ fn product(name: &'static str, kind: Product) -> Case {
             inputs,
         }
     };
-    case(name, SIZES, &[512, 512, 512], make).tolerance(2e-5, 0.0).note("linear in each input")
+    case(name, SIZES, &[512, 512, 512], make)
+        .tolerance(2e-5, 0.0)
+        .variant("matmul", variant)
+        .note("linear in each input")
 }
 
 /// Sizes are rows, n.
@@ -478,49 +511,6 @@ fn bias_backward() -> Case {
 
 /// Around a workgroup, a prime, and more groups than one axis of a dispatch holds.
 const ELEMENTS: &[&[usize]] = &[&[1], &[3], &[63], &[64], &[65], &[97], &[5003], &[65_536 * 64 + 1000]];
-
-fn rings() -> Case {
-    const RING: Ring = Ring { half_width: 0.25, contrast: 0.875, drift: 0.0625 };
-    let twin = reference::microring::Ring {
-        half_width: f64::from(RING.half_width),
-        contrast: f64::from(RING.contrast),
-        drift: f64::from(RING.drift),
-    };
-    case("microring", ELEMENTS, &[1 << 20], move |draws, size| {
-        let n = size[0];
-        let temperature = 0.5;
-        let mut detuning = draws.uniform("detuning", n, -1.0, 1.0);
-        let mut offset = draws.uniform("offset", n, -0.1, 0.1);
-        // On resonance, and 400 half widths off it on either side.
-        let nominal = -twin.drift * temperature;
-        for (place, (x, e)) in [(nominal, 0.0), (-100.0, 0.0), (100.0, 0.0)].into_iter().enumerate().take(n - 1) {
-            (detuning[place], offset[place]) = (x, e);
-        }
-        Problem {
-            inputs: vec![
-                tensor("detuning", &[n], detuning),
-                tensor("offset", &[n], offset),
-                tensor("temperature", &[1], vec![temperature]),
-            ],
-            outputs: vec![fresh("weight", &[n])],
-            clocks: vec![Clock::default()],
-            forward: Box::new(|plan, on| RING.forward(plan, state(on), &on.outputs[0])),
-            specification: Box::new(move |x| vec![twin.forward(&x[0], &x[1], x[2][0])]),
-            gradient: Some(Gradient {
-                of: vec![0],
-                upstream: None,
-                backward: Box::new(|plan, on| RING.backward(plan, state(on), &on.upstream[0], &on.gradients[0])),
-                specification: Box::new(move |x, d| vec![twin.backward(&x[0], &x[1], x[2][0], &d[0])]),
-            }),
-            costs: vec![cost("microring::forward", 7 * n, 3 * n), cost("microring::backward", 11 * n, 4 * n)],
-        }
-    })
-    .note("both flanks, the resonance itself, and 400 half widths off it")
-}
-
-fn state<'a>(on: &Bound<'a>) -> State<'a> {
-    State { detuning: &on.inputs[0], offset: &on.inputs[1], temperature: &on.inputs[2] }
-}
 
 fn imperfections() -> Case {
     case("disturb::forward", ELEMENTS, &[1 << 20], |draws, size| {
@@ -701,7 +691,10 @@ fn on_device(on: &Bound<'_>) -> Flat {
 fn segments(table: &[f64]) -> Vec<reference::Segment> {
     let blocks = table.chunks_exact(4);
     blocks
-        .flat_map(|block| [reference::Segment { lower: block[0], upper: block[1], control: block[2] == 1.0 }; 64])
+        .flat_map(|block| {
+            [reference::Segment { lower: block[0], upper: block[1], control: block[2] == 1.0, kept: block[3] == 1.0 };
+                64]
+        })
         .collect()
 }
 
@@ -709,6 +702,7 @@ fn twin(scope: Scope) -> reference::Scope {
     match scope {
         Scope::Control => reference::Scope::Control,
         Scope::All => reference::Scope::All,
+        Scope::Digital => reference::Scope::Digital,
     }
 }
 
@@ -718,6 +712,7 @@ fn lengths() -> impl Iterator<Item = Case> {
         ("norm::forward, plain, all", false, Scope::All, FLAT),
         ("norm::forward, adaptive, control", true, Scope::Control, FLAT),
         ("norm::forward, adaptive, all", true, Scope::All, FLAT_LONG),
+        ("norm::forward, plain, digital", false, Scope::Digital, FLAT),
     ]
     .into_iter()
     .map(|(name, adaptive, scope, sizes)| {
@@ -754,6 +749,7 @@ fn ascents() -> impl Iterator<Item = Case> {
         ("perturb::ascend, plain, all", false, Scope::All, 1.0, FLAT),
         ("perturb::ascend, adaptive, control", true, Scope::Control, 1.0, FLAT),
         ("perturb::ascend, adaptive, all", true, Scope::All, 1.0, FLAT_LONG),
+        ("perturb::ascend, plain, digital", false, Scope::Digital, 1.0, FLAT),
         ("perturb::ascend, zero gradient", false, Scope::All, 0.0, &[&[97_usize] as &[usize], &[40_009]]),
     ]
     .into_iter()
@@ -821,42 +817,47 @@ fn assert_bounds_are_met(parameters: &[f64]) {
     assert!(parameters.len() < 64 * 4 || parameters.iter().any(|p| p.abs() == 0.5), "no parameter meets its bound");
 }
 
-fn adam_steps() -> Case {
-    const ADAM: Adam = Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 };
+fn adam_steps(name: &'static str, decay: f32, decay_scope: Scope) -> Case {
     const RATE: f32 = 0.0625;
-    case("adam::update", FLAT_LONG, &[1 << 19], |draws, size| {
+    let adam = Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, decay, decay_scope };
+    let sizes = if decay == 0.0 { FLAT_LONG } else { FLAT };
+    case(name, sizes, &[1 << 19], move |draws, size| {
         let (words, mut inputs) = flat(draws, size[0]);
         inputs.push(tensor("mean", &[words], draws.uniform("mean", words, -0.1, 0.1)));
         inputs.push(tensor("square", &[words], draws.uniform("square", words, 0.0, 0.01)));
-        let twin = reference::adam::Adam {
+        let spec = reference::adam::Adam {
             learning_rate: f64::from(RATE),
-            beta_1: f64::from(ADAM.beta_1),
-            beta_2: f64::from(ADAM.beta_2),
-            epsilon: f64::from(ADAM.epsilon),
+            beta_1: f64::from(adam.beta_1),
+            beta_2: f64::from(adam.beta_2),
+            epsilon: f64::from(adam.epsilon),
+            decay: f64::from(decay),
+            decay_scope: twin(decay_scope),
         };
         let steps = 1..=5;
         let clock = |t: i32| Clock {
             learning_rate: RATE,
-            correction_1: (1.0 - twin.beta_1.powi(t)) as f32,
-            correction_2: (1.0 - twin.beta_2.powi(t)) as f32,
+            correction_1: (1.0 - spec.beta_1.powi(t)) as f32,
+            correction_2: (1.0 - spec.beta_2.powi(t)) as f32,
             ..Clock::default()
         };
         Problem {
             inputs,
             outputs: vec![Output::InPlace(1), Output::InPlace(3), Output::InPlace(4)],
             clocks: steps.clone().map(clock).collect(),
-            forward: Box::new(|plan, on| ADAM.update(plan, on.clock, &on_device(on), &on.inputs[3], &on.inputs[4])),
+            forward: Box::new(move |plan, on| {
+                adam.update(plan, on.clock, &on_device(on), &on.inputs[3], &on.inputs[4])
+            }),
             specification: Box::new(move |x| {
                 let [mut parameters, mut mean, mut square] = [x[1].clone(), x[3].clone(), x[4].clone()];
                 let segments = segments(&x[2]);
                 for t in steps.clone() {
-                    twin.update(t, &mut parameters, &mut mean, &mut square, &x[0], &segments);
+                    spec.update(t, &mut parameters, &mut mean, &mut square, &x[0], &segments);
                 }
                 assert_bounds_are_met(&parameters);
                 vec![parameters, mean, square]
             }),
             gradient: None,
-            costs: vec![cost("adam::update", 16 * words, 7 * words)],
+            costs: vec![cost("adam::update", 19 * words, 7 * words)],
         }
     })
     .split(0.0)

@@ -4,11 +4,13 @@
 
 pub mod case;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use flatlight::gpu::{Gpu, Options};
+use flatlight::ops::matmul;
 
 /// Opens a device. A machine without an adapter cannot pass: the message says what to install.
 pub fn open(options: &Options) -> Gpu {
@@ -19,6 +21,22 @@ pub fn open(options: &Options) -> Gpu {
 pub fn gpu() -> &'static Gpu {
     static GPU: OnceLock<Gpu> = OnceLock::new();
     GPU.get_or_init(|| open(&Options::default()))
+}
+
+/// A device for a case: with its kernel variant, and with the limits of `options`.
+pub fn device(variant: Option<(&'static str, &'static str)>, options: &Options) -> &'static Gpu {
+    type Key = (Option<(&'static str, &'static str)>, Option<u64>, Option<u32>);
+    static OPEN: Mutex<BTreeMap<Key, &'static Gpu>> = Mutex::new(BTreeMap::new());
+    let mut open_devices = OPEN.lock().expect("no test panics while it opens a device");
+    open_devices.entry((variant, options.binding_limit, options.group_limit)).or_insert_with(|| {
+        let variants = variant.iter().map(|(family, name)| ((*family).to_owned(), (*name).to_owned())).collect();
+        Box::leak(Box::new(open(&Options { variants, ..options.clone() })))
+    })
+}
+
+/// Whether this adapter has the variant that a case is about.
+pub fn runs_here(variant: Option<(&str, &str)>) -> bool {
+    variant.is_none_or(|(family, name)| family != "matmul" || matmul::variants(gpu()).contains(&name))
 }
 
 /// Runs a test again in a process of its own, with variables set: for what other tests would disturb. True in there.

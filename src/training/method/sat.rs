@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::Error;
 use super::Step;
 use crate::gpu::{Plan, PlanBuilder, Scalar};
+use crate::layer::Pass;
 use crate::ops::perturb::{self, Ascent};
 use crate::ops::{Scope, norm};
 
@@ -46,12 +47,12 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
     Ok(vec![
         Arc::clone(&step.draw),
         network.actuate(),
-        network.forward(),
+        network.forward(Pass::First),
         network.score(),
         network.backward(),
         Arc::new(ascend.finish()?),
         network.actuate(),
-        network.forward(),
+        network.forward(Pass::Again),
         network.backward(),
         Arc::new(restore.finish()?),
         Arc::clone(&step.update),

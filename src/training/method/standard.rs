@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Step;
 use crate::gpu::Plan;
+use crate::layer::Pass;
 
 /// `draw, actuate, forward, score, backward, update`
 pub(super) fn stages(step: &Step<'_, '_>) -> Vec<Arc<Plan>> {
@@ -11,7 +12,7 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Vec<Arc<Plan>> {
     vec![
         Arc::clone(&step.draw),
         network.actuate(),
-        network.forward(),
+        network.forward(Pass::First),
         network.score(),
         network.backward(),
         Arc::clone(&step.update),

@@ -1,0 +1,171 @@
+//! Normalization between photonic layers. A norm over the outputs removes what moves all of them together, such as a
+//! common temperature.
+
+use std::cell::RefCell;
+
+use serde::{Deserialize, Serialize};
+
+use crate::gpu::{Error, PlanBuilder};
+use crate::layer::{Derived, Io, Layer, Parameter, Pass, Role, Start};
+use crate::ops::normalization::{Gradients, Normalization, Over, Scratch, State};
+
+/// Keys of a `batch-norm`, `layer-norm` or `group-norm` layer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NormRecipe {
+    /// For `group-norm`: number of equal groups of channels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<usize>,
+    /// Added to the variance.
+    #[serde(default = "default_epsilon")]
+    pub epsilon: f32,
+    /// For `batch-norm`: share of the batch in the running statistics.
+    #[serde(default = "default_momentum")]
+    pub momentum: f32,
+}
+
+// The defaults of PyTorch, which the published networks use.
+fn default_epsilon() -> f32 {
+    1e-5
+}
+fn default_momentum() -> f32 {
+    0.1
+}
+
+impl Default for NormRecipe {
+    fn default() -> Self {
+        Self { groups: None, epsilon: default_epsilon(), momentum: default_momentum() }
+    }
+}
+
+/// What a layer normalises over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormKind {
+    /// Each channel, over batch and positions; inference uses running statistics.
+    Batch,
+    /// Each position of each sample, over the channels; of a flat input, over all its features.
+    Layer,
+    /// Each group of channels of each sample, over these channels and the positions.
+    Group,
+}
+
+/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with gain and shift of every channel.
+#[derive(Clone, Debug)]
+pub struct Norm {
+    over: Over,
+    recipe: NormRecipe,
+    shape: Vec<usize>,
+    channels: usize,
+    positions: usize,
+    /// Room for sums, shared by all passes that are recorded.
+    scratch: RefCell<Option<Scratch>>,
+}
+
+impl Norm {
+    /// A layer for samples `[channels, height, width]`, `[height, width]` (one channel) or `[features]`.
+    ///
+    /// # Errors
+    /// One line about the key that is out of its range.
+    pub fn new(kind: NormKind, recipe: NormRecipe, shape: &[usize]) -> Result<Self, String> {
+        let (channels, positions) = match *shape {
+            [channels, height, width] => (channels, height * width),
+            [height, width] => (1, height * width),
+            _ => (shape.iter().product(), 1),
+        };
+        if !(recipe.epsilon.is_finite() && recipe.epsilon > 0.0) {
+            return Err(format!("`epsilon` must be above 0, not {}", recipe.epsilon));
+        }
+        if !(recipe.momentum > 0.0 && recipe.momentum <= 1.0) {
+            return Err(format!("`momentum` must be above 0 and at most 1, not {}", recipe.momentum));
+        }
+        let over = match (kind, recipe.groups) {
+            (NormKind::Batch, None) => Over::Batch,
+            (NormKind::Layer, None) => Over::Layer,
+            (NormKind::Group, Some(groups)) if groups > 0 && channels.is_multiple_of(groups) => Over::Group(groups),
+            (NormKind::Group, Some(groups)) => {
+                return Err(format!("`groups` must divide the {channels} channels, not {groups}"));
+            }
+            (NormKind::Group, None) => return Err("`groups` is missing: a group-norm needs their number".to_owned()),
+            (_, Some(_)) => return Err("`groups` belongs to group-norm only".to_owned()),
+        };
+        Ok(Self { over, recipe, shape: shape.to_vec(), channels, positions, scratch: RefCell::default() })
+    }
+
+    fn norm(&self, batch: usize) -> Normalization {
+        let (over, channels, positions, epsilon) = (self.over, self.channels, self.positions, self.recipe.epsilon);
+        Normalization { over, batch, channels, positions, epsilon }
+    }
+
+    fn scratch(&self, plan: &PlanBuilder<'_>, norm: &Normalization) -> Result<Scratch, Error> {
+        let mut kept = self.scratch.borrow_mut();
+        let scratch = match kept.take() {
+            Some(scratch) => scratch,
+            None => norm.scratch(plan.gpu())?,
+        };
+        Ok(kept.insert(scratch).clone())
+    }
+
+    /// What the passes read: by the batch, or by what is kept.
+    fn state<'a>(&self, io: &'a Io, pass: Pass) -> State<'a> {
+        let kept = self.over == Over::Batch && pass == Pass::Inference;
+        State {
+            clock: &io.clock,
+            x: &io.input,
+            gamma: &io.parameters[0],
+            beta: &io.parameters[1],
+            statistics: if kept { &io.parameters[2] } else { &io.derived[0] },
+        }
+    }
+}
+
+impl Layer for Norm {
+    fn parameters(&self) -> Vec<Parameter> {
+        let digital = |name, start| Parameter {
+            name,
+            shape: vec![self.channels],
+            unit: "",
+            bounds: [f32::MIN, f32::MAX],
+            start: Start::Constant(start),
+            role: Role::Digital,
+        };
+        let mut all = vec![digital("gamma", 1.0), digital("beta", 0.0)];
+        if self.over == Over::Batch {
+            all.push(Parameter {
+                shape: vec![self.channels, 2],
+                // Mean and variance of every channel.
+                start: Start::Pairs(0.0, 1.0),
+                role: Role::Statistic,
+                ..digital("statistics", 0.0)
+            });
+        }
+        all
+    }
+
+    fn derived(&self, batch: usize) -> Vec<Derived> {
+        vec![Derived { name: "statistics of the batch", shape: vec![self.norm(batch).populations(), 2] }]
+    }
+
+    fn output_shape(&self) -> Vec<usize> {
+        self.shape.clone()
+    }
+
+    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, pass: Pass) -> Result<(), Error> {
+        let norm = self.norm(io.input.shape()[0]);
+        let state = self.state(io, pass);
+        if self.over != Over::Batch || pass != Pass::Inference {
+            norm.statistics(plan, state, &self.scratch(plan, &norm)?)?;
+        }
+        norm.forward(plan, state, &io.output)?;
+        if self.over == Over::Batch && pass == Pass::First {
+            norm.track(plan, &io.clock, self.recipe.momentum, &io.derived[0], &io.parameters[2])?;
+        }
+        Ok(())
+    }
+
+    fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
+        let norm = self.norm(io.input.shape()[0]);
+        let gradients = Gradients { x: io.d_input.as_ref(), gamma: &io.gradients[0], beta: &io.gradients[1] };
+        let scratch = self.scratch(plan, &norm)?;
+        norm.backward(plan, self.state(io, Pass::First), &scratch, &io.d_output, gradients)
+    }
+}

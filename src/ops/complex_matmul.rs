@@ -1,0 +1,90 @@
+//! Products of row-major complex matrices; `shaders/complex_matmul.wgsl`.
+//!
+//! The last axis is (re, im). The gradient of a real loss is d_re + i d_im; with it each product is the backward pass of
+//! the others: of c = a b, d_a = d_c b^H and d_b = a^H d_c; of c = a^H b, d_a = b d_c^H and d_b = a d_c; of c = a b^H,
+//! d_a = d_c b and d_b = d_c^H a.
+
+use super::{expect, word};
+use crate::gpu::{Error, MAX_LOOP_TURNS, PlanBuilder, Slice, Work};
+use crate::uniform;
+
+uniform! {
+    struct Params as "Params" { m: u32, n: u32, k: u32, k_first: u32, k_count: u32, accumulate: u32 }
+}
+
+/// c `[m, n, 2]` = a `[m, k, 2]` b `[k, n, 2]`.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn ab(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, c: &Slice) -> Result<(), Error> {
+    let ([m, k], n) = (matrix("complex_matmul::ab", a)?, matrix("complex_matmul::ab", b)?[1]);
+    expect("complex_matmul::ab", b, &[k, n, 2])?;
+    product(plan, "ab", [m, n, k], a, b, c)
+}
+
+/// c `[m, n, 2]` = a^H b, with a `[k, m, 2]`, b `[k, n, 2]`.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn ahb(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, c: &Slice) -> Result<(), Error> {
+    let ([k, m], n) = (matrix("complex_matmul::ahb", a)?, matrix("complex_matmul::ahb", b)?[1]);
+    expect("complex_matmul::ahb", b, &[k, n, 2])?;
+    product(plan, "ahb", [m, n, k], a, b, c)
+}
+
+/// c `[m, n, 2]` = a b^H, with a `[m, k, 2]`, b `[n, k, 2]`.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn abh(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, c: &Slice) -> Result<(), Error> {
+    let ([m, k], n) = (matrix("complex_matmul::abh", a)?, matrix("complex_matmul::abh", b)?[0]);
+    expect("complex_matmul::abh", b, &[n, k, 2])?;
+    product(plan, "abh", [m, n, k], a, b, c)
+}
+
+/// The extents of a complex matrix.
+fn matrix(operation: &str, tensor: &Slice) -> Result<[usize; 2], Error> {
+    match *tensor.shape() {
+        [rows, columns, 2] => Ok([rows, columns]),
+        _ => Err(Error::Shape {
+            what: format!("{operation}, `{}`", tensor.name()),
+            expected: "a complex matrix, [rows, columns, 2]".to_owned(),
+            got: format!("{:?}", tensor.shape()),
+        }),
+    }
+}
+
+/// Records a product, its contraction cut into runs short enough for one invocation's loop.
+fn product(
+    plan: &mut PlanBuilder<'_>,
+    kind: &str,
+    [m, n, k]: [usize; 3],
+    a: &Slice,
+    b: &Slice,
+    c: &Slice,
+) -> Result<(), Error> {
+    // The four loops that store a tile take 4 turns each.
+    const RUN: usize = MAX_LOOP_TURNS - 16;
+    let operation = format!("complex_matmul::{kind}");
+    expect(&operation, c, &[m, n, 2])?;
+    if k == 0 {
+        return Err(Error::Shape {
+            what: operation,
+            expected: "a contraction over at least one element".to_owned(),
+            got: "none".to_owned(),
+        });
+    }
+    for k_first in (0..k).step_by(RUN) {
+        let run = Params {
+            m: word(&operation, m)?,
+            n: word(&operation, n)?,
+            k: word(&operation, k)?,
+            k_first: word(&operation, k_first)?,
+            k_count: word(&operation, RUN.min(k - k_first))?,
+            accumulate: u32::from(k_first > 0),
+        };
+        let work = Work::Items(m.div_ceil(4) * n.div_ceil(4));
+        plan.dispatch("complex_matmul", kind, &run, &[a.read(), b.read(), c.update()], work)?;
+    }
+    Ok(())
+}

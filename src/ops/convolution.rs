@@ -1,0 +1,298 @@
+//! Convolution of images as deep learning has it (cross-correlation); `shaders/convolution.wgsl`.
+//!
+//! Activations are matrices `[batch, features]`, an image a row: its channels one after the other, each row by row.
+//! Weights are `[channels_out, channels_in, kernel height, kernel width]`.
+
+use super::{bias, expect, matrix, word};
+use crate::gpu::{Error, Gpu, MAX_LOOP_TURNS, PlanBuilder, Scalar, Slice, Work};
+use crate::uniform;
+
+uniform! {
+    struct Params as "Params" {
+        batch: u32, channels_in: u32, height_in: u32, width_in: u32, channels_out: u32, height_out: u32, width_out: u32,
+        kernel_height: u32, kernel_width: u32, stride: u32, spread: u32, lead_y: u32, lead_x: u32, lift_y: u32,
+        lift_x: u32, weight_out: u32, weight_in: u32, weight_first: u32, weight_step: u32, run: u32, n_runs: u32
+    }
+}
+
+/// Invocations that are to share a gradient of weights, if there are as many output rows.
+const INVOCATIONS: usize = 4096;
+
+/// Sizes of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Channels of an input image.
+    pub channels_in: usize,
+    /// Rows of an input image.
+    pub height: usize,
+    /// Columns of an input image.
+    pub width: usize,
+    /// Channels of an output image.
+    pub channels_out: usize,
+    /// Rows and columns of the kernel.
+    pub kernel: [usize; 2],
+    /// Distance of neighbouring outputs, in elements of the input.
+    pub stride: usize,
+    /// Zeros on every side of an input image.
+    pub padding: usize,
+}
+
+impl Shape {
+    /// Rows of an output image.
+    ///
+    /// # Errors
+    /// A kernel of no rows or of more than the padded input has, or stride 0.
+    pub fn output_height(&self) -> Result<usize, Error> {
+        self.extent("row", self.height, self.kernel[0])
+    }
+
+    /// Columns of an output image.
+    ///
+    /// # Errors
+    /// A kernel of no columns or of more than the padded input has, or stride 0.
+    pub fn output_width(&self) -> Result<usize, Error> {
+        self.extent("column", self.width, self.kernel[1])
+    }
+
+    fn extent(&self, what: &str, input: usize, kernel: usize) -> Result<usize, Error> {
+        let padded = input + 2 * self.padding;
+        if self.stride == 0 || self.channels_in == 0 || self.channels_out == 0 {
+            return Err(Error::Shape {
+                what: "convolution".to_owned(),
+                expected: "a stride and channels of at least 1".to_owned(),
+                got: format!("stride {}, channels {} -> {}", self.stride, self.channels_in, self.channels_out),
+            });
+        }
+        if kernel == 0 || kernel > padded {
+            return Err(Error::Shape {
+                what: "convolution".to_owned(),
+                expected: format!("a kernel of 1 to {padded} {what}s, those of the padded input"),
+                got: kernel.to_string(),
+            });
+        }
+        Ok((padded - kernel) / self.stride + 1)
+    }
+
+    /// Elements of an input image.
+    pub fn features_in(&self) -> usize {
+        self.channels_in * self.height * self.width
+    }
+
+    /// Elements of an output image.
+    ///
+    /// # Errors
+    /// Those of [`output_height`](Self::output_height) and [`output_width`](Self::output_width).
+    pub fn features_out(&self) -> Result<usize, Error> {
+        Ok(self.channels_out * self.output_height()? * self.output_width()?)
+    }
+
+    /// Shape of the weights.
+    pub fn weight(&self) -> [usize; 4] {
+        [self.channels_out, self.channels_in, self.kernel[0], self.kernel[1]]
+    }
+
+    /// Output rows, of a whole batch, that go to one partial sum of a gradient, and how many sums that makes: enough of
+    /// them to employ the device, and none too long for one invocation.
+    fn runs(&self, batch: usize) -> Result<[usize; 2], Error> {
+        let rows = batch * self.output_height()?;
+        let tiles =
+            self.channels_out.div_ceil(8) * self.channels_in * self.kernel[0].div_ceil(3) * self.kernel[1].div_ceil(3);
+        let few = rows.div_ceil(INVOCATIONS.div_ceil(tiles)).max(1);
+        let run = few.min((MAX_LOOP_TURNS / self.row_turns()?).max(1));
+        Ok([run, rows.div_ceil(run)])
+    }
+
+    /// Loop turns that a row of outputs costs a gradient of weights, beside what it takes to store 8 x 3 x 3 of them.
+    fn row_turns(&self) -> Result<usize, Error> {
+        Ok(4 * self.output_width()? + 128)
+    }
+
+    /// Constants of a forward pass.
+    fn params(&self, operation: &str, batch: usize) -> Result<Params, Error> {
+        let [height, width] = self.kernel;
+        let [run, n_runs] = self.runs(batch)?;
+        let word = |count| word(operation, count);
+        Ok(Params {
+            batch: word(batch)?,
+            channels_in: word(self.channels_in)?,
+            height_in: word(self.height)?,
+            width_in: word(self.width)?,
+            channels_out: word(self.channels_out)?,
+            height_out: word(self.output_height()?)?,
+            width_out: word(self.output_width()?)?,
+            kernel_height: word(height)?,
+            kernel_width: word(width)?,
+            stride: word(self.stride)?,
+            spread: 1,
+            lift_y: word(self.padding)?,
+            lift_x: word(self.padding)?,
+            weight_out: word(self.channels_in * height * width)?,
+            weight_in: word(height * width)?,
+            weight_step: 1,
+            run: word(run)?,
+            n_runs: word(n_runs)?,
+            ..Default::default()
+        })
+    }
+}
+
+/// y `[batch, features_out]` = x `[batch, features_in]` convolved with the weights, plus bias `[channels_out]`.
+///
+/// # Errors
+/// Shapes that do not fit, a kernel with so many weights an output that one invocation cannot add them up.
+pub fn forward(
+    plan: &mut PlanBuilder<'_>,
+    shape: &Shape,
+    x: &Slice,
+    weight: &Slice,
+    bias: Option<&Slice>,
+    y: &Slice,
+) -> Result<(), Error> {
+    const NAME: &str = "convolution::forward";
+    let batch = matrix(NAME, x)?[0];
+    expect(NAME, x, &[batch, shape.features_in()])?;
+    expect(NAME, weight, &shape.weight())?;
+    expect(NAME, y, &[batch, shape.features_out()?])?;
+    let params = shape.params(NAME, batch)?;
+    check_taps(plan, NAME, &params)?;
+    match bias {
+        Some(bias) => {
+            expect(NAME, bias, &[shape.channels_out])?;
+            let binds = [x.read(), weight.read(), bias.read(), y.write()];
+            plan.dispatch("convolution", "forward_bias", &params, &binds, tiles(&params))
+        }
+        None => {
+            let binds = [x.read(), weight.read(), y.write()];
+            plan.dispatch("convolution", "forward", &params, &binds, tiles(&params))
+        }
+    }
+}
+
+/// d_x `[batch, features_in]` from d_y `[batch, features_out]`: the adjoint of [`forward`] in x. A stride s costs s^2
+/// times the products of the forward pass.
+///
+/// # Errors
+/// Those of [`forward`].
+pub fn backward_input(
+    plan: &mut PlanBuilder<'_>,
+    shape: &Shape,
+    weight: &Slice,
+    d_y: &Slice,
+    d_x: &Slice,
+) -> Result<(), Error> {
+    const NAME: &str = "convolution::backward_input";
+    let batch = matrix(NAME, d_y)?[0];
+    expect(NAME, d_y, &[batch, shape.features_out()?])?;
+    expect(NAME, weight, &shape.weight())?;
+    expect(NAME, d_x, &[batch, shape.features_in()])?;
+    let along = shape.params(NAME, batch)?;
+    // A tap k of the flipped kernel meets element n of d_y where i + k - (kernel - 1 - padding) = stride n. The place
+    // is lifted by whole elements so that it is never negative.
+    let axis = |kernel: usize| -> Result<[u32; 2], Error> {
+        let lift = (kernel - 1).saturating_sub(shape.padding).div_ceil(shape.stride);
+        Ok([word(NAME, lift * shape.stride + shape.padding + 1 - kernel)?, word(NAME, lift)?])
+    };
+    let [[lead_y, lift_y], [lead_x, lift_x]] = [axis(shape.kernel[0])?, axis(shape.kernel[1])?];
+    let params = Params {
+        channels_in: along.channels_out,
+        height_in: along.height_out,
+        width_in: along.width_out,
+        channels_out: along.channels_in,
+        height_out: along.height_in,
+        width_out: along.width_in,
+        stride: 1,
+        spread: along.stride,
+        lead_y,
+        lead_x,
+        lift_y,
+        lift_x,
+        weight_out: along.weight_in,
+        weight_in: along.weight_out,
+        weight_first: along.weight_in - 1,
+        weight_step: 1_u32.wrapping_neg(),
+        ..along
+    };
+    check_taps(plan, NAME, &params)?;
+    let binds = [d_y.read(), weight.read(), d_x.write()];
+    plan.dispatch("convolution", "backward_input", &params, &binds, tiles(&params))
+}
+
+/// Room for the partial sums of [`backward_weight`] and of [`backward_bias`].
+///
+/// # Errors
+/// What the device reports.
+pub fn partials(gpu: &Gpu, shape: &Shape, batch: usize) -> Result<Slice, Error> {
+    let weights: usize = shape.weight().iter().product();
+    gpu.zeros("partial sums", &[shape.runs(batch)?[1] * weights], Scalar::F32)
+}
+
+/// d_weight `[channels_out, channels_in, kernel height, kernel width]` from x `[batch, features_in]` and
+/// d_y `[batch, features_out]`.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn backward_weight(
+    plan: &mut PlanBuilder<'_>,
+    shape: &Shape,
+    x: &Slice,
+    d_y: &Slice,
+    partials: &Slice,
+    d_weight: &Slice,
+) -> Result<(), Error> {
+    const NAME: &str = "convolution::backward_weight";
+    let batch = matrix(NAME, x)?[0];
+    expect(NAME, x, &[batch, shape.features_in()])?;
+    expect(NAME, d_y, &[batch, shape.features_out()?])?;
+    expect(NAME, d_weight, &shape.weight())?;
+    let [run, n_runs] = shape.runs(batch)?;
+    plan.check_loop(NAME, run * shape.row_turns()?)?;
+    let sums = partials.part("partial sums", 0, &[n_runs, d_weight.len()])?;
+    let params = shape.params(NAME, batch)?;
+    let [o, c, height, width] = shape.weight();
+    let work = Work::Items(n_runs * o.div_ceil(8) * c * height.div_ceil(3) * width.div_ceil(3));
+    plan.dispatch("convolution", "backward_weight", &params, &[x.read(), d_y.read(), sums.write()], work)?;
+    bias::backward(plan, &sums, &d_weight.reshape(&[d_weight.len()])?)
+}
+
+/// d_bias `[channels_out]` from d_y `[batch, features_out]`.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn backward_bias(
+    plan: &mut PlanBuilder<'_>,
+    shape: &Shape,
+    d_y: &Slice,
+    partials: &Slice,
+    d_bias: &Slice,
+) -> Result<(), Error> {
+    const NAME: &str = "convolution::backward_bias";
+    let batch = matrix(NAME, d_y)?[0];
+    expect(NAME, d_y, &[batch, shape.features_out()?])?;
+    expect(NAME, d_bias, &[shape.channels_out])?;
+    let [run, n_runs] = shape.runs(batch)?;
+    plan.check_loop(NAME, run * shape.row_turns()?)?;
+    let sums = partials.part("partial sums", 0, &[n_runs, shape.channels_out])?;
+    let params = shape.params(NAME, batch)?;
+    let work = Work::Items(n_runs * shape.channels_out);
+    plan.dispatch("convolution", "backward_bias", &params, &[d_y.read(), sums.write()], work)?;
+    bias::backward(plan, &sums, d_bias)
+}
+
+/// One invocation for 4 columns of 4 channels of 4 samples.
+fn tiles(params: &Params) -> Work {
+    let count = |words: u32| words as usize;
+    Work::Items(
+        count(params.width_out).div_ceil(4)
+            * count(params.height_out)
+            * count(params.channels_out).div_ceil(4)
+            * count(params.batch).div_ceil(4),
+    )
+}
+
+/// Refuses sums over more taps than an invocation may take turns for.
+fn check_taps(plan: &PlanBuilder<'_>, operation: &str, params: &Params) -> Result<(), Error> {
+    let [channels, height, width] =
+        [params.channels_in, params.kernel_height, params.kernel_width].map(|extent| extent as usize);
+    let loads = if params.stride == 1 { width + 3 } else { 4 * width };
+    plan.check_loop(operation, channels * (1 + height * (1 + width + loads)))
+}

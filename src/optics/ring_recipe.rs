@@ -1,0 +1,215 @@
+//! Keys of a layer of microrings, and what they make of a ring.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ops::actuator::Actuator;
+use crate::ops::microring::Ring;
+
+/// What sets a ring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActuatorKind {
+    /// The parameter is the detuning itself, nm.
+    #[default]
+    Direct,
+    /// The parameter is a current, mA: detuning = `bias_detuning` + `nm_per_ma` I.
+    Linear,
+    /// The parameter is the current of a heater, mA: detuning = `bias_detuning` + `nm_per_mw` `resistance` I^2.
+    Joule,
+}
+
+/// Keys of a `ring-dense` layer. Lengths in nm, currents in mA.
+///
+/// Detuning is how far the resonance stands to the red of its channel: heating a ring moves the resonance to
+/// the red, so detuning grows with heater current and with temperature. W(x) is even, the sign is a convention.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RingRecipe {
+    /// Name of the layer; `ring1`, `ring2`, ... if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Number of outputs.
+    pub outputs: usize,
+    /// Half width at half maximum of the resonance, nm.
+    #[serde(default = "default_half_width")]
+    pub half_width: f32,
+    /// Contrast of the resonance; 1 is ideal.
+    #[serde(default = "default_contrast")]
+    pub contrast: f32,
+    /// Shift of the resonance with temperature, nm/K.
+    #[serde(default = "default_drift")]
+    pub drift: f32,
+    /// Detunings start uniformly between these two, nm, whatever sets them.
+    #[serde(default = "default_start")]
+    pub start: [f32; 2],
+    /// Detunings stay between these two, nm, whatever sets them (crosstalk comes on top).
+    #[serde(default = "default_range")]
+    pub range: [f32; 2],
+    /// What sets a ring.
+    #[serde(default)]
+    pub actuator: ActuatorKind,
+    /// Detuning without current, nm.
+    #[serde(default)]
+    pub bias_detuning: f32,
+    /// Shift with the current of a `linear` actuator, nm/mA.
+    #[serde(default = "default_nm_per_ma")]
+    pub nm_per_ma: f32,
+    /// Shift with the power of a `joule` heater, nm/mW.
+    #[serde(default = "default_nm_per_mw")]
+    pub nm_per_mw: f32,
+    /// Resistance of a `joule` heater, kOhm, so that R I^2 is in mW.
+    #[serde(default = "default_resistance")]
+    pub resistance: f32,
+    /// Controls are set to the nearest of 2^bits levels over their range; as they are if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dac_bits: Option<u32>,
+    /// Fraction of a ring's shift that reaches each nearest neighbour in its row: what the model knows of. The
+    /// imperfection `crosstalk` comes on top of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crosstalk: Option<f32>,
+}
+
+// Xu et al., Nat. Commun. 17, 1766 (2026): half width 0.15 nm (Q of about 5,000 at 1550 nm), 80 pm/K. The start is
+// spread around x = g, where the weight is 0 and its slope close to its largest.
+fn default_half_width() -> f32 {
+    0.15
+}
+fn default_contrast() -> f32 {
+    1.0
+}
+fn default_drift() -> f32 {
+    0.08
+}
+fn default_start() -> [f32; 2] {
+    [0.09, 0.21]
+}
+fn default_range() -> [f32; 2] {
+    [0.0, 1.0]
+}
+// A common heater: 0.2 nm/mW and 1 kOhm, so that 2.2 mA move a resonance by 1 nm. The linear law takes as much there.
+fn default_nm_per_ma() -> f32 {
+    0.45
+}
+fn default_nm_per_mw() -> f32 {
+    0.2
+}
+fn default_resistance() -> f32 {
+    1.0
+}
+
+impl RingRecipe {
+    /// Ideal rings with so many outputs, set directly.
+    pub fn new(outputs: usize) -> Self {
+        Self {
+            name: None,
+            outputs,
+            half_width: default_half_width(),
+            contrast: default_contrast(),
+            drift: default_drift(),
+            start: default_start(),
+            range: default_range(),
+            actuator: ActuatorKind::default(),
+            bias_detuning: 0.0,
+            nm_per_ma: default_nm_per_ma(),
+            nm_per_mw: default_nm_per_mw(),
+            resistance: default_resistance(),
+            dac_bits: None,
+            crosstalk: None,
+        }
+    }
+
+    /// Refuses values out of range.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let positive = |key: &str, value: f32| {
+            if value.is_finite() && value > 0.0 { Ok(()) } else { Err(format!("`{key}` must be above 0, not {value}")) }
+        };
+        positive("half_width", self.half_width)?;
+        positive("contrast", self.contrast)?;
+        positive("nm_per_ma", self.nm_per_ma)?;
+        positive("nm_per_mw", self.nm_per_mw)?;
+        positive("resistance", self.resistance)?;
+        if self.contrast > 1.0 {
+            return Err(format!("`contrast` must be at most 1, not {}", self.contrast));
+        }
+        if self.outputs == 0 {
+            return Err("`outputs` must be at least 1".to_owned());
+        }
+        for (key, value) in [("drift", self.drift), ("bias_detuning", self.bias_detuning)] {
+            if !value.is_finite() {
+                return Err(format!("`{key}` must be a number, not {value}"));
+            }
+        }
+        let ([low, high], [first, last]) = (self.range, self.start);
+        if !(low.is_finite() && high.is_finite() && low < high) {
+            return Err(format!("`range` {:?} must be two numbers, the lower first", self.range));
+        }
+        if !(low <= first && first <= last && last <= high) {
+            return Err(format!(
+                "`start` {:?} must lie inside `range` {:?}, lower value first",
+                self.start, self.range
+            ));
+        }
+        if self.actuator == ActuatorKind::Joule && low < self.bias_detuning {
+            let bias = self.bias_detuning;
+            return Err(format!(
+                "`bias_detuning` {bias} must not be above `range` {:?}: a heater only heats",
+                self.range
+            ));
+        }
+        if let Some(bits) = self.dac_bits.filter(|bits| !(1..=16).contains(bits)) {
+            return Err(format!("`dac_bits` must be 1 to 16, not {bits}; leave it out for no converter"));
+        }
+        if let Some(crosstalk) = self.crosstalk.filter(|crosstalk| !(0.0..0.5).contains(crosstalk)) {
+            return Err(format!("`crosstalk` must be 0 to below 0.5, not {crosstalk}"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn ring(&self) -> Ring {
+        Ring { half_width: self.half_width, contrast: self.contrast, drift: self.drift }
+    }
+
+    /// What stands between parameters and detunings; nothing where they are the same.
+    pub(super) fn actuator(&self) -> Option<Actuator> {
+        let plain = self.actuator == ActuatorKind::Direct && self.dac_bits.is_none() && self.crosstalk.is_none();
+        let (rest, gain) = match self.actuator {
+            ActuatorKind::Direct => (0.0, 1.0),
+            ActuatorKind::Linear => (self.bias_detuning, self.nm_per_ma),
+            ActuatorKind::Joule => (self.bias_detuning, self.nm_per_mw * self.resistance),
+        };
+        (!plain).then(|| Actuator {
+            rest,
+            gain,
+            square: self.actuator == ActuatorKind::Joule,
+            range: self.range.map(|detuning| self.control(detuning)),
+            dac_bits: self.dac_bits,
+            crosstalk: self.crosstalk.unwrap_or(0.0),
+        })
+    }
+
+    /// The control that a detuning (nm) takes, in nm or mA.
+    pub(super) fn control(&self, detuning: f32) -> f32 {
+        let shift = detuning - self.bias_detuning;
+        match self.actuator {
+            ActuatorKind::Direct => detuning,
+            ActuatorKind::Linear => shift / self.nm_per_ma,
+            ActuatorKind::Joule => (shift / (self.nm_per_mw * self.resistance)).sqrt(),
+        }
+    }
+
+    /// Detuning (nm) that a control sets, in nm or mA, without converter and neighbours; for figures and tables.
+    pub fn detuning(&self, control: f64) -> f64 {
+        let [bias, nm_per_ma, nm_per_mw, resistance] =
+            [self.bias_detuning, self.nm_per_ma, self.nm_per_mw, self.resistance].map(f64::from);
+        match self.actuator {
+            ActuatorKind::Direct => control,
+            ActuatorKind::Linear => bias + nm_per_ma * control,
+            ActuatorKind::Joule => bias + nm_per_mw * resistance * control.powi(2),
+        }
+    }
+
+    /// Weight of a ring at a detuning (nm), for figures and tables.
+    pub fn weight(&self, detuning: f64) -> f64 {
+        1.0 - 2.0 * f64::from(self.contrast) / (1.0 + (detuning / f64::from(self.half_width)).powi(2))
+    }
+}

@@ -1,0 +1,96 @@
+//! Convolutions.
+
+use flatlight::ops::convolution::{self, Shape};
+use flatlight::reference;
+
+use super::{Case, Gradient, Problem, case, cost, fresh, tensor};
+
+/// Sizes are samples, channels in, rows, columns, channels out, kernel rows, kernel columns, stride, padding.
+const SIZES: &[&[usize]] = &[
+    &[1, 1, 1, 1, 1, 1, 1, 1, 0],
+    // A kernel as large as the image, and larger than the image without its padding.
+    &[3, 3, 3, 3, 3, 3, 3, 1, 0],
+    &[2, 1, 4, 3, 2, 5, 5, 1, 1],
+    &[5, 2, 9, 7, 5, 3, 3, 2, 1],
+    // Rows and columns apart; outputs that see nothing but padding; elements that no output sees.
+    &[1, 2, 6, 9, 3, 2, 5, 1, 3],
+    &[2, 1, 8, 11, 2, 2, 1, 3, 0],
+    &[7, 17, 5, 6, 7, 1, 1, 1, 0],
+    &[4, 7, 9, 9, 17, 3, 3, 1, 1],
+    &[64, 1, 13, 65, 1, 7, 3, 4, 2],
+    &[63, 3, 11, 11, 9, 4, 4, 2, 1],
+];
+/// More output rows than workgroups fit along an axis.
+const FIRST: &[usize] = &[256, 1, 28, 28, 6, 5, 5, 1, 2];
+const SECOND: &[usize] = &[256, 6, 14, 14, 16, 5, 5, 1, 0];
+
+/// Timed at the two convolutions of LeNet-5.
+pub fn cases() -> [Case; 2] {
+    const WITH_FIRST: &[&[usize]] =
+        &[SIZES[0], SIZES[1], SIZES[2], SIZES[3], SIZES[4], SIZES[5], SIZES[6], SIZES[7], SIZES[8], SIZES[9], FIRST];
+    [convolve("convolution::forward_bias", WITH_FIRST, FIRST), convolve("convolution::forward", SIZES, SECOND)]
+}
+
+fn convolve(name: &'static str, sizes: &'static [&'static [usize]], bench: &'static [usize]) -> Case {
+    let has_bias = name.ends_with("_bias");
+    let make = move |draws: super::Draws, size: &[usize]| {
+        let [batch, channels_in, height, width, channels_out, rows, columns, stride, padding] =
+            size.try_into().expect("nine extents");
+        let kernel = [rows, columns];
+        let shape = Shape { channels_in, height, width, channels_out, kernel, stride, padding };
+        let twin = reference::convolution::Shape { channels_in, height, width, channels_out, kernel, stride, padding };
+        let [features_in, features_out] = [shape.features_in(), shape.features_out().expect("a valid shape")];
+        let weights = shape.weight().iter().product();
+        let mut inputs = vec![
+            tensor("x", &[batch, features_in], draws.uniform("x", batch * features_in, -1.0, 1.0)),
+            tensor("weight", &shape.weight(), draws.uniform("weight", weights, -1.0, 1.0)),
+        ];
+        if has_bias {
+            inputs.push(tensor("bias", &[channels_out], draws.uniform("bias", channels_out, -1.0, 1.0)));
+        }
+        // With stride 3 nothing sees the last elements of x.
+        if stride == 3 {
+            inputs[0].nan = vec![0];
+        }
+        let flops = 2 * batch * features_out * weights / channels_out;
+        let words = batch * (features_in + features_out) + weights;
+        let mut costs = vec![
+            cost(name, flops, words),
+            cost("convolution::backward_input", flops, words),
+            cost("convolution::backward_weight", flops, words),
+        ];
+        if has_bias {
+            costs.push(cost("convolution::backward_bias", batch * features_out, batch * features_out));
+        }
+        Problem {
+            outputs: vec![fresh("y", &[batch, features_out])],
+            clocks: vec![flatlight::ops::Clock::default()],
+            forward: Box::new(move |plan, on| {
+                convolution::forward(plan, &shape, &on.inputs[0], &on.inputs[1], on.inputs.get(2), &on.outputs[0])
+            }),
+            specification: Box::new(move |x| vec![twin.forward(&x[0], &x[1], x.get(2).map(Vec::as_slice))]),
+            gradient: Some(Gradient {
+                of: (0..inputs.len()).collect(),
+                upstream: None,
+                backward: Box::new(move |plan, on| {
+                    let [x, weight, d_y] = [&on.inputs[0], &on.inputs[1], &on.upstream[0]];
+                    let partials = convolution::partials(plan.gpu(), &shape, batch)?;
+                    convolution::backward_input(plan, &shape, weight, d_y, &on.gradients[0])?;
+                    convolution::backward_weight(plan, &shape, x, d_y, &partials, &on.gradients[1])?;
+                    let d_bias = on.gradients.get(2);
+                    d_bias.map_or(Ok(()), |d| convolution::backward_bias(plan, &shape, d_y, &partials, d))
+                }),
+                specification: Box::new(move |x, d| {
+                    let mut gradients = vec![twin.backward_input(&x[1], &d[0]), twin.backward_weight(&x[0], &d[0])];
+                    if has_bias {
+                        gradients.push(twin.backward_bias(&d[0]));
+                    }
+                    gradients
+                }),
+            }),
+            costs,
+            inputs,
+        }
+    };
+    case(name, sizes, bench, make).tolerance(2e-5, 0.0).note("linear in each input; strides 1 to 4")
+}

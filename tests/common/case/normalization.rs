@@ -1,0 +1,249 @@
+//! Batch, layer and group normalization.
+
+use flatlight::gpu::Scalar;
+use flatlight::ops::Clock;
+use flatlight::ops::normalization::{Gradients, Normalization, Over, State};
+use flatlight::reference::normalization as twin;
+
+use super::{Bound, Case, Draws, Gradient, Output, Problem, Tensor, case, cost, fresh, tensor};
+
+const EPSILON: f32 = 1e-5;
+const MOMENTUM: f32 = 0.1;
+
+/// Sizes are rows of the batch, valid rows, channels, positions.
+const BATCH: &[&[usize]] = &[
+    &[1, 1, 1, 1],
+    &[1, 1, 3, 64],
+    &[3, 3, 63, 1],
+    &[4, 3, 3, 7],
+    &[63, 62, 3, 4],
+    &[64, 64, 97, 1],
+    &[65, 33, 64, 3],
+    &[97, 97, 65, 1],
+    // Fewer valid rows than runs of rows.
+    &[300, 3, 2, 65],
+    &[256, 250, 16, 100],
+    &[256, 256, 6, 784],
+    // A million in a channel, more than one invocation may see.
+    &[1009, 1000, 2, 1024],
+];
+const LAYER: &[&[usize]] = &[
+    &[1, 1, 1, 1],
+    &[1, 1, 3, 64],
+    &[3, 2, 63, 1],
+    &[65, 64, 5, 3],
+    &[5, 4, 64, 7],
+    &[97, 97, 65, 1],
+    &[3, 3, 1009, 2],
+    &[256, 250, 16, 100],
+    &[256, 256, 6, 784],
+];
+/// One group more, the number of groups.
+const GROUP: &[&[usize]] = &[
+    &[1, 1, 1, 1, 1],
+    &[3, 3, 3, 63, 3],
+    &[4, 3, 6, 7, 2],
+    &[63, 60, 64, 1, 1],
+    &[65, 64, 65, 1, 5],
+    &[5, 5, 4, 97, 2],
+    &[64, 64, 4, 65, 4],
+    &[3, 2, 4, 5003, 2],
+    &[256, 250, 16, 100, 4],
+    &[256, 256, 6, 784, 2],
+];
+
+/// The sizes of a convolution, a smaller one, and a dense layer.
+pub fn cases() -> Vec<Case> {
+    let batch = |_| Over::Batch;
+    let layer = |_| Over::Layer;
+    vec![
+        normalize("normalization, batch", BATCH, &[256, 256, 6, 784], 0.5, batch),
+        normalize("normalization, batch, offset", BATCH, &[256, 256, 16, 100], 100.0, batch)
+            // The mean itself is kept to 4e-6.
+            .tolerance(1e-4, 0.0)
+            .note("mean 100, deviation 1"),
+        normalize("normalization, batch, dense", &[&[256, 200, 120, 1]], &[256, 256, 120, 1], 0.5, batch),
+        normalize("normalization, layer", LAYER, &[256, 256, 6, 784], 0.5, layer),
+        normalize("normalization, layer, small", &[&[97, 90, 16, 100]], &[256, 256, 16, 100], 0.5, layer),
+        normalize("normalization, layer, dense", &[&[256, 200, 120, 1]], &[256, 256, 120, 1], 0.5, layer),
+        normalize("normalization, group", GROUP, &[256, 256, 6, 784, 2], 0.5, Over::Group),
+        normalize("normalization, group, small", &[&[97, 90, 16, 100, 4]], &[256, 256, 16, 100, 4], 0.5, Over::Group),
+        normalize("normalization, group, dense", &[&[256, 200, 120, 1, 4]], &[256, 256, 120, 1, 4], 0.5, Over::Group),
+        tracked(),
+        evaluated(),
+    ]
+}
+
+/// A problem's extents, the kernel and its twin.
+#[derive(Clone, Copy)]
+struct Setting {
+    rows: usize,
+    /// Elements of all rows, and of the valid ones.
+    elements: usize,
+    valid: usize,
+    kernel: Normalization,
+    twin: twin::Normalization,
+}
+
+impl Setting {
+    fn new(size: &[usize], over: fn(usize) -> Over) -> Self {
+        let [batch, rows, channels, positions] = size[..4].try_into().expect("batch, rows, channels, positions");
+        let over = over(size.get(4).copied().unwrap_or(1));
+        let twin_over = match over {
+            Over::Batch => twin::Over::Batch,
+            Over::Layer => twin::Over::Layer,
+            Over::Group(groups) => twin::Over::Group(groups),
+        };
+        let outputs = channels * positions;
+        Self {
+            rows,
+            elements: batch * outputs,
+            valid: rows * outputs,
+            kernel: Normalization { over, batch, channels, positions, epsilon: EPSILON },
+            twin: twin::Normalization { over: twin_over, channels, positions, epsilon: f64::from(EPSILON) },
+        }
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        [self.kernel.batch, self.kernel.channels * self.kernel.positions]
+    }
+
+    /// x, gamma, beta and statistics.
+    fn inputs(&self, draws: Draws, offset: f64, statistics: Tensor) -> Vec<Tensor> {
+        let channels = self.kernel.channels;
+        vec![
+            tensor("x", &self.shape(), draws.uniform("x", self.elements, offset - 2.0, offset + 2.0))
+                .nan_at(vec![0, self.valid - 1]),
+            tensor("gamma", &[channels], draws.uniform("gamma", channels, -1.5, 1.5)),
+            tensor("beta", &[channels], draws.uniform("beta", channels, -1.0, 1.0)),
+            statistics,
+        ]
+    }
+
+    /// Statistics that a kernel is to overwrite.
+    fn unknown(&self) -> Tensor {
+        let populations = self.kernel.populations();
+        tensor("statistics", &[populations, 2], vec![f64::NAN; 2 * populations]).quiet()
+    }
+
+    fn stored(&self, draws: Draws) -> Tensor {
+        let channels = self.kernel.channels;
+        tensor("stored", &[channels, 2], draws.uniform("stored", 2 * channels, 0.5, 2.0))
+    }
+
+    fn clock(&self) -> Clock {
+        Clock { rows: self.rows as u32, ..Clock::default() }
+    }
+
+    /// Padding gives 0.
+    fn padded(&self, mut values: Vec<f64>) -> Vec<f64> {
+        values.resize(self.elements, 0.0);
+        values
+    }
+}
+
+fn state<'a>(on: &Bound<'a>) -> State<'a> {
+    let [x, gamma, beta, statistics] = [0, 1, 2, 3].map(|input| &on.inputs[input]);
+    State { clock: on.clock, x, gamma, beta, statistics }
+}
+
+fn normalize(
+    name: &'static str,
+    sizes: &'static [&'static [usize]],
+    bench: &'static [usize],
+    offset: f64,
+    over: fn(usize) -> Over,
+) -> Case {
+    case(name, sizes, bench, move |draws, size| {
+        let setting = Setting::new(size, over);
+        let Setting { kernel, twin, valid, .. } = setting;
+        // The sums of d_x are those of the gradients only for batch normalization.
+        let correlations = if kernel.over == Over::Batch { 1 } else { 2 };
+        Problem {
+            inputs: setting.inputs(draws, offset, setting.unknown()),
+            outputs: vec![fresh("y", &setting.shape())],
+            clocks: vec![setting.clock()],
+            forward: Box::new(move |plan, on| {
+                let scratch = kernel.scratch(plan.gpu())?;
+                kernel.statistics(plan, state(on), &scratch)?;
+                kernel.forward(plan, state(on), &on.outputs[0])
+            }),
+            specification: Box::new(move |x| {
+                let own = twin.statistics(&x[0][..valid]);
+                vec![setting.padded(twin.forward(&x[0][..valid], &own, &x[1], &x[2]))]
+            }),
+            gradient: Some(Gradient {
+                of: vec![0, 1, 2],
+                upstream: None,
+                backward: Box::new(move |plan, on| {
+                    let scratch = kernel.scratch(plan.gpu())?;
+                    let [x, gamma, beta] = [0, 1, 2].map(|input| &on.gradients[input]);
+                    let gradients = Gradients { x: Some(x), gamma, beta };
+                    kernel.backward(plan, state(on), &scratch, &on.upstream[0], gradients)
+                }),
+                specification: Box::new(move |x, d| {
+                    let [d_x, d_gamma, d_beta] = twin.backward(&x[0][..valid], &x[1], &d[0][..valid]);
+                    vec![setting.padded(d_x), d_gamma, d_beta]
+                }),
+            }),
+            costs: vec![
+                cost("normalization::moments", 7 * valid, valid),
+                cost("normalization::forward", 3 * valid, 2 * valid),
+                cost("normalization::correlate", 6 * correlations * valid, 2 * correlations * valid),
+                cost("normalization::backward", 7 * valid, 3 * valid),
+            ],
+        }
+    })
+    .tolerance(1e-5, 0.0)
+}
+
+/// Statistics of three steps on one batch, and the stored ones that they move.
+fn tracked() -> Case {
+    case("normalization::track", BATCH, &[256, 256, 6, 784], |draws, size| {
+        let setting = Setting::new(size, |_| Over::Batch);
+        let Setting { kernel, twin, valid, rows, .. } = setting;
+        let mut inputs = setting.inputs(draws, 0.5, setting.stored(draws));
+        inputs[1].nan.clear();
+        inputs[2].nan.clear();
+        Problem {
+            inputs,
+            outputs: vec![Output::Fresh("statistics", vec![kernel.channels, 2], Scalar::F32), Output::InPlace(3)],
+            clocks: vec![setting.clock(); 3],
+            forward: Box::new(move |plan, on| {
+                let statistics = &on.outputs[0];
+                let scratch = kernel.scratch(plan.gpu())?;
+                kernel.statistics(plan, State { statistics, ..state(on) }, &scratch)?;
+                kernel.track(plan, on.clock, MOMENTUM, statistics, &on.outputs[1])
+            }),
+            specification: Box::new(move |x| {
+                let own = twin.statistics(&x[0][..valid]);
+                let step = |stored: Vec<f64>| twin.track(rows, &own, f64::from(MOMENTUM), &stored);
+                let stored = (0..3).fold(x[3].clone(), |stored, _| step(stored));
+                vec![own, stored]
+            }),
+            gradient: None,
+            costs: vec![
+                cost("normalization::moments", 7 * valid, valid),
+                cost("normalization::track", 8 * kernel.channels, 6 * kernel.channels),
+            ],
+        }
+    })
+    .note("three steps")
+}
+
+/// Batch normalization by stored statistics.
+fn evaluated() -> Case {
+    case("normalization, batch, evaluation", BATCH, &[256, 256, 6, 784], |draws, size| {
+        let setting = Setting::new(size, |_| Over::Batch);
+        let Setting { kernel, twin, valid, .. } = setting;
+        Problem {
+            inputs: setting.inputs(draws, 0.5, setting.stored(draws)),
+            outputs: vec![fresh("y", &setting.shape())],
+            clocks: vec![setting.clock()],
+            forward: Box::new(move |plan, on| kernel.forward(plan, state(on), &on.outputs[0])),
+            specification: Box::new(move |x| vec![setting.padded(twin.forward(&x[0][..valid], &x[3], &x[1], &x[2]))]),
+            gradient: None,
+            costs: vec![cost("normalization::forward", 3 * valid, 2 * valid)],
+        }
+    })
+}

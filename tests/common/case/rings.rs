@@ -1,0 +1,169 @@
+//! Cases of the rings: what sets them, what they weigh, what reads them out.
+
+use flatlight::ops::actuator::Actuator;
+use flatlight::ops::microring::{Ring, State};
+
+use super::*;
+
+pub fn cases() -> Vec<Case> {
+    const JOULE: Actuator =
+        Actuator { rest: 0.125, gain: 0.25, square: true, range: [0.0, 2.0], dac_bits: None, crosstalk: 0.0625 };
+    const LINEAR: Actuator = Actuator { square: false, range: [-1.0, 2.0], ..JOULE };
+    const DIRECT: Actuator = Actuator { rest: 0.0, gain: 1.0, crosstalk: 0.0, ..LINEAR };
+    vec![
+        rings(),
+        actuators("actuator, joule", JOULE, ROWS_MANY),
+        actuators("actuator, linear", LINEAR, ROWS),
+        actuators("actuator, direct", DIRECT, ROWS),
+        converters("actuator::forward, 5 bits", Actuator { dac_bits: Some(5), ..JOULE }, false),
+        converters("actuator::forward, 1 bit", Actuator { dac_bits: Some(1), ..LINEAR }, false),
+        converters("actuator::backward, 5 bits", Actuator { dac_bits: Some(5), ..JOULE }, true),
+    ]
+}
+
+/// Sizes are rows, columns.
+const ROWS: &[&[usize]] = &[&[1, 1], &[1, 3], &[3, 1], &[63, 2], &[64, 65], &[7, 97]];
+const ROWS_MANY: &[&[usize]] = &[&[1, 1], &[1, 3], &[3, 1], &[63, 2], &[64, 65], &[7, 97], &[1021, 4111]];
+
+fn actuator64(on: Actuator) -> reference::actuator::Actuator {
+    reference::actuator::Actuator {
+        rest: f64::from(on.rest),
+        gain: f64::from(on.gain),
+        square: on.square,
+        range: on.range.map(f64::from),
+        levels: on.dac_bits.map_or(0, |bits| 1 << bits),
+        crosstalk: f64::from(on.crosstalk),
+    }
+}
+
+fn actuators(name: &'static str, actuator: Actuator, sizes: &'static [&'static [usize]]) -> Case {
+    let twin = actuator64(actuator);
+    case(name, sizes, &[1024, 1024], move |draws, size| {
+        let [rows, columns] = size.try_into().expect("rows, columns");
+        let n = rows * columns;
+        Problem {
+            inputs: vec![
+                tensor("control", &[rows, columns], draws.uniform("control", n, -1.0, 3.0)),
+                // A ring alone has no neighbour that a change could reach it from; 0 * NaN is NaN all the same.
+                tensor("change", &[1], vec![0.03125]),
+            ],
+            outputs: vec![fresh("detuning", &[rows, columns])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| actuator.forward(plan, &on.inputs[0], &on.inputs[1], &on.outputs[0])),
+            specification: Box::new(move |x| vec![twin.forward(&x[0], columns, x[1][0])]),
+            gradient: Some(Gradient {
+                of: vec![0],
+                upstream: None,
+                backward: Box::new(move |plan, on| {
+                    actuator.backward(plan, &on.inputs[0], &on.inputs[1], &on.upstream[0], &on.gradients[0])
+                }),
+                specification: Box::new(move |x, d| vec![twin.backward(&x[0], columns, x[1][0], &d[0])]),
+            }),
+            costs: vec![cost("actuator::forward", 10 * n, 2 * n), cost("actuator::backward", 7 * n, 3 * n)],
+        }
+    })
+    .note("without a converter, controls inside and outside the range")
+}
+
+/// A converter has no differences: its forward and its backward pass are cases of their own.
+fn converters(name: &'static str, actuator: Actuator, backward: bool) -> Case {
+    let twin = actuator64(actuator);
+    case(name, ROWS, &[1024, 1024], move |draws, size| {
+        let [rows, columns] = size.try_into().expect("rows, columns");
+        let n = rows * columns;
+        // Away from the middle between two levels, where rounding decides; some beyond the last level on either side.
+        let [low, high] = twin.range;
+        let step = (high - low) / f64::from(twin.levels - 1);
+        let level = draws.below("level", n, twin.levels as usize + 4);
+        let inside = draws.uniform("inside", n, -0.4, 0.4);
+        let control = level.iter().zip(inside).map(|(level, part)| low + step * (level - 2.0 + part));
+        let control: Vec<f64> = control.map(|c| f64::from(c as f32)).collect();
+        let mut inputs = vec![tensor("control", &[rows, columns], control), tensor("change", &[1], vec![0.03125])];
+        if backward {
+            inputs.push(tensor("d_detuning", &[rows, columns], draws.uniform("d_detuning", n, -1.0, 1.0)));
+        }
+        Problem {
+            inputs,
+            outputs: vec![fresh(if backward { "d_control" } else { "detuning" }, &[rows, columns])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| match on.inputs {
+                [control, change] => actuator.forward(plan, control, change, &on.outputs[0]),
+                [control, change, d, ..] => actuator.backward(plan, control, change, d, &on.outputs[0]),
+                _ => unreachable!("two inputs at least"),
+            }),
+            specification: Box::new(move |x| match x {
+                [control, change] => vec![twin.forward(control, columns, change[0])],
+                [control, change, d, ..] => vec![twin.backward(control, columns, change[0], d)],
+                _ => unreachable!("two inputs at least"),
+            }),
+            gradient: None,
+            costs: vec![match backward {
+                true => cost("actuator::backward", 12 * n, 3 * n),
+                false => cost("actuator::forward", 25 * n, 2 * n),
+            }],
+        }
+    })
+    .note("straight-through; at least a tenth of a step from where rounding decides")
+}
+
+const RING: Ring = Ring { half_width: 0.25, contrast: 0.875, drift: 0.0625 };
+
+fn ring64() -> reference::microring::Ring {
+    let [half_width, contrast, drift] = [RING.half_width, RING.contrast, RING.drift].map(f64::from);
+    reference::microring::Ring { half_width, contrast, drift }
+}
+
+const TEMPERATURE: f64 = 0.5;
+
+/// Detunings, offsets, temperature, changes of width and contrast; two rings are off by more than a ring can be.
+fn built(draws: Draws, n: usize) -> Vec<Tensor> {
+    let mut width = draws.uniform("width", n, -0.2, 0.2);
+    let mut contrast = draws.uniform("contrast", n, -0.1, 0.1);
+    for (place, (w, c)) in [(0.0, 0.0), (-2.0, -1.5), (0.25, 0.5)].into_iter().enumerate().take(n - 1) {
+        (width[n - 1 - place], contrast[n - 1 - place]) = (w, c);
+    }
+    vec![
+        tensor("detuning", &[n], draws.uniform("detuning", n, -1.0, 1.0)),
+        tensor("offset", &[n], draws.uniform("offset", n, -0.1, 0.1)),
+        tensor("temperature", &[1], vec![TEMPERATURE]),
+        tensor("width", &[n], width),
+        tensor("contrast", &[n], contrast),
+    ]
+}
+
+fn state<'a>(on: &Bound<'a>) -> State<'a> {
+    let [detuning, offset, temperature, width, contrast] = [0, 1, 2, 3, 4].map(|place| &on.inputs[place]);
+    State { detuning, offset, temperature, width, contrast }
+}
+
+fn state64(x: &[Vec<f64>]) -> reference::microring::State<'_> {
+    let [detuning, offset, temperature, width, contrast] = [0, 1, 2, 3, 4].map(|place| &x[place][..]);
+    reference::microring::State { detuning, offset, temperature: temperature[0], width, contrast }
+}
+
+fn rings() -> Case {
+    case("microring", ELEMENTS, &[1 << 20], |draws, size| {
+        let n = size[0];
+        let mut inputs = built(draws, n);
+        // On resonance, and 400 half widths off it on either side.
+        let nominal = -ring64().drift * TEMPERATURE;
+        for (place, (x, e)) in [(nominal, 0.0), (-100.0, 0.0), (100.0, 0.0)].into_iter().enumerate().take(n - 1) {
+            (inputs[0].values[place], inputs[1].values[place]) = (x, e);
+        }
+        Problem {
+            inputs,
+            outputs: vec![fresh("weight", &[n])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(|plan, on| RING.forward(plan, state(on), &on.outputs[0])),
+            specification: Box::new(|x| vec![ring64().forward(state64(x))]),
+            gradient: Some(Gradient {
+                of: vec![0],
+                upstream: None,
+                backward: Box::new(|plan, on| RING.backward(plan, state(on), &on.upstream[0], &on.gradients[0])),
+                specification: Box::new(|x, d| vec![ring64().backward(state64(x), &d[0])]),
+            }),
+            costs: vec![cost("microring::forward", 12 * n, 5 * n), cost("microring::backward", 16 * n, 6 * n)],
+        }
+    })
+    .note("both flanks, the resonance itself, 400 half widths off it, impossible widths and contrasts")
+}
