@@ -606,6 +606,9 @@ fn an_override_that_is_wrong_is_told_as_it_was_given() {
         ("layers.0.name=a/b", &["layer 1 (a/b): a name is made of letters"]),
         ("layers.1.outputs=7", &["the last layer has 7 outputs"]),
         ("layers.1={type=\"relu\"}", &["the last layer has 8 outputs"]),
+        ("layers.0={type=\"max-pool\",windw=2}", &["unknown key `windw`", "did you mean `window`?"]),
+        ("layers.0={type=\"max-pool\",window=9}", &["layer 1 (pool1): `window`: expected 1 to 8,", "got 9"]),
+        ("layers.1={type=\"average-pool\",window=2}", &["layer 2 (pool1): `type`: pooling takes images", "not [8]"]),
     ] {
         let place = format!("error: --set {given}: ");
         bench.refuse(&format!("train recipe.toml --set {given}"), 2, &[&[place.as_str()], parts].concat());

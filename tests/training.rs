@@ -12,8 +12,9 @@ use std::ops::Range;
 
 use common::{alone, gpu, open, resident};
 use flatlight::data::{self, Dataset, Split, Values};
-use flatlight::gpu::{Gpu, Options, Plan, Slice};
-use flatlight::layer::Role;
+use flatlight::electronics::{AveragePool, MaxPool, PoolRecipe};
+use flatlight::gpu::{Gpu, Options, Plan, PlanBuilder, Scalar, Slice};
+use flatlight::layer::{Io, Layer, Pass, Role};
 use flatlight::network::{LayerRecipe, Network};
 use flatlight::ops::{Clock, Scope};
 use flatlight::optics::{ActuatorKind, RingRecipe};
@@ -24,7 +25,7 @@ use flatlight::reference::adam::Adam;
 use flatlight::reference::detect::{self, Detector};
 use flatlight::reference::microring::{Ring, State as State64};
 use flatlight::reference::sgd::Sgd;
-use flatlight::reference::{self, Segment, activation, bias, cross_entropy, disturb, draw, matmul, perturb};
+use flatlight::reference::{self, Segment, activation, bias, cross_entropy, disturb, draw, matmul, perturb, pool};
 use flatlight::training::method::Step;
 use flatlight::training::{
     EpochRow, Error, Method, Optimizer, OptimizerKind, OptimizerSettings, SatSettings, Schedule, Settings, State,
@@ -40,13 +41,19 @@ const SEED: u32 = 7;
 
 // What is trained -----------------------------------------------------------------------------------------------------
 
-/// A set of random bytes. Feature 0 of a sample is its own number; its class is the largest of the five that follow.
+/// A small set of plain features.
 fn dataset() -> Dataset {
+    bytes_of(&[FEATURES])
+}
+
+/// A set of random bytes. Feature 0 of a sample is its own number; its class is the largest of the five that follow.
+fn bytes_of(shape: &[usize]) -> Dataset {
+    let features: usize = shape.iter().product();
     let split = |name: &str, samples: usize| {
-        let units = random::units(SEED, random::stream(name)).take(samples * FEATURES);
+        let units = random::units(SEED, random::stream(name)).take(samples * features);
         let mut bytes: Vec<u8> = units.map(|unit| (256.0 * unit) as u8).collect();
         let mut labels = Vec::new();
-        for (number, sample) in (0..).zip(bytes.chunks_exact_mut(FEATURES)) {
+        for (number, sample) in (0..).zip(bytes.chunks_exact_mut(features)) {
             sample[0] = number;
             labels.push((0..CLASSES).max_by_key(|&class| sample[1 + class]).unwrap() as u32);
         }
@@ -54,7 +61,7 @@ fn dataset() -> Dataset {
     };
     Dataset {
         name: "small".to_owned(),
-        shape: vec![FEATURES],
+        shape: shape.to_vec(),
         classes: CLASSES,
         scale: 1.0 / 255.0,
         train: split("train", SAMPLES),
@@ -63,9 +70,14 @@ fn dataset() -> Dataset {
     }
 }
 
+/// A layer of rings.
+fn ring(outputs: usize, range: [f32; 2]) -> RingRecipe {
+    RingRecipe { contrast: 0.95, range, ..RingRecipe::new(outputs) }
+}
+
 /// Layers of rings with so many outputs, and rectifiers between them.
 fn rings(outputs: &[usize], range: [f32; 2]) -> Vec<LayerRecipe> {
-    rings_like(outputs, &RingRecipe { contrast: 0.95, range, ..RingRecipe::new(1) })
+    rings_like(outputs, &ring(1, range))
 }
 
 fn rings_like(outputs: &[usize], ring: &RingRecipe) -> Vec<LayerRecipe> {
@@ -162,7 +174,7 @@ fn moved(from: &[f64], to: &[f64]) -> Vec<f64> {
     from.iter().zip(to).map(|(from, to)| to - from).collect()
 }
 
-struct TwinLayer {
+struct TwinRing {
     ring: Ring,
     inputs: usize,
     outputs: usize,
@@ -176,10 +188,55 @@ struct TwinLayer {
     crosstalk: Option<usize>,
 }
 
-impl TwinLayer {
+impl TwinRing {
+    fn new(network: &Network<'_>, recipe: &RingRecipe, name: &str) -> Self {
+        let parameter = |own: &str| {
+            let named = format!("{name}.{own}");
+            network.parameters().iter().find(|entry| entry.name == named).unwrap()
+        };
+        let imperfection = |own: &str| {
+            let named = format!("{name}.{own}");
+            network.imperfections().iter().find(|entry| entry.name == named)
+        };
+        let [half_width, contrast, drift] = [recipe.half_width, recipe.contrast, recipe.drift].map(f64::from);
+        let [bias, nm_per_ma, nm_per_mw, resistance] =
+            [recipe.bias_detuning, recipe.nm_per_ma, recipe.nm_per_mw, recipe.resistance].map(f64::from);
+        let (control, rest, gain) = match recipe.actuator {
+            ActuatorKind::Direct => ("detuning", 0.0, 1.0),
+            ActuatorKind::Linear => ("current", bias, nm_per_ma),
+            ActuatorKind::Joule => ("current", bias, nm_per_mw * resistance),
+        };
+        let control = parameter(control);
+        Self {
+            ring: Ring { half_width, contrast, drift },
+            inputs: control.shape[1],
+            outputs: control.shape[0],
+            actuator: Actuator {
+                rest,
+                gain,
+                square: recipe.actuator == ActuatorKind::Joule,
+                range: control.spec.bounds.map(f64::from),
+                levels: recipe.dac_bits.map_or(0, |bits| 1 << bits),
+                crosstalk: recipe.crosstalk.map_or(0.0, f64::from),
+            },
+            control: control.range(),
+            bias: parameter("bias").range(),
+            offset: imperfection("ring_offset").unwrap().range(),
+            temperature: imperfection("temperature").unwrap().offset,
+            width: imperfection("ring_width").unwrap().range(),
+            contrast: imperfection("ring_contrast").unwrap().range(),
+            crosstalk: imperfection("crosstalk").map(|entry| entry.offset),
+        }
+    }
+
+    /// What a chip adds to the crosstalk.
+    fn change(&self, chip: &[f64]) -> f64 {
+        self.crosstalk.map_or(0.0, |place| chip[place])
+    }
+
     /// Detunings that the controls set on a chip.
     fn detuning(&self, p: &[f64], chip: &[f64]) -> Vec<f64> {
-        self.actuator.forward(&p[self.control.clone()], self.inputs, self.crosstalk.map_or(0.0, |place| chip[place]))
+        self.actuator.forward(&p[self.control.clone()], self.inputs, self.change(chip))
     }
 
     /// The rings as a chip has them.
@@ -187,13 +244,78 @@ impl TwinLayer {
         let [offset, width, contrast] = [&self.offset, &self.width, &self.contrast].map(|range| &chip[range.clone()]);
         State64 { detuning, offset, temperature: chip[self.temperature], width, contrast }
     }
+
+    fn weight(&self, p: &[f64], chip: &[f64]) -> Vec<f64> {
+        self.ring.forward(self.state(&self.detuning(p, chip), chip))
+    }
+
+    /// Gradient of the controls from that of the weights.
+    fn d_control(&self, p: &[f64], chip: &[f64], d_weight: &[f64]) -> Vec<f64> {
+        let d_detuning = self.ring.backward(self.state(&self.detuning(p, chip), chip), d_weight);
+        self.actuator.backward(&p[self.control.clone()], self.inputs, self.change(chip), &d_detuning)
+    }
 }
 
-/// A network of `rings` in `f64`, over the flat vectors of the one on the device.
+enum TwinLayer {
+    Ring(TwinRing),
+    Relu,
+    Sigmoid,
+    Tanh,
+    MaxPool([usize; 3], PoolRecipe),
+    AveragePool([usize; 3], PoolRecipe),
+}
+
+/// A network in `f64`, over the flat vectors of the one on the device.
 struct Twin {
     layers: Vec<TwinLayer>,
     segments: Vec<Segment>,
     chip_len: usize,
+}
+
+/// Windows over a batch of images.
+fn windows([channels, height, width]: [usize; 3], recipe: &PoolRecipe, rows: usize) -> pool::Shape {
+    let PoolRecipe { window, stride } = *recipe;
+    pool::Shape { planes: rows * channels, height, width, window, stride: stride.unwrap_or(window) }
+}
+
+impl TwinLayer {
+    fn forward(&self, p: &[f64], chip: &[f64], x: &[f64], rows: usize) -> Vec<f64> {
+        match self {
+            Self::Ring(it) => {
+                let added = &p[it.bias.clone()];
+                matmul::abt_bias(x, &it.weight(p, chip), added, rows, it.outputs, it.inputs)
+            }
+            Self::Relu => activation::relu_forward(x),
+            Self::Sigmoid => activation::sigmoid_forward(x),
+            Self::Tanh => activation::tanh_forward(x),
+            Self::MaxPool(image, recipe) => pool::max_forward(x, &windows(*image, recipe, rows)),
+            Self::AveragePool(image, recipe) => pool::average_forward(x, &windows(*image, recipe, rows)),
+        }
+    }
+
+    /// Gradient of the input, from input, output and its gradient; that of parameters is written to `gradient`.
+    fn backward(
+        &self,
+        p: &[f64],
+        chip: &[f64],
+        [x, y, d_y]: [&[f64]; 3],
+        rows: usize,
+        gradient: &mut [f64],
+    ) -> Vec<f64> {
+        match self {
+            Self::Ring(it) => {
+                let d_weight = matmul::atb(d_y, x, it.outputs, it.inputs, rows);
+                gradient[it.control.clone()].copy_from_slice(&it.d_control(p, chip, &d_weight));
+                gradient[it.bias.clone()].copy_from_slice(&bias::backward(d_y, it.outputs));
+                matmul::ab(d_y, &it.weight(p, chip), rows, it.inputs, it.outputs)
+            }
+            Self::Relu => activation::relu_backward(y, d_y),
+            Self::Sigmoid => activation::sigmoid_backward(y, d_y),
+            Self::Tanh => activation::tanh_backward(y, d_y),
+            Self::MaxPool(image, recipe) => pool::max_backward(x, d_y, &windows(*image, recipe, rows)),
+            Self::AveragePool(image, recipe) => pool::average_backward(d_y, &windows(*image, recipe, rows)),
+        }
+    }
 }
 
 struct Passed {
@@ -209,9 +331,7 @@ impl Passed {
 }
 
 impl Twin {
-    fn new(network: &Network<'_>, recipes: &[LayerRecipe]) -> Self {
-        let parameter = |name: String| network.parameters().iter().find(|entry| entry.name == name).unwrap();
-        let imperfection = |name: String| network.imperfections().iter().find(|entry| entry.name == name).unwrap();
+    fn new(network: &Network<'_>, recipes: &[LayerRecipe], sample_shape: &[usize]) -> Self {
         // Padding stays 0.
         let mut segments = vec![Segment { lower: 0.0, upper: 0.0, control: false, kept: false }; network.flat().len()];
         for entry in network.parameters() {
@@ -224,71 +344,52 @@ impl Twin {
             });
         }
         let mut layers = Vec::new();
+        let (mut shape, mut rings) = (sample_shape.to_vec(), 0);
         for recipe in recipes {
-            let LayerRecipe::RingDense(recipe) = recipe else { continue };
-            let name = format!("ring{}", layers.len() + 1);
-            let [half_width, contrast, drift] = [recipe.half_width, recipe.contrast, recipe.drift].map(f64::from);
-            let [bias, nm_per_ma, nm_per_mw, resistance] =
-                [recipe.bias_detuning, recipe.nm_per_ma, recipe.nm_per_mw, recipe.resistance].map(f64::from);
-            let (control, rest, gain) = match recipe.actuator {
-                ActuatorKind::Direct => ("detuning", 0.0, 1.0),
-                ActuatorKind::Linear => ("current", bias, nm_per_ma),
-                ActuatorKind::Joule => ("current", bias, nm_per_mw * resistance),
+            let image = || match *shape {
+                [height, width] => [1, height, width],
+                [channels, height, width] => [channels, height, width],
+                _ => panic!("{shape:?} is no image"),
             };
-            let control = parameter(format!("{name}.{control}"));
-            let named = format!("{name}.crosstalk");
-            let crosstalk = network.imperfections().iter().find(|entry| entry.name == named);
-            layers.push(TwinLayer {
-                ring: Ring { half_width, contrast, drift },
-                inputs: control.shape[1],
-                outputs: control.shape[0],
-                actuator: Actuator {
-                    rest,
-                    gain,
-                    square: recipe.actuator == ActuatorKind::Joule,
-                    range: control.spec.bounds.map(f64::from),
-                    levels: recipe.dac_bits.map_or(0, |bits| 1 << bits),
-                    crosstalk: recipe.crosstalk.map_or(0.0, f64::from),
-                },
-                control: control.range(),
-                bias: parameter(format!("{name}.bias")).range(),
-                offset: imperfection(format!("{name}.ring_offset")).range(),
-                temperature: imperfection(format!("{name}.temperature")).offset,
-                width: imperfection(format!("{name}.ring_width")).range(),
-                contrast: imperfection(format!("{name}.ring_contrast")).range(),
-                crosstalk: crosstalk.map(|entry| entry.offset),
+            layers.push(match recipe {
+                LayerRecipe::RingDense(recipe) => {
+                    rings += 1;
+                    TwinLayer::Ring(TwinRing::new(network, recipe, &format!("ring{rings}")))
+                }
+                LayerRecipe::Relu => TwinLayer::Relu,
+                LayerRecipe::Sigmoid => TwinLayer::Sigmoid,
+                LayerRecipe::Tanh => TwinLayer::Tanh,
+                LayerRecipe::MaxPool(recipe) => TwinLayer::MaxPool(image(), *recipe),
+                LayerRecipe::AveragePool(recipe) => TwinLayer::AveragePool(image(), *recipe),
+                LayerRecipe::BatchNorm(_) | LayerRecipe::LayerNorm(_) | LayerRecipe::GroupNorm(_) => {
+                    panic!("{recipe:?} has no twin")
+                }
             });
+            shape = recipe.build(&shape).unwrap().output_shape();
         }
         Self { layers, segments, chip_len: network.chip_len() }
+    }
+
+    fn rings(&self) -> impl Iterator<Item = &TwinRing> {
+        self.layers.iter().filter_map(|layer| if let TwinLayer::Ring(ring) = layer { Some(ring) } else { None })
     }
 
     /// Losses of a batch and the gradient of their mean.
     fn pass(&self, p: &[f64], chip: &[f64], x: &[f64], labels: &[u32]) -> Passed {
         let rows = labels.len();
-        let (mut tape, mut values) = (Vec::new(), x.to_vec());
-        for (index, layer) in self.layers.iter().enumerate() {
-            let input = if index == 0 { values } else { activation::relu_forward(&values) };
-            let detuning = layer.detuning(p, chip);
-            let weight = layer.ring.forward(layer.state(&detuning, chip));
-            let added = &p[layer.bias.clone()];
-            values = matmul::abt_bias(&input, &weight, added, rows, layer.outputs, layer.inputs);
-            tape.push((input, detuning, weight));
+        // Input of every layer, and the logits.
+        let mut tape = vec![x.to_vec()];
+        for layer in &self.layers {
+            tape.push(layer.forward(p, chip, &tape[tape.len() - 1], rows));
         }
+        let logits = &tape[self.layers.len()];
         let mut gradient = vec![0.0; p.len()];
-        let mut d = cross_entropy::backward(&values, labels, CLASSES);
-        for (index, (layer, (input, detuning, weight))) in self.layers.iter().zip(&tape).enumerate().rev() {
-            let d_weight = matmul::atb(&d, input, layer.outputs, layer.inputs, rows);
-            let d_detuning = layer.ring.backward(layer.state(detuning, chip), &d_weight);
-            let (control, change) = (&p[layer.control.clone()], layer.crosstalk.map_or(0.0, |place| chip[place]));
-            let d_control = layer.actuator.backward(control, layer.inputs, change, &d_detuning);
-            gradient[layer.control.clone()].copy_from_slice(&d_control);
-            gradient[layer.bias.clone()].copy_from_slice(&bias::backward(&d, layer.outputs));
-            if index > 0 {
-                d = activation::relu_backward(input, &matmul::ab(&d, weight, rows, layer.inputs, layer.outputs));
-            }
+        let mut d = cross_entropy::backward(logits, labels, CLASSES);
+        for (layer, passed) in self.layers.iter().zip(tape.windows(2)).rev() {
+            d = layer.backward(p, chip, [&passed[0], &passed[1], &d], rows, &mut gradient);
         }
         let (loss, correct) =
-            (cross_entropy::forward(&values, labels, CLASSES), cross_entropy::correct(&values, labels, CLASSES));
+            (cross_entropy::forward(logits, labels, CLASSES), cross_entropy::correct(logits, labels, CLASSES));
         Passed { loss, correct, gradient }
     }
 
@@ -302,7 +403,7 @@ fn rows_of(data: &Dataset, split: &Split, samples: &[u32]) -> (Vec<f64>, Vec<u32
     let Values::Bytes(bytes) = &split.values else { panic!("the small set is made of bytes") };
     let raw: Vec<f64> = bytes.iter().map(|&byte| f64::from(byte)).collect();
     let labels = samples.iter().map(|&sample| split.labels[sample as usize]).collect();
-    (draw::forward(&raw, FEATURES, samples, f64::from(data.scale), 0.0), labels)
+    (draw::forward(&raw, data.shape.iter().product(), samples, f64::from(data.scale), 0.0), labels)
 }
 
 /// A run of the twin: what the trainer does, in `f64`.
@@ -364,7 +465,7 @@ impl<'a> TwinRun<'a> {
         let draw = |stream: &str, deviation: f32, count: usize| {
             disturb::forward(self.seed, random::stream(stream), self.step, f64::from(deviation), count)
         };
-        for (number, layer) in (1..).zip(&self.twin.layers) {
+        for (number, layer) in (1..).zip(self.twin.rings()) {
             let offsets =
                 draw(&format!("ring{number}.ring_offset"), self.settings.noise["ring_offset"], layer.offset.len());
             chip[layer.offset.clone()].copy_from_slice(&offsets);
@@ -509,7 +610,7 @@ fn sat_step(settings: &Settings, variant: &str) -> [f64; 2] {
     let mut trainer = trainer(&network, settings, &data, SEED);
     trainer.restore(&state).unwrap();
 
-    let twin = Twin::new(&network, &recipes);
+    let twin = Twin::new(&network, &recipes, &data.shape);
     let mut run = TwinRun::resumed(&twin, settings, &data, &state);
     let (centre, want) = (run.parameters.clone(), run.sat());
     let stages = Stages::new(&network, settings, &data);
@@ -564,38 +665,52 @@ fn a_sat_step_is_that_of_the_twin_down_to_the_perturbation_and_the_final_paramet
 
 #[test]
 fn the_gradient_of_several_layers_is_that_of_the_twin_and_of_differences() {
-    gradients(&rings(&[9, 7, CLASSES], [0.0, 1.0]), true);
+    gradients(&dataset(), &rings(&[9, 7, CLASSES], [0.0, 1.0]), true);
+}
+
+#[test]
+fn the_gradient_through_pooling_and_activations_is_that_of_the_twin_and_of_differences() {
+    let rings = |outputs| LayerRecipe::RingDense(ring(outputs, [0.0, 1.0]));
+    // Windows that overlap, over an image of one channel, then windows over its 7 x 7 pixels.
+    let [overlapping, apart] = [PoolRecipe { window: 2, stride: Some(1) }, PoolRecipe { window: 3, stride: None }];
+    for pools in [
+        [LayerRecipe::MaxPool(overlapping), LayerRecipe::AveragePool(apart)],
+        [LayerRecipe::AveragePool(overlapping), LayerRecipe::MaxPool(apart)],
+    ] {
+        let tail = [rings(9), LayerRecipe::Tanh, rings(7), LayerRecipe::Sigmoid, rings(CLASSES)];
+        gradients(&bytes_of(&[8, 8]), &[pools.as_slice(), &tail].concat(), true);
+    }
 }
 
 #[test]
 fn the_gradient_reaches_the_currents_of_heaters_past_crosstalk_and_converters() {
+    let data = dataset();
     let ring = RingRecipe { bias_detuning: -0.1, crosstalk: Some(0.05), ..RingRecipe::new(1) };
     for actuator in [ActuatorKind::Direct, ActuatorKind::Linear, ActuatorKind::Joule] {
         let ring = RingRecipe { actuator, ..ring.clone() };
-        gradients(&rings_like(&[9, 7, CLASSES], &ring), true);
+        gradients(&data, &rings_like(&[9, 7, CLASSES], &ring), true);
         // Levels have no differences.
-        gradients(&rings_like(&[9, 7, CLASSES], &RingRecipe { dac_bits: Some(6), ..ring }), false);
+        gradients(&data, &rings_like(&[9, 7, CLASSES], &RingRecipe { dac_bits: Some(6), ..ring }), false);
     }
 }
 
 /// The gradient of a network on an odd chip: the device's against the twin's, and where they are `smooth` both against
 /// differences of the twin's loss.
-fn gradients(recipes: &[LayerRecipe], smooth: bool) {
-    let data = dataset();
-    let network = compile(gpu(), recipes);
-    let twin = Twin::new(&network, recipes);
+fn gradients(data: &Dataset, recipes: &[LayerRecipe], smooth: bool) {
+    let network = Network::new(gpu(), recipes, &data.shape, CLASSES, BATCH).unwrap();
+    let twin = Twin::new(&network, recipes, &data.shape);
     let (values, chip) = (start(&network), odd_chip(&network));
     gpu().write(&network.flat().parameters, &values).unwrap();
     network.set_chip(&chip).unwrap();
     let settings = settings(Method::Standard, adam(0.01));
-    let stages = Stages::new(&network, &settings, &data);
+    let stages = Stages::new(&network, &settings, data);
     let (p, chip) = (wide(&values), wide(&chip));
     // A full batch, and one of 5 rows in which the rest must not count.
     for (first, rows) in [(0, 16), (32, 5)] {
         stages.set(&Clock { first, rows, ..Clock::default() });
         stages.submit(0..5);
         let got = stages.gradient();
-        let (x, labels) = rows_of(&data, &data.train, &(first..first + rows).collect::<Vec<_>>());
+        let (x, labels) = rows_of(data, &data.train, &(first..first + rows).collect::<Vec<_>>());
         let want = twin.pass(&p, &chip, &x, &labels).gradient;
         let loss = |p: &[f64]| twin.pass(p, &chip, &x, &labels).mean_loss();
         let device = error(&got, &want);
@@ -647,6 +762,47 @@ fn detunings_start_alike_and_have_one_range_whatever_sets_them() {
     }
 }
 
+/// No network above has parameters before a pool, so none of their gradients passes through one: here one does.
+#[test]
+fn pooling_hands_down_the_gradient_of_its_input() {
+    let (image, rows) = ([2, 8, 8], 3);
+    let recipe = PoolRecipe { window: 3, stride: Some(2) };
+    let twin = windows(image, &recipe, rows);
+    let layers: [Box<dyn Layer>; 2] =
+        [Box::new(MaxPool::new(recipe, &image).unwrap()), Box::new(AveragePool::new(recipe, &image).unwrap())];
+    let [inputs, outputs] = [&image[..], &layers[0].output_shape()].map(|shape| shape.iter().product::<usize>());
+    let draw = |name: &str, count: usize| -> Vec<f32> {
+        random::units(SEED, random::stream(name)).take(count).map(|unit| unit as f32 - 0.5).collect()
+    };
+    let (x, d_y) = (draw("x", rows * inputs), draw("d_y", rows * outputs));
+    let (wide_x, wide_d_y) = (wide(&x), wide(&d_y));
+    let want = [
+        [pool::max_forward(&wide_x, &twin), pool::max_backward(&wide_x, &wide_d_y, &twin)],
+        [pool::average_forward(&wide_x, &twin), pool::average_backward(&wide_d_y, &twin)],
+    ];
+    for (layer, [y, d_x]) in layers.iter().zip(want) {
+        let tensor = |name, columns, values: &[f32]| gpu().upload(name, &[rows, columns], values).unwrap();
+        let io = Io {
+            parameters: vec![],
+            gradients: vec![],
+            imperfections: vec![],
+            derived: vec![],
+            clock: Clock::uniform(gpu()).unwrap(),
+            input: tensor("x", inputs, &x),
+            output: gpu().zeros("y", &[rows, outputs], Scalar::F32).unwrap(),
+            d_output: tensor("d_y", outputs, &d_y),
+            d_input: Some(gpu().zeros("d_x", &[rows, inputs], Scalar::F32).unwrap()),
+        };
+        let mut plan = PlanBuilder::new(gpu(), "pool");
+        layer.forward(&mut plan, &io, Pass::First).unwrap();
+        layer.backward(&mut plan, &io).unwrap();
+        gpu().submit(&[&plan.finish().unwrap()]).unwrap();
+        let read = |slice: &Slice| wide(&gpu().read::<f32>(slice).unwrap());
+        assert!(error(&read(&io.output), &y) < GRADIENT_BAR);
+        assert!(error(&read(io.d_input.as_ref().unwrap()), &d_x) < GRADIENT_BAR);
+    }
+}
+
 #[test]
 fn standard_and_noise_steps_are_those_of_the_twin() {
     let (data, recipes) = (dataset(), small());
@@ -656,7 +812,7 @@ fn standard_and_noise_steps_are_those_of_the_twin() {
             let network = compile(gpu(), &recipes);
             let mut trainer = trainer(&network, &settings, &data, SEED);
             gpu().write(&network.flat().parameters, &start(&network)).unwrap();
-            let twin = Twin::new(&network, &recipes);
+            let twin = Twin::new(&network, &recipes, &data.shape);
             // Each step from where the device stands; the third is the short batch, the fourth a new epoch.
             for _ in 0..4 {
                 let state = trainer.state().unwrap();
@@ -677,7 +833,7 @@ fn noise_is_drawn_once_a_step_as_the_specification_says_and_layers_share_the_tem
     let (data, recipes) = (dataset(), small());
     let settings = settings(Method::Noise, adam(0.05));
     let network = compile(gpu(), &recipes);
-    let twin = Twin::new(&network, &recipes);
+    let twin = Twin::new(&network, &recipes, &data.shape);
     let mut run = TwinRun::new(&twin, &settings, &data, SEED, &start(&network));
     let stages = Stages::new(&network, &settings, &data);
     let device = || {
@@ -696,7 +852,7 @@ fn noise_is_drawn_once_a_step_as_the_specification_says_and_layers_share_the_tem
         let drawn = device();
         let off = error(&wide(&drawn), &run.noise());
         assert!(off < 2e-6, "step {step}: {off:.1e}");
-        let [first, second] = [0, 1].map(|layer: usize| &twin.layers[layer]);
+        let [first, second] = [0, 1].map(|number| twin.rings().nth(number).unwrap());
         assert_eq!(drawn[first.temperature].to_bits(), drawn[second.temperature].to_bits());
         assert_ne!(drawn[first.offset.start..][..40], drawn[second.offset.clone()], "offsets are each layer's own");
         stages.submit(2..7);
@@ -713,7 +869,7 @@ fn the_first_ten_losses_are_those_of_the_twin() {
         let settings = Settings { schedule, ..settings(method, adam(0.01)) };
         let network = compile(gpu(), &recipes);
         let mut trainer = trainer(&network, &settings, &data, SEED);
-        let twin = Twin::new(&network, &recipes);
+        let twin = Twin::new(&network, &recipes, &data.shape);
         let mut run = TwinRun::new(&twin, &settings, &data, SEED, &network.start(SEED));
         let (mut before, mut losses) = (trainer.state().unwrap().tally, Vec::new());
         for step in 0..10 {
@@ -910,11 +1066,11 @@ fn every_sample_is_drawn_once_an_epoch_in_an_order_of_its_own() {
 fn an_evaluation_scores_every_sample_once_on_any_device() {
     let (data, recipes) = (dataset(), small());
     let network = compile(gpu(), &recipes);
-    let twin = Twin::new(&network, &recipes);
+    let twin = Twin::new(&network, &recipes, &data.shape);
     let values = start(&network);
     gpu().write(&network.flat().parameters, &values).unwrap();
     let mut warm = vec![0.0; network.chip_len()];
-    twin.layers.iter().for_each(|layer| warm[layer.temperature] = 0.7);
+    twin.rings().for_each(|ring| warm[ring.temperature] = 0.7);
     let mut losses = Vec::new();
     for (name, split) in [("test", &data.test), ("train", &data.train)] {
         let feed = network.feed(split, (data.scale, 0.0)).unwrap();
@@ -1010,7 +1166,7 @@ fn the_average_is_that_of_the_parameters_after_every_step_and_is_what_is_scored(
     let decay = 0.8;
     let settings = Settings { average: decay, ..settings(Method::Sat, adam(0.1)) };
     let network = compile(gpu(), &recipes);
-    let twin = Twin::new(&network, &recipes);
+    let twin = Twin::new(&network, &recipes, &data.shape);
     let mut trainer = trainer(&network, &settings, &data, SEED);
     let vector = |state: &State, name: &str| state.vector(name).map(<[f32]>::to_vec).unwrap();
     let first = trainer.state().unwrap();

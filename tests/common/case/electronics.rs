@@ -10,22 +10,22 @@ pub fn cases() -> Vec<Case> {
     const FAR_BELOW: &[&[usize]] = &[&[97, 3], &[97, 20], &[97, 50], &[97, 80]];
     vec![
         // Nothing is computed, so nothing may be rounded.
-        activation("activation::relu", Activation::Relu, ELEMENTS, around_zero)
+        activation("activation::relu", Activation::Relu, ELEMENTS, &[1 << 20], around_zero)
             .tolerance(0.0, 0.0)
             .note("kink at 0: inputs at least 1e-3 away"),
         // The backward passes see outputs that were rounded, by up to 6e-8 near 1.
-        activation("activation::sigmoid", Activation::Sigmoid, ELEMENTS, around_zero)
+        activation("activation::sigmoid", Activation::Sigmoid, ELEMENTS, &[1 << 20], around_zero)
             .tolerance(1e-6, 1e-7)
             .note("-4 to 4, and +-100"),
-        activation("activation::tanh", Activation::Tanh, ELEMENTS, around_zero)
+        activation("activation::tanh", Activation::Tanh, ELEMENTS, &[1 << 20], around_zero)
             .tolerance(1e-6, 1e-7)
             .note("-4 to 4, and +-100"),
-        activation("activation::sigmoid, far below", Activation::Sigmoid, FAR_BELOW, |draws, size| {
+        activation("activation::sigmoid, far below", Activation::Sigmoid, FAR_BELOW, &[1 << 20, 50], |draws, size| {
             let k = size[1] as f64;
             draws.uniform("x", size[0], -k - 0.5, -k + 0.5)
         })
         .note("n x k: within 0.5 of -k"),
-        activation("activation::tanh, near zero", Activation::Tanh, NEAR_ZERO, |draws, size| {
+        activation("activation::tanh, near zero", Activation::Tanh, NEAR_ZERO, &[1 << 20, 12], |draws, size| {
             let scale = 0.5_f64.powi(size[1] as i32);
             draws.uniform("x", size[0], 1.0, 2.0).into_iter().map(|x| x * scale).collect()
         })
@@ -54,6 +54,7 @@ fn activation(
     name: &'static str,
     function: Activation,
     sizes: &'static [&'static [usize]],
+    bench: &'static [usize],
     inputs: fn(Draws, &[usize]) -> Vec<f64>,
 ) -> Case {
     use reference::activation as twin;
@@ -78,7 +79,7 @@ fn activation(
             [24, 4],
         ),
     };
-    case(name, sizes, &[1 << 20], move |draws, size| {
+    case(name, sizes, bench, move |draws, size| {
         let n = size[0];
         Problem {
             inputs: vec![tensor("x", &[n], inputs(draws, size))],
