@@ -323,6 +323,7 @@ families!(
     bias,
     actuator,
     microring,
+    ring_bank,
     detect,
     relu,
     cross_entropy,

@@ -39,6 +39,7 @@ library![
     "norm",
     "perturb",
     "relu",
+    "ring_bank",
     "sgd",
 ];
 

@@ -18,6 +18,7 @@ pub mod microring;
 pub mod norm;
 pub mod perturb;
 pub mod relu;
+pub mod ring_bank;
 pub mod sgd;
 
 pub use clock::Clock;

@@ -17,6 +17,7 @@ pub mod microring;
 pub mod norm;
 pub mod perturb;
 pub mod relu;
+pub mod ring_bank;
 pub mod sgd;
 
 /// Bounds and role of a parameter, as in `shaders/shared/segments.wgsl`.
