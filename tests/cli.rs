@@ -540,6 +540,8 @@ fn a_recipe_that_is_wrong_is_told_with_its_line() {
         (["contrast = 1.0", "resistance = 0"], &["recipe.toml:10: ", "`resistance` must be above 0, not 0"]),
         (["contrast = 1.0", "dac_bits = 17"], &["recipe.toml:10: ", "`dac_bits` must be 1 to 16, not 17"]),
         (["contrast = 1.0", "adc_bits = 8"], &["recipe.toml:10: ", "`adc_bits` needs `full_scale`"]),
+        (["contrast = 1.0", "bank = 0"], &["recipe.toml:10: ", "`bank` must be at least 1"]),
+        (["contrast = 1.0", "bank = 16"], &["recipe.toml:10: ", "`bank` of 16 channels 1.6 nm apart does not fit"]),
         (["contrast = 1.0", "full_scale = 0"], &["recipe.toml:10: ", "`full_scale` must be above 0, not 0"]),
         (["contrast = 1.0", "crosstalk = 0.5"], &["recipe.toml:10: ", "`crosstalk` must be 0 to below 0.5, not 0.5"]),
         (["contrast = 1.0", "actuator = \"jule\""], &["recipe.toml:10: ", "`jule`", "did you mean `joule`?"]),

@@ -343,7 +343,22 @@ macro_rules! families {
     )*};
 }
 
-families!(matmul, bias, actuator, microring, detect, cross_entropy, metrics, norm, perturb, adam, sgd, disturb, draw);
+families!(
+    matmul,
+    bias,
+    actuator,
+    microring,
+    ring_bank,
+    detect,
+    cross_entropy,
+    metrics,
+    norm,
+    perturb,
+    adam,
+    sgd,
+    disturb,
+    draw
+);
 families!(convolution, average, complex_matmul, activation, pool, mean_squared_error, normalization);
 
 /// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate

@@ -24,6 +24,7 @@ use flatlight::reference::actuator::Actuator;
 use flatlight::reference::adam::Adam;
 use flatlight::reference::detect::{self, Detector};
 use flatlight::reference::microring::{Ring, State as State64};
+use flatlight::reference::ring_bank::RingBank;
 use flatlight::reference::sgd::Sgd;
 use flatlight::reference::{self, Segment, activation, bias, cross_entropy, disturb, draw, matmul, perturb, pool};
 use flatlight::training::method::Step;
@@ -176,6 +177,7 @@ fn moved(from: &[f64], to: &[f64]) -> Vec<f64> {
 
 struct TwinRing {
     ring: Ring,
+    bank: Option<RingBank>,
     inputs: usize,
     outputs: usize,
     actuator: Actuator,
@@ -207,8 +209,11 @@ impl TwinRing {
             ActuatorKind::Joule => ("current", bias, nm_per_mw * resistance),
         };
         let control = parameter(control);
+        let ring = Ring { half_width, contrast, drift };
+        let [spacing, fsr] = [recipe.spacing, recipe.fsr].map(f64::from);
         Self {
-            ring: Ring { half_width, contrast, drift },
+            ring,
+            bank: recipe.bank.map(|size| RingBank { ring, size, spacing, fsr }),
             inputs: control.shape[1],
             outputs: control.shape[0],
             actuator: Actuator {
@@ -246,12 +251,22 @@ impl TwinRing {
     }
 
     fn weight(&self, p: &[f64], chip: &[f64]) -> Vec<f64> {
-        self.ring.forward(self.state(&self.detuning(p, chip), chip))
+        let detuning = self.detuning(p, chip);
+        let state = self.state(&detuning, chip);
+        match self.bank {
+            Some(bank) => bank.forward(state, self.inputs),
+            None => self.ring.forward(state),
+        }
     }
 
     /// Gradient of the controls from that of the weights.
     fn d_control(&self, p: &[f64], chip: &[f64], d_weight: &[f64]) -> Vec<f64> {
-        let d_detuning = self.ring.backward(self.state(&self.detuning(p, chip), chip), d_weight);
+        let detuning = self.detuning(p, chip);
+        let state = self.state(&detuning, chip);
+        let d_detuning = match self.bank {
+            Some(bank) => bank.backward(state, self.inputs, d_weight),
+            None => self.ring.backward(state, d_weight),
+        };
         self.actuator.backward(&p[self.control.clone()], self.inputs, self.change(chip), &d_detuning)
     }
 }
@@ -692,6 +707,39 @@ fn the_gradient_reaches_the_currents_of_heaters_past_crosstalk_and_converters() 
         // Levels have no differences.
         gradients(&data, &rings_like(&[9, 7, CLASSES], &RingRecipe { dac_bits: Some(6), ..ring }), false);
     }
+}
+
+#[test]
+fn the_gradient_reaches_every_ring_of_a_bank() {
+    let bank = RingRecipe { bank: Some(5), spacing: 0.8, ..RingRecipe::new(1) };
+    gradients(&dataset(), &rings_like(&[9, 7, CLASSES], &bank), true);
+    let heated = RingRecipe { actuator: ActuatorKind::Joule, bias_detuning: -0.1, crosstalk: Some(0.05), ..bank };
+    gradients(&dataset(), &rings_like(&[9, 7, CLASSES], &heated), true);
+}
+
+#[test]
+fn a_bank_is_a_bus_a_ring_where_channels_are_far_apart_and_repeats_with_its_range() {
+    let weights = |ring: &RingRecipe, shift: f32| {
+        let network = compile(gpu(), &rings_like(&[CLASSES], ring));
+        let settings = settings(Method::Standard, adam(0.01));
+        let stages = Stages::new(&network, &settings, &dataset());
+        let mut values = start(&network);
+        for entry in network.parameters().iter().filter(|entry| entry.spec.role == Role::Control) {
+            values[entry.range()].iter_mut().for_each(|detuning| *detuning += shift);
+        }
+        gpu().write(&network.flat().parameters, &values).unwrap();
+        network.nominal().unwrap();
+        stages.set(&Clock { rows: 16, ..Clock::default() });
+        stages.submit(0..3);
+        wide(&stages.read(network.logits()))
+    };
+    let bank = |spacing: f32| RingRecipe { bank: Some(4), spacing, fsr: 16.0 * spacing, ..RingRecipe::new(1) };
+    let alone = weights(&RingRecipe::new(1), 0.0);
+    let apart = [0.8, 8.0, 80.0, 8000.0].map(|spacing| error(&weights(&bank(spacing), 0.0), &alone));
+    assert!(apart[0] > 10.0 * apart[1] && apart[1] > 10.0 * apart[2], "{apart:?}");
+    assert!(apart[0] > 0.01 && apart[3] < 1e-6, "{apart:?}");
+    let off = error(&weights(&bank(1.0), 16.0), &weights(&bank(1.0), 0.0));
+    assert!(off < 1e-4, "a range further: {off:.1e}");
 }
 
 /// The gradient of a network on an odd chip: the device's against the twin's, and where they are `smooth` both against

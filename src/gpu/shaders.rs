@@ -48,6 +48,7 @@ library![
     "normalization",
     "perturb",
     "pool",
+    "ring_bank",
     "sgd",
 ];
 

@@ -10,7 +10,7 @@ use crate::ops::{bias, matmul, microring};
 use crate::random;
 
 /// y `[batch, outputs]` = W(x) applied to the input, plus a bias, with one ring a weight. Rings of an output are
-/// neighbours in the order of its inputs.
+/// neighbours, of heat and on a bus, in the order of its inputs.
 #[derive(Clone, Debug)]
 pub struct RingDense {
     recipe: RingRecipe,
@@ -106,7 +106,12 @@ impl Layer for RingDense {
         if self.actuator.is_some() {
             names.extend(["detuning", "d_detuning"]);
         }
-        names.into_iter().map(|name| Derived { name, shape: self.shape() }).collect()
+        let mut all: Vec<_> = names.into_iter().map(|name| Derived { name, shape: self.shape() }).collect();
+        // The last one; `backward` finds it there.
+        if let Some(bank) = self.recipe.bank() {
+            all.push(Derived { name: "terms", shape: [self.shape(), vec![bank.size]].concat() });
+        }
+        all
     }
 
     fn output_shape(&self) -> Vec<usize> {
@@ -117,7 +122,10 @@ impl Layer for RingDense {
         if let Some((actuator, [control, change, detuning, _])) = self.actuated(io) {
             actuator.forward(plan, control, change, detuning)?;
         }
-        self.recipe.ring().forward(plan, self.state(io), &io.derived[0])
+        match self.recipe.bank() {
+            Some(bank) => bank.forward(plan, self.state(io), &io.derived[0]),
+            None => self.recipe.ring().forward(plan, self.state(io), &io.derived[0]),
+        }
     }
 
     fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, _pass: Pass) -> Result<(), Error> {
@@ -132,13 +140,14 @@ impl Layer for RingDense {
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
         let [weight, d_weight] = [&io.derived[0], &io.derived[1]];
         matmul::atb(plan, &io.d_output, &io.input, d_weight)?;
-        let (ring, state) = (self.recipe.ring(), self.state(io));
-        match self.actuated(io) {
-            Some((actuator, [control, change, _, d_detuning])) => {
-                ring.backward(plan, state, d_weight, d_detuning)?;
-                actuator.backward(plan, control, change, d_detuning, &io.gradients[0])?;
-            }
-            None => ring.backward(plan, state, d_weight, &io.gradients[0])?,
+        let actuated = self.actuated(io);
+        let d_detuning = actuated.map_or(&io.gradients[0], |(_, [_, _, _, d_detuning])| d_detuning);
+        match (self.recipe.bank(), io.derived.last()) {
+            (Some(bank), Some(terms)) => bank.backward(plan, self.state(io), d_weight, terms, d_detuning)?,
+            _ => self.recipe.ring().backward(plan, self.state(io), d_weight, d_detuning)?,
+        }
+        if let Some((actuator, [control, change, ..])) = actuated {
+            actuator.backward(plan, control, change, d_detuning, &io.gradients[0])?;
         }
         bias::backward(plan, &io.d_output, &io.gradients[1])?;
         match &io.d_input {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::ops::actuator::Actuator;
 use crate::ops::detect::Detector;
 use crate::ops::microring::Ring;
+use crate::ops::ring_bank::RingBank;
 
 /// What sets a ring.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,16 @@ pub struct RingRecipe {
     /// imperfection `crosstalk` comes on top of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crosstalk: Option<f32>,
+    /// Rings in series on one bus: each output's rings are cut into banks of this size along its inputs. A ring then
+    /// also meets the channels of its neighbours (spectral crosstalk). Every ring has a bus of its own if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bank: Option<usize>,
+    /// Distance of neighbouring channels of a bank, nm.
+    #[serde(default = "default_spacing")]
+    pub spacing: f32,
+    /// Free spectral range of the rings of a bank, nm.
+    #[serde(default = "default_fsr")]
+    pub fsr: f32,
     /// Full scale of the detectors, in units of the output. With it the layer has detectors, whose noise is the
     /// imperfection `detection_noise`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,6 +117,14 @@ fn default_resistance() -> f32 {
     1.0
 }
 
+// Channels 200 GHz apart at 1550 nm; a silicon ring with a radius of 4.5 um.
+fn default_spacing() -> f32 {
+    1.6
+}
+fn default_fsr() -> f32 {
+    20.0
+}
+
 impl RingRecipe {
     /// Ideal rings with so many outputs, set directly.
     pub fn new(outputs: usize) -> Self {
@@ -124,6 +143,9 @@ impl RingRecipe {
             resistance: default_resistance(),
             dac_bits: None,
             crosstalk: None,
+            bank: None,
+            spacing: default_spacing(),
+            fsr: default_fsr(),
             full_scale: None,
             adc_bits: None,
         }
@@ -139,6 +161,15 @@ impl RingRecipe {
         positive("nm_per_ma", self.nm_per_ma)?;
         positive("nm_per_mw", self.nm_per_mw)?;
         positive("resistance", self.resistance)?;
+        positive("spacing", self.spacing)?;
+        positive("fsr", self.fsr)?;
+        if self.bank == Some(0) {
+            return Err("`bank` must be at least 1; leave it out for a bus a ring".to_owned());
+        }
+        if let Some(bank) = self.bank.filter(|&bank| bank as f64 * f64::from(self.spacing) > f64::from(self.fsr)) {
+            let (spacing, fsr) = (self.spacing, self.fsr);
+            return Err(format!("`bank` of {bank} channels {spacing} nm apart does not fit an `fsr` of {fsr} nm"));
+        }
         if self.contrast > 1.0 {
             return Err(format!("`contrast` must be at most 1, not {}", self.contrast));
         }
@@ -185,6 +216,10 @@ impl RingRecipe {
 
     pub(super) fn ring(&self) -> Ring {
         Ring { half_width: self.half_width, contrast: self.contrast, drift: self.drift }
+    }
+
+    pub(super) fn bank(&self) -> Option<RingBank> {
+        self.bank.map(|size| RingBank { ring: self.ring(), size, spacing: self.spacing, fsr: self.fsr })
     }
 
     /// What stands between parameters and detunings; nothing where they are the same.

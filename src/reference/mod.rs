@@ -23,6 +23,7 @@ pub mod norm;
 pub mod normalization;
 pub mod perturb;
 pub mod pool;
+pub mod ring_bank;
 pub mod sgd;
 
 /// Bounds and role of a parameter, as in `shaders/shared/segments.wgsl`.

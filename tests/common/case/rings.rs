@@ -4,6 +4,8 @@ use flatlight::ops::actuator::Actuator;
 use flatlight::ops::detect::Detector;
 use flatlight::ops::microring::{Ring, State};
 
+use flatlight::ops::ring_bank::RingBank;
+
 use super::*;
 
 pub fn cases() -> Vec<Case> {
@@ -13,6 +15,10 @@ pub fn cases() -> Vec<Case> {
     const DIRECT: Actuator = Actuator { rest: 0.0, gain: 1.0, crosstalk: 0.0, ..LINEAR };
     vec![
         rings(),
+        banks("ring_bank", RingBank { ring: RING, size: 8, spacing: 1.5, fsr: 13.0 }, BANKS)
+            .note("neighbours felt, some rings on resonance and letting nothing through, short last banks"),
+        banks("ring_bank, next order", RingBank { ring: RING, size: 5, spacing: 1.0, fsr: 5.25 }, ROWS)
+            .note("the last channel feels the next order of the first ring"),
         actuators("actuator, joule", JOULE, ROWS_MANY),
         actuators("actuator, linear", LINEAR, ROWS),
         actuators("actuator, direct", DIRECT, ROWS),
@@ -29,6 +35,57 @@ pub fn cases() -> Vec<Case> {
 /// Sizes are rows, columns.
 const ROWS: &[&[usize]] = &[&[1, 1], &[1, 3], &[3, 1], &[63, 2], &[64, 65], &[7, 97]];
 const ROWS_MANY: &[&[usize]] = &[&[1, 1], &[1, 3], &[3, 1], &[63, 2], &[64, 65], &[7, 97], &[1021, 4111]];
+
+/// Sizes are rows, columns.
+const BANKS: &[&[usize]] = &[&[1, 1], &[1, 3], &[3, 8], &[63, 9], &[7, 64], &[5, 97], &[3, 1009], &[103, 1013]];
+
+fn banks(name: &'static str, bank: RingBank, sizes: &'static [&'static [usize]]) -> Case {
+    let twin = reference::ring_bank::RingBank {
+        ring: ring64(),
+        size: bank.size,
+        spacing: f64::from(bank.spacing),
+        fsr: f64::from(bank.fsr),
+    };
+    case(name, sizes, &[512, 256], move |draws, size| {
+        let [rows, columns] = size.try_into().expect("rows, columns");
+        let n = rows * columns;
+        let mut inputs = built(draws, n);
+        for tensor in inputs.iter_mut().filter(|tensor| tensor.name != "temperature") {
+            tensor.shape = vec![rows, columns];
+        }
+        // On resonance, at full contrast: nothing gets through. Two such rings at one channel, where there are two.
+        let nominal = -twin.ring.drift * TEMPERATURE;
+        for (place, x) in [nominal, nominal - twin.spacing].into_iter().enumerate().take(n - 1) {
+            let values = [x, 0.0, 0.0, 0.5];
+            for (tensor, value) in [0, 1, 3, 4].into_iter().zip(values) {
+                inputs[tensor].values[place] = value;
+            }
+        }
+        let turns = n * bank.size;
+        Problem {
+            inputs,
+            outputs: vec![fresh("weight", &[rows, columns])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| bank.forward(plan, state(on), &on.outputs[0])),
+            specification: Box::new(move |x| vec![twin.forward(state64(x), columns)]),
+            gradient: Some(Gradient {
+                of: vec![0],
+                upstream: None,
+                backward: Box::new(move |plan, on| {
+                    let terms = plan.gpu().zeros("terms", &[rows, columns, bank.size], Scalar::F32)?;
+                    bank.backward(plan, state(on), &on.upstream[0], &terms, &on.gradients[0])
+                }),
+                specification: Box::new(move |x, d| vec![twin.backward(state64(x), columns, &d[0])]),
+            }),
+            costs: vec![
+                cost("ring_bank::forward", 16 * turns, 5 * n),
+                cost("ring_bank::spread", 38 * turns, 5 * n + turns),
+                cost("ring_bank::gather", turns, n + turns),
+            ],
+        }
+    })
+    .tolerance(2e-6, 0.0)
+}
 
 fn actuator64(on: Actuator) -> reference::actuator::Actuator {
     reference::actuator::Actuator {
