@@ -258,15 +258,17 @@ fn draw_operating_points(
     parameters: &[f32],
 ) -> Result<(), Failure> {
     let rings = recipe.layers.iter().find_map(|layer| match layer {
-        LayerRecipe::RingDense(ring) => Some(ring),
+        LayerRecipe::RingDense(ring) | LayerRecipe::RingConvolution(ring) => Some(ring),
         _ => None,
     });
     let Some(ring) = rings else { return Ok(()) };
     let panel = |entry: &Entry<Parameter>| match &recipe.layers[entry.layer] {
-        LayerRecipe::RingDense(ring) if entry.spec.role == Role::Control => Some(RingPanel {
-            title: entry.name.split('.').next().unwrap_or_default().to_owned(),
-            detunings: parameters[entry.range()].iter().map(|&value| ring.detuning(f64::from(value))).collect(),
-        }),
+        LayerRecipe::RingDense(ring) | LayerRecipe::RingConvolution(ring) if entry.spec.role == Role::Control => {
+            Some(RingPanel {
+                title: entry.name.split('.').next().unwrap_or_default().to_owned(),
+                detunings: parameters[entry.range()].iter().map(|&value| ring.detuning(f64::from(value))).collect(),
+            })
+        }
         _ => None,
     };
     let panels: Vec<_> = network.parameters().iter().filter_map(panel).collect();

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::electronics::{Activation, AveragePool, MaxPool, Norm, NormKind, NormRecipe, PoolRecipe};
 use crate::layer::Layer;
-use crate::optics::{RingDense, RingRecipe};
+use crate::optics::{RingConvolution, RingDense, RingRecipe};
 
 /// One entry of the recipe's `[[layers]]`: its `type` and the keys of that type.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -12,6 +12,8 @@ use crate::optics::{RingDense, RingRecipe};
 pub enum LayerRecipe {
     /// Dense layer of microrings.
     RingDense(RingRecipe),
+    /// Convolution of microrings.
+    RingConvolution(RingRecipe),
     /// Rectifier.
     Relu,
     /// Logistic function.
@@ -36,8 +38,18 @@ struct NoKeys {}
 
 impl LayerRecipe {
     /// Every `type`.
-    pub const TYPES: [&str; 9] =
-        ["ring-dense", "relu", "sigmoid", "tanh", "max-pool", "average-pool", "batch-norm", "layer-norm", "group-norm"];
+    pub const TYPES: [&str; 10] = [
+        "ring-dense",
+        "ring-convolution",
+        "relu",
+        "sigmoid",
+        "tanh",
+        "max-pool",
+        "average-pool",
+        "batch-norm",
+        "layer-norm",
+        "group-norm",
+    ];
 
     /// Reads the keys of a layer of this type.
     ///
@@ -46,6 +58,7 @@ impl LayerRecipe {
     pub fn read<'de, D: Deserializer<'de>>(kind: &str, keys: D) -> Result<Self, D::Error> {
         match kind {
             "ring-dense" => RingRecipe::deserialize(keys).map(Self::RingDense),
+            "ring-convolution" => RingRecipe::deserialize(keys).map(Self::RingConvolution),
             "relu" => NoKeys::deserialize(keys).map(|_| Self::Relu),
             "sigmoid" => NoKeys::deserialize(keys).map(|_| Self::Sigmoid),
             "tanh" => NoKeys::deserialize(keys).map(|_| Self::Tanh),
@@ -61,7 +74,7 @@ impl LayerRecipe {
     /// Name that the recipe gives, if it does.
     pub fn name(&self) -> Option<&str> {
         match self {
-            Self::RingDense(recipe) => recipe.name.as_deref(),
+            Self::RingDense(recipe) | Self::RingConvolution(recipe) => recipe.name.as_deref(),
             _ => None,
         }
     }
@@ -69,7 +82,7 @@ impl LayerRecipe {
     /// Stem of the name if the recipe gives none.
     pub fn stem(&self) -> &'static str {
         match self {
-            Self::RingDense(_) => "ring",
+            Self::RingDense(_) | Self::RingConvolution(_) => "ring",
             Self::Relu => "relu",
             Self::Sigmoid => "sigmoid",
             Self::Tanh => "tanh",
@@ -85,6 +98,7 @@ impl LayerRecipe {
     pub fn build(&self, input_shape: &[usize]) -> Result<Box<dyn Layer>, String> {
         Ok(match self {
             Self::RingDense(recipe) => Box::new(RingDense::new(recipe.clone(), input_shape)?),
+            Self::RingConvolution(recipe) => Box::new(RingConvolution::new(recipe.clone(), input_shape)?),
             Self::Relu => Box::new(Activation::relu(input_shape)),
             Self::Sigmoid => Box::new(Activation::sigmoid(input_shape)),
             Self::Tanh => Box::new(Activation::tanh(input_shape)),

@@ -20,7 +20,7 @@ pub enum ActuatorKind {
     Joule,
 }
 
-/// Keys of a `ring-dense` layer. Lengths in nm, currents in mA.
+/// Keys of a `ring-dense` or `ring-convolution` layer. Lengths in nm, currents in mA.
 ///
 /// Detuning is how far the resonance stands to the red of its channel: heating a ring moves the resonance to
 /// the red, so detuning grows with heater current and with temperature. W(x) is even, the sign is a convention.
@@ -30,8 +30,17 @@ pub struct RingRecipe {
     /// Name of the layer; `ring1`, `ring2`, ... if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Number of outputs.
+    /// Number of outputs; of a convolution, output channels.
     pub outputs: usize,
+    /// For `ring-convolution`: side of the square kernel, pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<usize>,
+    /// For `ring-convolution`: from one output to the next, pixels; 1 if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stride: Option<usize>,
+    /// For `ring-convolution`: zeros on every side of an image, pixels; none if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padding: Option<usize>,
     /// Half width at half maximum of the resonance, nm.
     #[serde(default = "default_half_width")]
     pub half_width: f32,
@@ -131,6 +140,9 @@ impl RingRecipe {
         Self {
             name: None,
             outputs,
+            kernel: None,
+            stride: None,
+            padding: None,
             half_width: default_half_width(),
             contrast: default_contrast(),
             drift: default_drift(),

@@ -1,0 +1,137 @@
+//! The rings behind the weights of a layer: how they are set, what may be wrong with them, and their gradient. Dense
+//! layers and convolutions use the same.
+
+use super::RingRecipe;
+use super::ring_recipe::ActuatorKind;
+use crate::gpu::{Error, PlanBuilder, Slice};
+use crate::layer::{Cause, Derived, Imperfection, Io, Parameter, Role, Start};
+use crate::ops::actuator::Actuator;
+use crate::ops::microring;
+
+/// Places of a layer's tensors that belong to its rings; a layer's own come after them.
+const CONTROL: usize = 0;
+const WEIGHT: usize = 0;
+const D_WEIGHT: usize = 1;
+const DETUNING: usize = 2;
+const D_DETUNING: usize = 3;
+const CROSSTALK: usize = 4;
+
+/// Rings `[outputs, inputs]`, one a weight. Rings of an output are neighbours, of heat and on a bus, in the order of its
+/// inputs.
+#[derive(Clone, Debug)]
+pub(super) struct Rings {
+    pub(super) recipe: RingRecipe,
+    actuator: Option<Actuator>,
+    inputs: usize,
+}
+
+impl Rings {
+    /// Rings of a layer with so many inputs to an output.
+    pub(super) fn new(recipe: RingRecipe, inputs: usize) -> Result<Self, String> {
+        recipe.check()?;
+        Ok(Self { actuator: recipe.actuator(), recipe, inputs })
+    }
+
+    fn shape(&self) -> Vec<usize> {
+        vec![self.recipe.outputs, self.inputs]
+    }
+
+    /// The actuator with what it makes: control, change of crosstalk, detuning and its gradient.
+    fn actuated<'a>(&self, io: &'a Io) -> Option<(&Actuator, [&'a Slice; 4])> {
+        let slices = |actuator| {
+            let [detuning, d_detuning] = [&io.derived[DETUNING], &io.derived[D_DETUNING]];
+            (actuator, [&io.parameters[CONTROL], &io.imperfections[CROSSTALK], detuning, d_detuning])
+        };
+        self.actuator.as_ref().map(slices)
+    }
+
+    fn state<'a>(&self, io: &'a Io) -> microring::State<'a> {
+        let [offset, temperature, width, contrast] = [0, 1, 2, 3].map(|place| &io.imperfections[place]);
+        let detuning = self.actuated(io).map_or(&io.parameters[CONTROL], |(_, [_, _, detuning, _])| detuning);
+        microring::State { detuning, offset, temperature, width, contrast }
+    }
+
+    /// What sets the rings.
+    pub(super) fn parameter(&self) -> Parameter {
+        let [first, last] = self.recipe.start.map(|detuning| self.recipe.control(detuning));
+        let (name, unit, start) = match self.recipe.actuator {
+            ActuatorKind::Direct => ("detuning", "nm", Start::Uniform(first, last)),
+            ActuatorKind::Linear => ("current", "mA", Start::Uniform(first, last)),
+            ActuatorKind::Joule => ("current", "mA", Start::UniformSquare(first, last)),
+        };
+        Parameter {
+            name,
+            shape: self.shape(),
+            unit,
+            bounds: self.recipe.range.map(|detuning| self.recipe.control(detuning)),
+            start,
+            role: Role::Control,
+        }
+    }
+
+    /// What may be wrong with the rings.
+    pub(super) fn imperfections(&self) -> Vec<Imperfection> {
+        let mut all = vec![
+            Imperfection { name: "ring_offset", shape: self.shape(), unit: "nm", cause: Cause::Element },
+            Imperfection { name: "temperature", shape: vec![1], unit: "K", cause: Cause::Common },
+            Imperfection { name: "ring_width", shape: self.shape(), unit: "", cause: Cause::Element },
+            Imperfection { name: "ring_contrast", shape: self.shape(), unit: "", cause: Cause::Element },
+        ];
+        if self.actuator.is_some() {
+            all.push(Imperfection { name: "crosstalk", shape: vec![1], unit: "", cause: Cause::Common });
+        }
+        all
+    }
+
+    /// Weights, and what stands between them and the controls.
+    pub(super) fn derived(&self) -> Vec<Derived> {
+        let mut names = vec!["weight", "d_weight"];
+        if self.actuator.is_some() {
+            names.extend(["detuning", "d_detuning"]);
+        }
+        let mut all: Vec<_> = names.into_iter().map(|name| Derived { name, shape: self.shape() }).collect();
+        // The last one; `backward` finds it there.
+        if let Some(bank) = self.recipe.bank() {
+            all.push(Derived { name: "terms", shape: [self.shape(), vec![bank.size]].concat() });
+        }
+        all
+    }
+
+    /// Weights `[outputs, inputs]` of the rings as they are set and built.
+    pub(super) fn weight<'a>(&self, io: &'a Io) -> &'a Slice {
+        &io.derived[WEIGHT]
+    }
+
+    /// Where the layer puts the gradient of the weights.
+    pub(super) fn d_weight<'a>(&self, io: &'a Io) -> &'a Slice {
+        &io.derived[D_WEIGHT]
+    }
+
+    /// Controls to weights.
+    pub(super) fn actuate(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
+        if let Some((actuator, [control, change, detuning, _])) = self.actuated(io) {
+            actuator.forward(plan, control, change, detuning)?;
+        }
+        match self.recipe.bank() {
+            Some(bank) => bank.forward(plan, self.state(io), self.weight(io)),
+            None => self.recipe.ring().forward(plan, self.state(io), self.weight(io)),
+        }
+    }
+
+    /// Gradient of the weights to that of the controls.
+    pub(super) fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
+        let d_weight = self.d_weight(io);
+        let actuated = self.actuated(io);
+        let d_detuning = actuated.map_or(&io.gradients[CONTROL], |(_, [_, _, _, d_detuning])| d_detuning);
+        match (self.recipe.bank(), io.derived.last()) {
+            (Some(bank), Some(terms)) => bank.backward(plan, self.state(io), d_weight, terms, d_detuning)?,
+            _ => self.recipe.ring().backward(plan, self.state(io), d_weight, d_detuning)?,
+        }
+        match actuated {
+            Some((actuator, [control, change, ..])) => {
+                actuator.backward(plan, control, change, d_detuning, &io.gradients[CONTROL])
+            }
+            None => Ok(()),
+        }
+    }
+}
