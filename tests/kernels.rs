@@ -11,8 +11,9 @@ use std::sync::OnceLock;
 
 use common::case::{self, Case, Draws, Pass, Problem};
 use common::{device, gpu, runs_here};
-use flatlight::gpu::{Gpu, Options, PlanBuilder, Scalar, shaders};
+use flatlight::gpu::{Error, Gpu, Options, PlanBuilder, Scalar, shaders};
 use flatlight::ops::complex_matmul;
+use flatlight::ops::convolution::{self, Shape};
 use flatlight::{random, reference};
 
 /// Distance at which differences are taken.
@@ -494,4 +495,63 @@ fn normalization_refuses_what_does_not_fit() {
     let message = layer.track(&mut plan, &clock, 0.1, &parameter, &parameter).expect_err("no channels").to_string();
     assert_eq!(message, "normalization::track: expected batch normalization, got Layer");
     assert!(plan.is_empty());
+}
+
+/// A convolution on the device: y, and d_x from weights and d_y.
+fn convolve(shape: &Shape, x: &[f64], weight: &[f64], d_y: &[f64]) -> [Vec<f64>; 2] {
+    let (batch, features) = (x.len() / shape.features_in(), shape.features_out().expect("a valid shape"));
+    let upload = |name: &str, shape: &[usize], values: &[f64]| gpu().upload(name, shape, &case::floats(values));
+    let result = || -> Result<_, Error> {
+        let x = upload("x", &[batch, shape.features_in()], x)?;
+        let weight = upload("weight", &shape.weight(), weight)?;
+        let d_y = upload("d_y", &[batch, features], d_y)?;
+        let y = gpu().zeros("y", d_y.shape(), Scalar::F32)?;
+        let d_x = gpu().zeros("d_x", x.shape(), Scalar::F32)?;
+        let mut plan = PlanBuilder::new(gpu(), "convolution");
+        convolution::forward(&mut plan, shape, &x, &weight, None, &y)?;
+        convolution::backward_input(&mut plan, shape, &weight, &d_y, &d_x)?;
+        gpu().submit(&[&plan.finish()?])?;
+        Ok([gpu().read::<f32>(&y)?, gpu().read::<f32>(&d_x)?])
+    };
+    result().expect("a convolution").map(|values| values.into_iter().map(f64::from).collect())
+}
+
+#[test]
+fn a_convolution_with_one_tap_is_a_matrix_product() {
+    let shape = Shape { channels_in: 17, height: 5, width: 13, channels_out: 7, kernel: [1, 1], stride: 1, padding: 0 };
+    let draws = Draws::new(5);
+    let (x, weight) = (draws.uniform("x", 17 * 65, -1.0, 1.0), draws.uniform("weight", 7 * 17, -1.0, 1.0));
+    let d_y = draws.uniform("d_y", 7 * 65, -1.0, 1.0);
+    let [y, d_x] = convolve(&shape, &x, &weight, &d_y);
+    let want = [reference::matmul::ab(&weight, &x, 7, 65, 17), reference::matmul::atb(&weight, &d_y, 17, 65, 7)];
+    for (got, want) in [y, d_x].iter().zip(&want) {
+        let worst = got.iter().zip(want).map(|(got, want)| (got - want).abs()).fold(0.0, f64::max);
+        assert!(got.len() == want.len() && worst < 1e-5 * largest(want), "off by {worst:e}");
+    }
+}
+
+#[test]
+fn a_convolution_backwards_is_its_adjoint() {
+    let shape = Shape { channels_in: 3, height: 11, width: 14, channels_out: 9, kernel: [3, 5], stride: 1, padding: 0 };
+    for (stride, padding) in [(1, 0), (1, 2), (2, 1), (3, 4), (5, 0)] {
+        let shape = Shape { stride, padding, ..shape };
+        let (draws, features) = (Draws::new(stride as u32), shape.features_out().expect("a valid shape"));
+        let x = draws.uniform("x", 5 * shape.features_in(), -1.0, 1.0);
+        let weight = draws.uniform("weight", 9 * 3 * 15, -1.0, 1.0);
+        let d_y = draws.uniform("d_y", 5 * features, -1.0, 1.0);
+        let [y, d_x] = convolve(&shape, &x, &weight, &d_y);
+        let (forward, backward) = (dot(&y, &d_y), dot(&x, &d_x));
+        let scale: f64 = y.iter().zip(&d_y).map(|(y, d)| (y * d).abs()).sum();
+        assert!((forward - backward).abs() < 1e-6 * scale, "stride {stride}: {forward:e} and {backward:e}");
+    }
+}
+
+#[test]
+fn a_kernel_larger_than_the_padded_input_is_refused() {
+    let shape = Shape { channels_in: 1, height: 4, width: 9, channels_out: 1, kernel: [7, 7], stride: 1, padding: 1 };
+    let message = shape.output_height().expect_err("7 rows on 6").to_string();
+    assert!(message.contains("a kernel of 1 to 6 rows") && message.contains('7'), "{message}");
+    assert_eq!(shape.output_width().expect("7 columns on 11"), 5);
+    assert!(Shape { stride: 0, ..shape }.output_width().is_err());
+    assert!(convolution::partials(gpu(), &Shape { kernel: [1, 0], ..shape }, 1).is_err());
 }

@@ -94,17 +94,21 @@ impl Shape {
     /// Output rows, of a whole batch, that go to one partial sum of a gradient, and how many sums that makes: enough of
     /// them to employ the device, and none too long for one invocation.
     fn runs(&self, batch: usize) -> Result<[usize; 2], Error> {
-        let rows = batch * self.output_height()?;
-        let tiles =
-            self.channels_out.div_ceil(8) * self.channels_in * self.kernel[0].div_ceil(3) * self.kernel[1].div_ceil(3);
-        let few = rows.div_ceil(INVOCATIONS.div_ceil(tiles)).max(1);
-        let run = few.min((MAX_LOOP_TURNS / self.row_turns()?).max(1));
+        let (rows, longest) = (batch * self.output_height()?, MAX_LOOP_TURNS / self.row_turns()?);
+        let few = rows.div_ceil(INVOCATIONS.div_ceil(self.weight_tiles()));
+        let run = few.min(longest).max(1);
         Ok([run, rows.div_ceil(run)])
     }
 
-    /// Loop turns that a row of outputs costs a gradient of weights, beside what it takes to store 8 x 3 x 3 of them.
+    /// Invocations for the weights: one for 8 channels of 3 x 3 taps, columns a stride apart.
+    fn weight_tiles(&self) -> usize {
+        let across = self.kernel[1].div_ceil(3 * self.stride) * self.stride;
+        self.channels_out.div_ceil(8) * self.channels_in * self.kernel[0].div_ceil(3) * across
+    }
+
+    /// Loop turns that a row of outputs costs a gradient.
     fn row_turns(&self) -> Result<usize, Error> {
-        Ok(4 * self.output_width()? + 128)
+        Ok(1 + self.output_width()?)
     }
 
     /// Constants of a forward pass.
@@ -168,8 +172,7 @@ pub fn forward(
     }
 }
 
-/// d_x `[batch, features_in]` from d_y `[batch, features_out]`: the adjoint of [`forward`] in x. A stride s costs s^2
-/// times the products of the forward pass.
+/// d_x `[batch, features_in]` from d_y `[batch, features_out]`: the adjoint of [`forward`] in x.
 ///
 /// # Errors
 /// Those of [`forward`].
@@ -248,8 +251,7 @@ pub fn backward_weight(
     plan.check_loop(NAME, run * shape.row_turns()?)?;
     let sums = partials.part("partial sums", 0, &[n_runs, d_weight.len()])?;
     let params = shape.params(NAME, batch)?;
-    let [o, c, height, width] = shape.weight();
-    let work = Work::Items(n_runs * o.div_ceil(8) * c * height.div_ceil(3) * width.div_ceil(3));
+    let work = Work::Items(n_runs * shape.weight_tiles());
     plan.dispatch("convolution", "backward_weight", &params, &[x.read(), d_y.read(), sums.write()], work)?;
     bias::backward(plan, &sums, &d_weight.reshape(&[d_weight.len()])?)
 }
@@ -278,13 +280,14 @@ pub fn backward_bias(
     bias::backward(plan, &sums, d_bias)
 }
 
-/// One invocation for 4 columns of 4 channels of 4 samples.
+/// One invocation for 4 columns of 8 channels of 4 samples.
 fn tiles(params: &Params) -> Work {
     let count = |words: u32| words as usize;
     Work::Items(
-        count(params.width_out).div_ceil(4)
+        count(params.width_out).div_ceil(4 * count(params.spread))
+            * count(params.spread)
             * count(params.height_out)
-            * count(params.channels_out).div_ceil(4)
+            * count(params.channels_out).div_ceil(8)
             * count(params.batch).div_ceil(4),
     )
 }
@@ -293,6 +296,5 @@ fn tiles(params: &Params) -> Work {
 fn check_taps(plan: &PlanBuilder<'_>, operation: &str, params: &Params) -> Result<(), Error> {
     let [channels, height, width] =
         [params.channels_in, params.kernel_height, params.kernel_width].map(|extent| extent as usize);
-    let loads = if params.stride == 1 { width + 3 } else { 4 * width };
-    plan.check_loop(operation, channels * (1 + height * (1 + width + loads)))
+    plan.check_loop(operation, channels * (1 + height * (1 + 2 * width)))
 }

@@ -28,7 +28,7 @@ impl Shape {
         [extent(self.height, self.kernel[0]), extent(self.width, self.kernel[1])]
     }
 
-    /// y[b, o, i, j] = sum_{c, k, l} weight[o, c, k, l] x[b, c, s i + k - p, s j + l - p] + bias[o].
+    /// `y[b, o, i, j] = sum_{c, k, l} weight[o, c, k, l] x[b, c, s i + k - p, s j + l - p] + bias[o]`.
     pub fn forward(&self, x: &[f64], weight: &[f64], bias: Option<&[f64]>) -> Vec<f64> {
         let (mut y, [rows, columns]) = (Vec::new(), self.output());
         for sample in x.chunks_exact(self.channels_in * self.height * self.width) {
@@ -44,8 +44,8 @@ impl Shape {
         y
     }
 
-    /// d_x[b, c, i, j] = sum_{o, k, l} weight[o, c, k, l] d_y[b, o, (i + p - k) / s, (j + p - l) / s]: zero where that
-    /// is outside or no whole number.
+    /// `d_x[b, c, i, j] = sum_{o, k, l} weight[o, c, k, l] d_y[b, o, (i + p - k) / s, (j + p - l) / s]`, d_y zero where
+    /// that is outside or no whole number.
     pub fn backward_input(&self, weight: &[f64], d_y: &[f64]) -> Vec<f64> {
         let (mut d_x, [rows, columns]) = (Vec::new(), self.output());
         let [height, width] = self.kernel;
@@ -74,7 +74,7 @@ impl Shape {
         d_x
     }
 
-    /// d_w[o, c, k, l] = sum_{b, i, j} d_y[b, o, i, j] x[b, c, s i + k - p, s j + l - p].
+    /// `d_w[o, c, k, l] = sum_{b, i, j} d_y[b, o, i, j] x[b, c, s i + k - p, s j + l - p]`.
     pub fn backward_weight(&self, x: &[f64], d_y: &[f64]) -> Vec<f64> {
         let [rows, columns] = self.output();
         let taps: Vec<_> = self.taps().collect();
@@ -92,7 +92,7 @@ impl Shape {
         d_weight
     }
 
-    /// d_b[o] = sum_{b, i, j} d_y[b, o, i, j].
+    /// `d_b[o] = sum_{b, i, j} d_y[b, o, i, j]`.
     pub fn backward_bias(&self, d_y: &[f64]) -> Vec<f64> {
         let [rows, columns] = self.output();
         let mut d_bias = vec![0.0; self.channels_out];
