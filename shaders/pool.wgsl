@@ -25,6 +25,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;             // [planes, height, width]
 @group(0) @binding(2) var<storage, read> d_y: array<f32>;           // [planes, out_height, out_width]
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;       // [planes, out_height, out_width]
+@group(0) @binding(5) var<storage, read> peaks: array<f32>;         // y of the forward pass
 @group(0) @binding(4) var<storage, read_write> d_x: array<f32>;     // [planes, height, width]
 
 /// Plane, row and column of an element of planes of this size.
@@ -55,6 +56,16 @@ fn largest(first: u32) -> u32 {
     return best;
 }
 
+/// Whether a pixel is the first of the largest elements of a window with that peak. Most are not as large, and are done
+/// after one comparison.
+fn is_first(at: u32, first: u32, peak: f32) -> bool {
+    let own = x[at];
+    if own != peak && !math_is_nan(peak) {
+        return false;
+    }
+    return largest(first) == at;
+}
+
 /// Windows along an axis that cover a pixel: the first, and the one past the last.
 fn covering(pixel: u32, n_windows: u32) -> vec2<u32> {
     let first = select(0u, (pixel - params.window) / params.stride + 1u, pixel >= params.window);
@@ -81,8 +92,9 @@ fn max_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups
     var sum = 0.0;
     for (var row = rows.x; row < rows.y; row++) {
         for (var column = columns.x; column < columns.y; column++) {
-            if largest(corner(vec3(own.x, row, column))) == at {
-                sum += d_y[(own.x * params.out_height + row) * params.out_width + column];
+            let output = (own.x * params.out_height + row) * params.out_width + column;
+            if is_first(at, corner(vec3(own.x, row, column)), peaks[output]) {
+                sum += d_y[output];
             }
         }
     }

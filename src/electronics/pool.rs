@@ -58,7 +58,7 @@ impl Layer for MaxPool {
 
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
         match &io.d_input {
-            Some(d_input) => self.0.max_backward(plan, &io.input, &io.d_output, d_input),
+            Some(d_input) => self.0.max_backward(plan, &io.input, &io.output, &io.d_output, d_input),
             None => Ok(()),
         }
     }

@@ -70,12 +70,20 @@ impl Shape {
     ///
     /// # Errors
     /// As [`max_forward`](Self::max_forward).
-    pub fn max_backward(&self, plan: &mut PlanBuilder<'_>, x: &Slice, d_y: &Slice, d_x: &Slice) -> Result<(), Error> {
+    pub fn max_backward(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        x: &Slice,
+        y: &Slice,
+        d_y: &Slice,
+        d_x: &Slice,
+    ) -> Result<(), Error> {
         self.expect("pool::max_backward", x, d_y)?;
+        self.expect("pool::max_backward", x, y)?;
         expect("pool::max_backward", d_x, x.shape())?;
         plan.check_loop("pool::max_backward", nest(&[self.cover(), self.cover(), self.window, self.window]))?;
         let (params, work) = self.params("pool::max_backward", d_x)?;
-        plan.dispatch("pool", "max_backward", &params, &[x.read(), d_y.read(), d_x.write()], work)
+        plan.dispatch("pool", "max_backward", &params, &[x.read(), d_y.read(), d_x.write(), y.read()], work)
     }
 
     /// The mean of every window.

@@ -168,7 +168,9 @@ fn pooling(name: &'static str, kind: Pooling) -> Case {
                 of: vec![0],
                 upstream: None,
                 backward: Box::new(move |plan, on| match kind {
-                    Pooling::Max => shape.max_backward(plan, &on.inputs[0], &on.upstream[0], &on.gradients[0]),
+                    Pooling::Max => {
+                        shape.max_backward(plan, &on.inputs[0], &on.outputs[0], &on.upstream[0], &on.gradients[0])
+                    }
                     Pooling::Average => shape.average_backward(plan, &on.upstream[0], &on.gradients[0]),
                 }),
                 specification: Box::new(move |x, d| {
@@ -198,10 +200,16 @@ fn ties() -> Case {
                 tensor("x", &[batch, inputs / batch], draws.below("x", inputs, 3)).quiet(),
                 tensor("d_y", &[batch, outputs / batch], draws.uniform("d_y", outputs, -1.0, 1.0)),
             ],
-            outputs: vec![fresh("d_x", &[batch, inputs / batch])],
+            outputs: vec![fresh("y", &[batch, outputs / batch]), fresh("d_x", &[batch, inputs / batch])],
             clocks: vec![Clock::default()],
-            forward: Box::new(move |plan, on| shape.max_backward(plan, &on.inputs[0], &on.inputs[1], &on.outputs[0])),
-            specification: Box::new(move |x| vec![reference::pool::max_backward(&x[0], &x[1], &twin)]),
+            forward: Box::new(move |plan, on| {
+                let [x, d_y, y, d_x] = [&on.inputs[0], &on.inputs[1], &on.outputs[0], &on.outputs[1]];
+                shape.max_forward(plan, x, y)?;
+                shape.max_backward(plan, x, y, d_y, d_x)
+            }),
+            specification: Box::new(move |x| {
+                vec![reference::pool::max_forward(&x[0], &twin), reference::pool::max_backward(&x[0], &x[1], &twin)]
+            }),
             gradient: None,
             costs: vec![cost("pool::max_backward", outputs * twin.window * twin.window, 2 * inputs + outputs)],
         }
