@@ -4,7 +4,8 @@
 // NaN counts as the largest element, so that it passes.
 // Layout: an invocation owns the element that it writes. The backward passes gather: each element visits the windows
 // that cover it, so that overlapping windows are summed in a fixed order without atomics. Max finds its largest
-// elements again from the input, which is kept anyway. Reference: src/reference/pool.rs
+// elements again from the input, which is kept anyway. Where windows do not overlap, an invocation owns a whole one.
+// Reference: src/reference/pool.rs
 
 import package::shared::indexing::{indexing_group};
 import package::shared::math::{math_is_nan};
@@ -12,7 +13,7 @@ import package::shared::math::{math_is_nan};
 const WORKGROUP: u32 = 64u;
 
 struct Params {
-    count: u32,          // elements that are written
+    count: u32,          // elements that are written, or windows
     height: u32,
     width: u32,
     out_height: u32,
@@ -99,6 +100,29 @@ fn max_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups
         }
     }
     d_x[at] = sum;
+}
+
+/// The same where windows do not overlap: an invocation owns a window, with what lies between it and the next, and
+/// nobody looks twice.
+@compute @workgroup_size(WORKGROUP)
+fn max_backward_apart(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    if at >= params.count {
+        return;
+    }
+    let own = place(at, (params.height + params.stride - 1u) / params.stride, (params.width + params.stride - 1u) / params.stride);
+    var best = 0xffffffffu;
+    var gradient = 0.0;
+    if own.y < params.out_height && own.z < params.out_width {
+        best = largest(corner(own));
+        gradient = d_y[(own.x * params.out_height + own.y) * params.out_width + own.z];
+    }
+    for (var row = own.y * params.stride; row < min((own.y + 1u) * params.stride, params.height); row++) {
+        for (var column = own.z * params.stride; column < min((own.z + 1u) * params.stride, params.width); column++) {
+            let pixel = (own.x * params.height + row) * params.width + column;
+            d_x[pixel] = select(0.0, gradient, pixel == best);
+        }
+    }
 }
 
 @compute @workgroup_size(WORKGROUP)

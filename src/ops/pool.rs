@@ -83,6 +83,15 @@ impl Shape {
         expect("pool::max_backward", d_x, x.shape())?;
         plan.check_loop("pool::max_backward", nest(&[self.cover(), self.cover(), self.window, self.window]))?;
         let (params, work) = self.params("pool::max_backward", d_x)?;
+        if self.stride >= self.window {
+            let [channels, height, width] = self.image;
+            let batch = x.shape()[0];
+            let tiles = batch * channels * height.div_ceil(self.stride) * width.div_ceil(self.stride);
+            plan.check_loop("pool::max_backward", 2 * nest(&[self.stride; 2]))?;
+            let params = Params { count: word("pool::max_backward", tiles)?, ..params };
+            let binds = [x.read(), d_y.read(), d_x.write()];
+            return plan.dispatch("pool", "max_backward_apart", &params, &binds, Work::Items(tiles));
+        }
         plan.dispatch("pool", "max_backward", &params, &[x.read(), d_y.read(), d_x.write(), y.read()], work)
     }
 
