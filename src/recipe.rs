@@ -29,7 +29,11 @@ use crate::network::LayerRecipe;
 use crate::{files, network, training};
 
 /// Recipes that come with the program: name and text.
-pub const BUILT_IN: [(&str, &str); 1] = [("digits-rings", include_str!("../assets/recipes/digits-rings.toml"))];
+pub const BUILT_IN: [(&str, &str); 3] = [
+    ("digits-rings", include_str!("../assets/recipes/digits-rings.toml")),
+    ("mnist-rings", include_str!("../assets/recipes/mnist-rings.toml")),
+    ("mnist-rings-layernorm", include_str!("../assets/recipes/mnist-rings-layernorm.toml")),
+];
 
 /// What is wrong with a recipe.
 #[derive(Debug, thiserror::Error)]

@@ -53,7 +53,7 @@ enum Command {
 /// The recipe and what to change in it.
 #[derive(Debug, Args)]
 struct RecipeArguments {
-    /// A TOML file, or a built-in recipe: digits-rings
+    /// A TOML file, or built in: digits-rings, mnist-rings, mnist-rings-layernorm
     recipe: String,
 
     /// Change a key of the recipe, such as training.epochs=5; can be repeated
