@@ -9,17 +9,9 @@
 
 import package::shared::complex::{complex_mul, complex_conj};
 import package::shared::indexing::{indexing_group};
+import package::shared::product::{Params, product_four, product_tile};
 
 const WORKGROUP: u32 = 64u;
-
-struct Params {
-    m: u32,
-    n: u32,
-    k: u32,
-    k_first: u32,
-    k_count: u32,
-    accumulate: u32,
-}
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec2<f32>>;           // [m, k], ahb: [k, m]
@@ -31,17 +23,7 @@ alias Four = mat4x2<f32>;
 
 /// First row and column of the invocation's tile; a row past the end means no work.
 fn tile(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> vec2<u32> {
-    let index = indexing_group(group, groups) * WORKGROUP + lane;
-    let across = (params.n + 3u) / 4u;
-    return vec2(index / across, index % across) * 4u;
-}
-
-fn rows_of(first: u32) -> vec4<u32> {
-    return min(vec4(first, first + 1u, first + 2u, first + 3u), vec4(params.m - 1u));
-}
-
-fn columns_of(first: u32) -> vec4<u32> {
-    return min(vec4(first, first + 1u, first + 2u, first + 3u), vec4(params.n - 1u));
+    return product_tile(params, indexing_group(group, groups) * WORKGROUP + lane);
 }
 
 fn load_a(at: vec4<u32>) -> Four {
@@ -104,8 +86,8 @@ fn ab(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: 
     if corner.x >= params.m {
         return;
     }
-    let first_a = rows_of(corner.x) * params.k + params.k_first;
-    let first_b = columns_of(corner.y) + params.k_first * params.n;
+    let first_a = product_four(corner.x, params.m) * params.k + params.k_first;
+    let first_b = product_four(corner.y, params.n) + params.k_first * params.n;
     var sums = Sums();
     for (var turn = 0u; turn < params.k_count; turn++) {
         add(&sums, load_a(first_a + turn), load_b(first_b + turn * params.n));
@@ -119,8 +101,8 @@ fn ahb(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     if corner.x >= params.m {
         return;
     }
-    let first_a = rows_of(corner.x) + params.k_first * params.m;
-    let first_b = columns_of(corner.y) + params.k_first * params.n;
+    let first_a = product_four(corner.x, params.m) + params.k_first * params.m;
+    let first_b = product_four(corner.y, params.n) + params.k_first * params.n;
     var sums = Sums();
     for (var turn = 0u; turn < params.k_count; turn++) {
         add(&sums, conj(load_a(first_a + turn * params.m)), load_b(first_b + turn * params.n));
@@ -134,8 +116,8 @@ fn abh(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     if corner.x >= params.m {
         return;
     }
-    let first_a = rows_of(corner.x) * params.k + params.k_first;
-    let first_b = columns_of(corner.y) * params.k + params.k_first;
+    let first_a = product_four(corner.x, params.m) * params.k + params.k_first;
+    let first_b = product_four(corner.y, params.n) * params.k + params.k_first;
     var sums = Sums();
     for (var turn = 0u; turn < params.k_count; turn++) {
         add(&sums, load_a(first_a + turn), conj(load_b(first_b + turn)));

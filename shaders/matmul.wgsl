@@ -10,17 +10,9 @@
 // Reference: src/reference/matmul.rs
 
 import package::shared::indexing::{indexing_group};
+import package::shared::product::{Params, product_four, product_tile};
 
 const WORKGROUP: u32 = 64u;
-
-struct Params {
-    m: u32,
-    n: u32,
-    k: u32,
-    k_first: u32,
-    k_count: u32,
-    accumulate: u32,
-}
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;             // [m, k], atb: [k, m]
@@ -30,17 +22,7 @@ struct Params {
 
 /// First row and column of the invocation's tile; a row past the end means no work.
 fn tile(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> vec2<u32> {
-    let index = indexing_group(group, groups) * WORKGROUP + lane;
-    let across = (params.n + 3u) / 4u;
-    return vec2(index / across, index % across) * 4u;
-}
-
-fn rows_of(first: u32) -> vec4<u32> {
-    return min(vec4(first, first + 1u, first + 2u, first + 3u), vec4(params.m - 1u));
-}
-
-fn columns_of(first: u32) -> vec4<u32> {
-    return min(vec4(first, first + 1u, first + 2u, first + 3u), vec4(params.n - 1u));
+    return product_tile(params, indexing_group(group, groups) * WORKGROUP + lane);
 }
 
 /// Sums over the run: both operands are read four at a time at places that move on by a step each turn.
@@ -88,8 +70,8 @@ fn ab(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: 
     if corner.x >= params.m {
         return;
     }
-    let first_a = rows_of(corner.x) * params.k + params.k_first;
-    let first_b = columns_of(corner.y) + params.k_first * params.n;
+    let first_a = product_four(corner.x, params.m) * params.k + params.k_first;
+    let first_b = product_four(corner.y, params.n) + params.k_first * params.n;
     store(corner, product(first_a, first_b, 1u, params.n));
 }
 
@@ -99,14 +81,14 @@ fn atb(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     if corner.x >= params.m {
         return;
     }
-    let first_a = rows_of(corner.x) + params.k_first * params.m;
-    let first_b = columns_of(corner.y) + params.k_first * params.n;
+    let first_a = product_four(corner.x, params.m) + params.k_first * params.m;
+    let first_b = product_four(corner.y, params.n) + params.k_first * params.n;
     store(corner, product(first_a, first_b, params.m, params.n));
 }
 
 fn product_abt(corner: vec2<u32>) -> mat4x4<f32> {
-    let first_a = rows_of(corner.x) * params.k + params.k_first;
-    let first_b = columns_of(corner.y) * params.k + params.k_first;
+    let first_a = product_four(corner.x, params.m) * params.k + params.k_first;
+    let first_b = product_four(corner.y, params.n) * params.k + params.k_first;
     return product(first_a, first_b, 1u, 1u);
 }
 
@@ -125,7 +107,7 @@ fn abt_bias(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     if corner.x >= params.m {
         return;
     }
-    let columns = columns_of(corner.y);
+    let columns = product_four(corner.y, params.n);
     let row = vec4(bias[columns.x], bias[columns.y], bias[columns.z], bias[columns.w]);
     store(corner, product_abt(corner) + mat4x4<f32>(row, row, row, row));
 }

@@ -6,20 +6,12 @@
 // Reference: src/reference/matmul.rs
 
 import package::shared::indexing::{indexing_group};
+import package::shared::product::{Params, product_four};
 
 const WORKGROUP: u32 = 64u;
 const LANES: u32 = 8u;
 const ROWS: u32 = 8u;
 const COLUMNS: u32 = 32u;
-
-struct Params {
-    m: u32,
-    n: u32,
-    k: u32,
-    k_first: u32,
-    k_count: u32,
-    accumulate: u32,
-}
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;                 // ab: [m, k], atb: [k, m]
@@ -108,7 +100,7 @@ fn product_abt(corner: vec2<u32>, lane: u32) -> Sums {
     var sums = Sums();
     let row = min(corner.x + lane, params.m - 1u);
     let first = corner.y + 4u * lane;
-    let columns = min(vec4(first, first + 1u, first + 2u, first + 3u), vec4(params.n - 1u));
+    let columns = product_four(first, params.n);
     var at_a = (row * params.k + params.k_first) / 4u;
     var at_b = (columns * params.k + params.k_first) / 4u;
     for (var turn = 0u; turn < params.k_count / 4u; turn++) {
@@ -142,7 +134,7 @@ fn abt_bias(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     }
     let sums = product_abt(corner, lane);
     let first = corner.y + 4u * lane;
-    let columns = min(vec4(first, first + 1u, first + 2u, first + 3u), vec4(params.n - 1u));
+    let columns = product_four(first, params.n);
     let row = vec4(bias[columns.x], bias[columns.y], bias[columns.z], bias[columns.w]);
     store(corner.x, first, sums, row);
 }

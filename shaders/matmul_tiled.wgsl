@@ -5,19 +5,11 @@
 // Reference: src/reference/matmul.rs
 
 import package::shared::indexing::{indexing_group};
+import package::shared::product::{Params, product_four};
 
 const WORKGROUP: u32 = 256u;
 const TILE: u32 = 64u;
 const DEPTH: u32 = 16u;
-
-struct Params {
-    m: u32,
-    n: u32,
-    k: u32,
-    k_first: u32,
-    k_count: u32,
-    accumulate: u32,
-}
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;             // [m, k], atb: [k, m]
@@ -130,7 +122,7 @@ fn abt_bias(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     let corner = corner_of(group, groups);
     let sums = product(corner, lane, false, true);
     let first = corner.y + lane % 16u * 4u;
-    let columns = min(vec4(first, first + 1u, first + 2u, first + 3u), vec4(params.n - 1u));
+    let columns = product_four(first, params.n);
     let row = vec4(bias[columns.x], bias[columns.y], bias[columns.z], bias[columns.w]);
     store(corner, lane, sums + mat4x4<f32>(row, row, row, row));
 }

@@ -152,3 +152,17 @@ pub trait Layer {
     /// What the plan reports.
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error>;
 }
+
+/// Channels, height and width of samples that are images: `[channels, height, width]`, or `[height, width]` of one channel.
+///
+/// # Errors
+/// One line for the layer that wants them, named by what it does.
+pub fn image(shape: &[usize], what: &str) -> Result<[usize; 3], String> {
+    match *shape {
+        [height, width] => Ok([1, height, width]),
+        [channels, height, width] => Ok([channels, height, width]),
+        _ => Err(format!(
+            "`type`: {what} takes images [height, width] or [channels, height, width], not {shape:?}; place it before the layer that flattens them"
+        )),
+    }
+}

@@ -44,7 +44,7 @@ const NARROW: [(&str, &[&str]); 2] = [("gpu", &[]), ("ops", &["gpu", "data"])];
 const MACROS: [(&str, &str); 1] = [("uniform", "gpu")];
 
 /// Operations without a kernel: what kernels share.
-const WITHOUT_KERNEL: [&str; 2] = ["clock", "flat"];
+const WITHOUT_KERNEL: [&str; 3] = ["clock", "flat", "product"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

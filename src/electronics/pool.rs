@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::gpu::{Error, PlanBuilder};
-use crate::layer::{Io, Layer, Pass};
+use crate::layer::{self, Io, Layer, Pass};
 use crate::ops::pool::Shape;
 
 /// Keys of a `max-pool` or `average-pool` layer. Lengths in pixels.
@@ -20,15 +20,7 @@ pub struct PoolRecipe {
 impl PoolRecipe {
     /// The windows over samples of this shape: `[channels, height, width]`, or `[height, width]` of one channel.
     fn shape(self, input_shape: &[usize]) -> Result<Shape, String> {
-        let image = match *input_shape {
-            [height, width] => [1, height, width],
-            [channels, height, width] => [channels, height, width],
-            _ => {
-                return Err(format!(
-                    "`type`: pooling takes images [height, width] or [channels, height, width], not {input_shape:?}; place it before the layer that flattens them"
-                ));
-            }
-        };
+        let image = layer::image(input_shape, "pooling")?;
         Shape::new(image, self.window, self.stride.unwrap_or(self.window)).map_err(|error| error.to_string())
     }
 }

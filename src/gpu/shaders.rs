@@ -24,6 +24,7 @@ library![
     "shared/complex",
     "shared/indexing",
     "shared/math",
+    "shared/product",
     "shared/random",
     "shared/ring",
     "shared/segments",

@@ -4,13 +4,9 @@
 //! the others: of c = a b, d_a = d_c b^H and d_b = a^H d_c; of c = a^H b, d_a = b d_c^H and d_b = a d_c; of c = a b^H,
 //! d_a = d_c b and d_b = d_c^H a.
 
-use super::{expect, word};
+use super::expect;
+use super::product::Product;
 use crate::gpu::{Error, MAX_LOOP_TURNS, PlanBuilder, Slice, Work};
-use crate::uniform;
-
-uniform! {
-    struct Params as "Params" { m: u32, n: u32, k: u32, k_first: u32, k_count: u32, accumulate: u32 }
-}
 
 /// c `[m, n, 2]` = a `[m, k, 2]` b `[k, n, 2]`.
 ///
@@ -67,22 +63,7 @@ fn product(
     const RUN: usize = MAX_LOOP_TURNS - 16;
     let operation = format!("complex_matmul::{kind}");
     expect(&operation, c, &[m, n, 2])?;
-    if k == 0 {
-        return Err(Error::Shape {
-            what: operation,
-            expected: "a contraction over at least one element".to_owned(),
-            got: "none".to_owned(),
-        });
-    }
-    for k_first in (0..k).step_by(RUN) {
-        let run = Params {
-            m: word(&operation, m)?,
-            n: word(&operation, n)?,
-            k: word(&operation, k)?,
-            k_first: word(&operation, k_first)?,
-            k_count: word(&operation, RUN.min(k - k_first))?,
-            accumulate: u32::from(k_first > 0),
-        };
+    for run in Product::runs(&operation, [m, n, k], RUN)? {
         let work = Work::Items(m.div_ceil(4) * n.div_ceil(4));
         plan.dispatch("complex_matmul", kind, &run, &[a.read(), b.read(), c.update()], work)?;
     }

@@ -4,13 +4,9 @@
 //! All variants add in the same order. On software adapters they give the same bits; a GPU's compiler may fuse an
 //! addition with a product in one and not in another.
 
-use super::{expect, matrix, word};
+use super::product::Product;
+use super::{expect, matrix};
 use crate::gpu::{Error, Gpu, MAX_LOOP_TURNS, PlanBuilder, Scalar, Slice, Work};
-use crate::uniform;
-
-uniform! {
-    struct Params as "Params" { m: u32, n: u32, k: u32, k_first: u32, k_count: u32, accumulate: u32 }
-}
 
 /// Shaders by variant.
 const PORTABLE: (&str, &str) = ("portable", "matmul");
@@ -105,28 +101,13 @@ fn record(
 ) -> Result<(), Error> {
     let operation = format!("matmul::{kind}");
     expect(&operation, c, &[m, n])?;
-    if k == 0 {
-        return Err(Error::Shape {
-            what: operation,
-            expected: "a contraction over at least one element".to_owned(),
-            got: "none".to_owned(),
-        });
-    }
     let work = match shader {
         _ if shader == SUBGROUP.1 => Work::Items(8 * m.div_ceil(8) * n.div_ceil(32)),
         _ if shader == TILED.1 => Work::Groups(m.div_ceil(64) * n.div_ceil(64)),
         _ => Work::Items(m.div_ceil(4) * n.div_ceil(4)),
     };
-    for k_first in (0..k).step_by(RUN) {
-        let params = Params {
-            m: word(&operation, m)?,
-            n: word(&operation, n)?,
-            k: word(&operation, k)?,
-            k_first: word(&operation, k_first)?,
-            k_count: word(&operation, RUN.min(k - k_first))?,
-            accumulate: u32::from(k_first > 0),
-        };
-        let bias = bias.filter(|_| k_first == 0);
+    for params in Product::runs(&operation, [m, n, k], RUN)? {
+        let bias = bias.filter(|_| params.k_first == 0);
         let entry = if bias.is_some() { format!("{kind}_bias") } else { kind.to_owned() };
         // The subgroup variant reads the rows of `abt` four words at a time, through a binding of its own.
         let rows_last = shader == SUBGROUP.1 && kind == "abt";

@@ -24,6 +24,7 @@ pub mod norm;
 pub mod normalization;
 pub mod perturb;
 pub mod pool;
+mod product;
 pub mod ring_bank;
 pub mod sgd;
 

@@ -3,7 +3,7 @@
 use super::RingRecipe;
 use super::rings::Rings;
 use crate::gpu::{Error, PlanBuilder, Slice};
-use crate::layer::{Derived, Imperfection, Io, Layer, Parameter, Pass};
+use crate::layer::{self, Derived, Imperfection, Io, Layer, Parameter, Pass};
 use crate::ops::convolution::{self, Shape};
 
 /// y `[batch, outputs * height * width]` = the images convolved with W(x), no bias: a norm or a bias of the next layer
@@ -21,15 +21,7 @@ impl RingConvolution {
     /// # Errors
     /// One line about the key that is out of its range, or samples that are no images.
     pub fn new(recipe: RingRecipe, input_shape: &[usize]) -> Result<Self, String> {
-        let [channels_in, height, width] = match *input_shape {
-            [height, width] => [1, height, width],
-            [channels, height, width] => [channels, height, width],
-            _ => {
-                return Err(format!(
-                    "`type`: a convolution takes images [height, width] or [channels, height, width], not {input_shape:?}; place it before the layer that flattens them"
-                ));
-            }
-        };
+        let [channels_in, height, width] = layer::image(input_shape, "a convolution")?;
         let side = recipe.kernel.ok_or("`kernel` is missing: the side of the square kernel, pixels")?;
         for (key, set) in [("full_scale", recipe.full_scale.is_some()), ("adc_bits", recipe.adc_bits.is_some())] {
             if set {
