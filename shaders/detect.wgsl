@@ -20,6 +20,8 @@ struct Params {
     full_scale: f32,
     step: f32,
     n_levels: u32,
+    draw_step: u32,         // added to the clock's step
+    draw_row: u32,          // position of the first row in the batch
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -30,8 +32,9 @@ struct Params {
 
 /// Standard normal number of an element of the batch.
 fn normal(at: u32) -> f32 {
-    let place = clock.first * params.n_columns + at;
-    let pair = random_normal(random_bits(vec2(clock.seed, params.stream), vec2(clock.step, place / 2u)));
+    let place = (clock.first + params.draw_row) * params.n_columns + at;
+    let key = vec2(clock.step + params.draw_step, place / 2u);
+    let pair = random_normal(random_bits(vec2(clock.seed, params.stream), key));
     return select(pair.x, pair.y, (place & 1u) == 1u);
 }
 

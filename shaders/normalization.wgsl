@@ -174,7 +174,8 @@ fn first_piece(population: u32) -> u32 {
     return (block * params.runs * params.across + population - block * params.across) * params.lanes;
 }
 
-/// stored = (1 - momentum) stored + momentum (mean, unbiased variance), of batch normalization.
+/// stored = (1 - momentum) stored + momentum (mean, unbiased variance), of batch normalization. A momentum of 0 stands
+/// for the clock's weight of an average.
 @compute @workgroup_size(WORKGROUP)
 fn track(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let channel = item(group, groups, lane);
@@ -184,7 +185,8 @@ fn track(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) group
     let count = clock.rows * params.inner;
     let unbiased = f32(count) / f32(max(count, 2u) - 1u);
     let news = statistics[channel] * vec2(1.0, unbiased);
-    stored[channel] = (1.0 - params.momentum) * stored[channel] + params.momentum * news;
+    let momentum = select(params.momentum, clock.average, params.momentum == 0.0);
+    stored[channel] = (1.0 - momentum) * stored[channel] + momentum * news;
 }
 
 @compute @workgroup_size(WORKGROUP)

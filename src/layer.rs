@@ -23,6 +23,8 @@ pub enum Pass {
     Again,
     /// Inference: by the kept statistics.
     Inference,
+    /// As the first of a step, but kept statistics become the mean over the batches since the first.
+    Recalibrate,
 }
 
 /// How a parameter starts.
@@ -101,6 +103,10 @@ pub struct Io {
     pub derived: Vec<Slice>,
     /// The clock: how many rows of the batch are valid, and the keys of the random numbers.
     pub clock: Slice,
+    /// Added to the clock's step where random numbers are drawn for every sample.
+    pub draw_step: u32,
+    /// Position in the batch of the first row, where random numbers are drawn for every sample.
+    pub draw_row: u32,
     /// Input `[batch, ...]`.
     pub input: Slice,
     /// Output `[batch, ...]`.

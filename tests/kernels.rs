@@ -492,7 +492,8 @@ fn normalization_refuses_what_does_not_fit() {
     assert_eq!(message, "normalization::forward: expected groups that divide 6 channels, got 4 groups");
 
     let layer = Normalization { over: Over::Layer, ..uneven };
-    let message = layer.track(&mut plan, &clock, 0.1, &parameter, &parameter).expect_err("no channels").to_string();
+    let message =
+        layer.track(&mut plan, &clock, Some(0.1), &parameter, &parameter).expect_err("no channels").to_string();
     assert_eq!(message, "normalization::track: expected batch normalization, got Layer");
     assert!(plan.is_empty());
 }

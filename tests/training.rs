@@ -123,6 +123,7 @@ fn settings(method: Method, optimizer: OptimizerSettings) -> Settings {
         step: StepSettings { every: 1, factor: 0.5 },
         optimizer,
         noise: BTreeMap::from([("ring_offset".to_owned(), 0.01), ("temperature".to_owned(), 0.5)]),
+        devices: 1,
         sat: SatSettings { rho: 0.05, adaptive: false, scope: Scope::Control },
     }
 }
@@ -840,7 +841,7 @@ fn gradients_within(bar: f64, data: &Dataset, recipes: &[LayerRecipe], smooth: b
     let twin = Twin::new(&network, recipes, &data.shape);
     let (values, chip) = (start(&network), odd_chip(&network));
     gpu().write(&network.flat().parameters, &values).unwrap();
-    network.set_chip(&chip).unwrap();
+    network.set_chip(0, &chip).unwrap();
     let settings = settings(Method::Standard, adam(0.01));
     let stages = Stages::new(&network, &settings, data);
     let (p, chip) = (wide(&values), wide(&chip));
@@ -927,6 +928,8 @@ fn pooling_hands_down_the_gradient_of_its_input() {
             imperfections: vec![],
             derived: vec![],
             clock: Clock::uniform(gpu()).unwrap(),
+            draw_step: 0,
+            draw_row: 0,
             input: tensor("x", inputs, &x),
             output: gpu().zeros("y", &[rows, outputs], Scalar::F32).unwrap(),
             d_output: tensor("d_y", outputs, &d_y),
@@ -978,7 +981,7 @@ fn noise_is_drawn_once_a_step_as_the_specification_says_and_layers_share_the_tem
     let device = || {
         let mut chip = vec![0.0; network.chip_len()];
         for entry in network.imperfections() {
-            let own = stages.read(&network.imperfection(entry).unwrap());
+            let own = stages.read(&network.imperfection(0, entry).unwrap());
             chip[entry.range()].copy_from_slice(&own);
         }
         chip
@@ -1113,7 +1116,7 @@ fn detectors_read_what_the_specification_says_anew_for_every_step_and_sample() {
         for entry in network.imperfections().iter().filter(|entry| entry.spec.name == "detection_noise") {
             chip[entry.range()].fill(noise);
         }
-        network.set_chip(&chip).unwrap();
+        network.set_chip(0, &chip).unwrap();
         stages.set(&clock);
         stages.submit(0..3);
         let once = stages.read(network.logits());
@@ -1155,12 +1158,12 @@ fn chips_draw_their_own_detection_noise_and_training_with_noise_sets_its_deviati
     let mut trainer = trainer(&network, &settings, &data, SEED);
     trainer.train_step().unwrap();
     for entry in network.imperfections() {
-        let value: Vec<f32> = gpu().read(&network.imperfection(entry).unwrap()).unwrap();
+        let value: Vec<f32> = gpu().read(&network.imperfection(0, entry).unwrap()).unwrap();
         let want = if entry.spec.name == "detection_noise" { 0.25 } else { 0.0 };
         assert!(value.iter().all(|value| *value == want), "{}", entry.name);
     }
     let feed = network.feed(&data.test, (data.scale, 0.0)).unwrap();
-    let loss = |chip| network.evaluate(&feed, &mut network.scores(), chip).unwrap().loss;
+    let loss = |chip| network.evaluate_each(&feed, chip).unwrap()[0].loss;
     assert_eq!(loss(1), loss(1));
     assert_ne!(loss(1), loss(2));
 }
@@ -1216,8 +1219,8 @@ fn an_evaluation_scores_every_sample_once_on_any_device() {
         let (x, labels) = rows_of(&data, split, &(0..split.len() as u32).collect::<Vec<_>>());
         for (device, chip) in [("nominal", vec![0.0; warm.len()]), ("warm", warm.clone()), ("odd", odd_chip(&network))]
         {
-            network.set_chip(&chip).unwrap();
-            let tally = network.evaluate(&feed, &mut network.scores(), 0).unwrap();
+            network.set_chip(0, &chip).unwrap();
+            let tally = network.evaluate(&feed, &mut network.scores().unwrap()).unwrap();
             let want = twin.pass(&wide(&values), &wide(&chip), &x, &labels);
             assert_eq!(tally.samples, split.len() as f64, "{name}, {device}");
             assert_eq!(tally.correct, want.correct.iter().sum::<f64>(), "{name}, {device}");

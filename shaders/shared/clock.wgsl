@@ -12,5 +12,5 @@ struct Clock {
     learning_rate: f32,
     correction_1: f32,   // 1 - beta_1^t of Adam
     correction_2: f32,   // 1 - beta_2^t of Adam
-    average: f32,        // weight of the parameters in their moving average
+    average: f32,        // weight of what is new in a moving average
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::evaluate::{Scoring, SplitName, parse_axes, score};
+use super::evaluate::{Scoring, SplitName, parse_axes, recalibrated, score};
 use super::output::{self, cells, columns, percent};
-use super::train::{How, compile, prepare, train, training_curve};
+use super::train::{How, compile_training, prepare, train, training_curve};
 use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe};
 use crate::data::Dataset;
 use crate::figures::{self, Curve, TrainingCurve};
@@ -47,6 +47,11 @@ pub(super) struct Compare {
     /// Samples to score
     #[arg(long, value_enum, default_value_t, value_name = "SPLIT")]
     split: SplitName,
+
+    /// Re-estimate the running statistics of batch norms under every condition from so many training samples, without
+    /// their labels, before it is scored
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    recalibrate: Option<u32>,
 
     /// Folder; what is trained in it already is kept [default: runs/NAME-compare]
     #[arg(long, value_name = "DIR")]
@@ -94,14 +99,15 @@ impl Compare {
                 let how = How { label: &label, verbose: arms.is_empty(), tensorboard: false };
                 train(context, &gpu, own, &data, run, how).map_err(again)?
             };
-            let scoring = Scoring { axes: &axes, chips: self.chips, split: self.split };
+            let scoring = Scoring { axes: &axes, chips: self.chips, split: self.split, recalibrate: self.recalibrate };
             let points = score(context, &gpu, own, &data, run, scoring).map_err(again)?;
             arms.push(Arm { method, seed, points, rows });
         }
         write_csv(&folder, &axes, &arms)?;
         let chance = 100.0 / data.classes as f64;
         draw(&folder, &recipe, &axes, &labels, &self.methods, &arms, chance)?;
-        output::print(&summary_table(&axes, &self.methods, &arms, self.split))?;
+        let title = format!("{} samples{}", self.split.word(), recalibrated(self.recalibrate));
+        output::print(&summary_table(&axes, &self.methods, &arms, &title))?;
         context.say(&format!("table and figures in {}", folder.display()));
         Ok(())
     }
@@ -141,7 +147,7 @@ impl Compare {
 /// Builds everything that a run needs and lets go of it: what does not fit is said before the first of many trainings
 /// and not after it. Gives the axes' labels.
 fn rehearse(gpu: &Gpu, recipe: &Recipe, data: &Dataset, axes: &[Axis]) -> Result<Vec<String>, Failure> {
-    let network = compile(gpu, recipe, data, recipe.training.batch)?;
+    let network = compile_training(gpu, recipe, data)?;
     prepare(&network, recipe, data)?;
     Ok(axes.iter().map(|axis| axis.label(&network)).collect::<Result<_, _>>()?)
 }
@@ -184,7 +190,7 @@ fn over_seeds(arms: &[Arm], method: Method) -> Vec<Point> {
         .collect()
 }
 
-fn summary_table(axes: &[Axis], methods: &[Method], arms: &[Arm], split: SplitName) -> String {
+fn summary_table(axes: &[Axis], methods: &[Method], arms: &[Arm], what: &str) -> String {
     let header = columns(axes, &methods.iter().map(|method| method.word()).collect::<Vec<_>>());
     let by_method: Vec<_> = methods.iter().map(|&method| over_seeds(arms, method)).collect();
     let rows: Vec<_> = (0..by_method[0].len())
@@ -199,7 +205,7 @@ fn summary_table(axes: &[Axis], methods: &[Method], arms: &[Arm], split: SplitNa
     let seeds = arms.len() / methods.len();
     let spread = if seeds > 1 { format!(", mean ± standard deviation over {seeds} seeds") } else { String::new() };
     let samples = arms[0].points.first().map_or(0, |point| point.samples);
-    format!("accuracy % on {samples} {} samples{spread}\n{}", split.word(), output::table(&header, &rows))
+    format!("accuracy % on {samples} {what}{spread}\n{}", output::table(&header, &rows))
 }
 
 fn draw(

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::output::{self, Progress, cells, columns, percent};
-use super::train::compile;
+use super::train::{compile, explain};
 use super::{Context, Failure, load_data};
 use crate::data::{Dataset, Split};
 use crate::files;
-use crate::gpu::Gpu;
+use crate::gpu::{ALIGNMENT_WORDS, Gpu};
+use crate::network::widest;
 use crate::recipe::Recipe;
-use crate::robustness::{Axis, EVALUATION_BATCH, Point, distinct_chips, sweep};
+use crate::robustness::{Axis, EVALUATION_BATCH, Point, Sweep, chips_at_once, distinct_chips};
 use crate::run::Run;
 
 #[derive(Debug, Args)]
@@ -45,6 +46,11 @@ pub(super) struct Evaluate {
     /// Samples to score
     #[arg(long, value_enum, default_value_t, value_name = "SPLIT")]
     split: SplitName,
+
+    /// Re-estimate the running statistics of batch norms under every condition from so many training samples, without
+    /// their labels, before it is scored
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    recalibrate: Option<u32>,
 
     /// Also write the table to this file (accuracy in 0..1, loss a sample)
     #[arg(long, value_name = "FILE")]
@@ -92,6 +98,8 @@ pub(super) struct Scoring<'a> {
     pub(super) chips: u32,
     /// The samples.
     pub(super) split: SplitName,
+    /// Samples that re-estimate the running statistics.
+    pub(super) recalibrate: Option<u32>,
 }
 
 impl Evaluate {
@@ -102,7 +110,7 @@ impl Evaluate {
         let data = load_data(context, &recipe)?;
         self.split.of(&data)?;
         let gpu = context.open()?;
-        let scoring = Scoring { axes: &axes, chips: self.chips, split: self.split };
+        let scoring = Scoring { axes: &axes, chips: self.chips, split: self.split, recalibrate: self.recalibrate };
         let points = score(context, &gpu, &recipe, &data, &run, scoring)?;
         let rows: Vec<_> = points
             .iter()
@@ -133,6 +141,9 @@ impl Evaluate {
             })
             .collect();
         // What took long to compute is shown even if it cannot be written.
+        if self.recalibrate.is_some() {
+            output::print(&format!("accuracy{}\n", recalibrated(self.recalibrate)))?;
+        }
         output::print(&output::table(&columns(&axes, &["accuracy %", "loss", "samples", "chips"]), &shown))?;
         if let Some(path) = &self.csv {
             let header = columns(&axes, &["accuracy", "accuracy_std", "loss", "samples", "chips"]);
@@ -173,21 +184,38 @@ pub(super) fn score(
     recipe: &Recipe,
     data: &Dataset,
     run: &Run,
-    Scoring { axes, chips, split }: Scoring<'_>,
+    Scoring { axes, chips, split, recalibrate }: Scoring<'_>,
 ) -> Result<Vec<Point>, Failure> {
     let samples = split.of(data)?;
-    let network = compile(gpu, recipe, data, EVALUATION_BATCH.min(samples.len()))?;
-    gpu.write(&network.flat().parameters, &run.parameters(&network)?)?;
-    let feed = network.feed(samples, data.normalisation(recipe.data.normalise))?;
+    let wide = widest(&recipe.layers, &data.shape).map_err(|error| explain(recipe, error.into()))?;
+    // Chips that are recalibrated have statistics of their own.
+    let devices = if recalibrate.is_some() { 1 } else { chips_at_once(chips, wide) };
+    let rows = EVALUATION_BATCH.min(samples.len().next_multiple_of(ALIGNMENT_WORDS));
+    let network = compile(gpu, recipe, data, devices * rows, devices)?;
+    let parameters = run.parameters(&network)?;
+    gpu.write(&network.flat().parameters, &parameters)?;
+    let normalisation = data.normalisation(recipe.data.normalise);
+    let feed = network.feed(samples, normalisation)?;
+    let unlabelled = recalibrate.map(|_| network.feed(&data.train, normalisation)).transpose()?;
     let grid: usize = axes.iter().map(|axis| axis.values.len()).product();
-    let total = grid as u64 * u64::from(distinct_chips(&network, axes, chips)?);
-    let progress = Progress::new(context, "evaluate", total, 0, feed.len());
+    let rounds = distinct_chips(&network, axes, chips)?.div_ceil(devices as u32);
+    let total = grid as u64 * u64::from(rounds);
+    let progress = Progress::new(context, "evaluate", total, 0, devices * feed.len());
     let mut scored = 0;
-    let points = sweep(&network, &feed, axes, chips, &mut || {
+    let recalibrate = unlabelled.as_ref().zip(recalibrate).map(|(feed, samples)| (feed, samples as usize));
+    let sweep = Sweep { axes, chips, recalibrate };
+    let points = sweep.run(&network, &parameters, &feed, &mut || {
         progress.step(scored);
         scored += 1;
         !context.stopped()
     })?;
     progress.finish();
     points.ok_or_else(|| Failure::Interrupted("interrupted; nothing was written".to_owned()))
+}
+
+/// What a table says of re-estimated statistics.
+pub(super) fn recalibrated(samples: Option<u32>) -> String {
+    samples.map_or_else(String::new, |samples| {
+        format!(", running statistics re-estimated under every condition from {samples} unlabelled training samples")
+    })
 }

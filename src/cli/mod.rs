@@ -84,7 +84,7 @@ impl From<recipe::Error> for Failure {
 impl From<robustness::Error> for Failure {
     fn from(error: robustness::Error) -> Self {
         match error {
-            robustness::Error::Vary { .. } => Self::Usage(error.to_string()),
+            robustness::Error::Vary { .. } | robustness::Error::Recalibrate(_) => Self::Usage(error.to_string()),
             robustness::Error::Network(_) => Self::Failed(error.to_string()),
         }
     }

@@ -101,9 +101,21 @@ pub(super) fn explain(recipe: &Recipe, error: training::Error) -> Failure {
     }
 }
 
-/// The network of a recipe for batches of a size.
-pub(super) fn compile<'g>(gpu: &'g Gpu, recipe: &Recipe, data: &Dataset, batch: usize) -> Result<Network<'g>, Failure> {
-    Network::new(gpu, &recipe.layers, &data.shape, data.classes, batch).map_err(|error| explain(recipe, error.into()))
+/// The network of a recipe for batches of a size, spread over so many devices.
+pub(super) fn compile<'g>(
+    gpu: &'g Gpu,
+    recipe: &Recipe,
+    data: &Dataset,
+    batch: usize,
+    devices: usize,
+) -> Result<Network<'g>, Failure> {
+    Network::spread(gpu, &recipe.layers, &data.shape, data.classes, batch, devices)
+        .map_err(|error| explain(recipe, error.into()))
+}
+
+/// The network of a recipe for its training.
+pub(super) fn compile_training<'g>(gpu: &'g Gpu, recipe: &Recipe, data: &Dataset) -> Result<Network<'g>, Failure> {
+    compile(gpu, recipe, data, recipe.training.batch, recipe.training.devices())
 }
 
 /// The training of a recipe, at its start.
@@ -143,7 +155,7 @@ pub(super) fn train(
     run: &Run,
     how: How<'_>,
 ) -> Result<Vec<EpochRow>, Failure> {
-    let network = compile(gpu, recipe, data, recipe.training.batch)?;
+    let network = compile_training(gpu, recipe, data)?;
     let mut trainer = prepare(&network, recipe, data)?;
     let mut rows = Vec::new();
     if run.exists() && run.has_state() {
@@ -215,7 +227,7 @@ fn say_timing(context: &Context, trainer: &Trainer<'_, '_>, before: Counters, af
 }
 
 fn profile(context: &Context, gpu: &Gpu, recipe: &Recipe, data: &Dataset, steps: usize) -> Result<(), Failure> {
-    let network = compile(gpu, recipe, data, recipe.training.batch)?;
+    let network = compile_training(gpu, recipe, data)?;
     let mut trainer = prepare(&network, recipe, data)?;
     context.say(&format!(
         "{} steps of method {}, batch {}",

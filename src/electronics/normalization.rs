@@ -156,8 +156,13 @@ impl Layer for Norm {
             norm.statistics(plan, state, &self.scratch(plan, &norm)?)?;
         }
         norm.forward(plan, state, &io.output)?;
-        if self.over == Over::Batch && pass == Pass::First {
-            norm.track(plan, &io.clock, self.recipe.momentum, &io.derived[0], &io.parameters[2])?;
+        let momentum = match pass {
+            Pass::First => Some(self.recipe.momentum),
+            Pass::Recalibrate => None,
+            Pass::Again | Pass::Inference => return Ok(()),
+        };
+        if self.over == Over::Batch {
+            norm.track(plan, &io.clock, momentum, &io.derived[0], &io.parameters[2])?;
         }
         Ok(())
     }

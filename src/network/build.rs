@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
-use super::layout::{of_layer, place};
+use super::connect::{Shared, Wiring, connect};
+use super::layout::place;
 use super::scores::{SLOTS, Scores};
 use super::{Entry, Error, LayerRecipe, Tally};
 use crate::data::Split;
 use crate::gpu::{ALIGNMENT_WORDS, Gpu, Plan, PlanBuilder, Scalar, Slice, align, bytes};
-use crate::layer::{Imperfection, Io, Layer, Parameter, Pass, Role, Start};
+use crate::layer::{Imperfection, Layer, Parameter, Pass, Role, Start};
 use crate::ops::draw::Samples;
-use crate::ops::{Clock, Flat, Segment, cross_entropy, metrics};
+use crate::ops::{Clock, Flat, Segment, bias, cross_entropy, metrics};
 use crate::random;
 
-/// A compiled network for batches of a fixed size.
+/// A compiled network for batches of a fixed size, on one device or spread evenly over several: copies of the rings with
+/// the same controls and imperfections of their own.
 pub struct Network<'g> {
     gpu: &'g Gpu,
     batch: usize,
+    devices: usize,
     parameters: Vec<Entry<Parameter>>,
     imperfections: Vec<Entry<Imperfection>>,
     flat: Flat,
@@ -26,16 +29,18 @@ pub struct Network<'g> {
     logits: Slice,
     ring: Slice,
     actuate: Arc<Plan>,
-    forward: [Arc<Plan>; 3],
+    forward: [Arc<Plan>; 4],
     score: Arc<Plan>,
     backward: Arc<Plan>,
+    each: Arc<Plan>,
 }
 
-/// A split on the device, and the plan that draws batches of it into a network.
+/// A split on the device, and the plans that draw batches of it into a network.
 #[derive(Debug)]
 pub struct Feed {
     samples: Samples,
     draw: Arc<Plan>,
+    draw_each: Arc<Plan>,
 }
 
 impl Feed {
@@ -56,7 +61,7 @@ impl Feed {
 }
 
 /// A layer and its name.
-type Named = (String, Box<dyn Layer>);
+pub(super) type Named = (String, Box<dyn Layer>);
 
 /// Layers in order, each built for the shape that the one before puts out.
 fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<Vec<Named>, Error> {
@@ -79,8 +84,17 @@ fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<Vec<N
     Ok(layers)
 }
 
+/// Outputs of the widest layer, for samples of a shape.
+///
+/// # Errors
+/// A layer that does not fit.
+pub fn widest(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<usize, Error> {
+    let layers = build_layers(recipes, sample_shape)?;
+    Ok(layers.iter().map(|(_, layer)| layer.output_shape().iter().product()).max().unwrap_or(0))
+}
+
 impl<'g> Network<'g> {
-    /// Compiles layers for samples of a shape, with batches of at most `batch` samples.
+    /// Compiles layers for samples of a shape, with batches of at most `batch` samples, on one device.
     ///
     /// # Errors
     /// A layer that does not fit, an output that is not one logit a class, more memory than the adapter has.
@@ -90,6 +104,21 @@ impl<'g> Network<'g> {
         sample_shape: &[usize],
         classes: usize,
         batch: usize,
+    ) -> Result<Self, Error> {
+        Self::spread(gpu, recipes, sample_shape, classes, batch, 1)
+    }
+
+    /// As [`new`](Self::new), with batches spread over so many devices: equal runs of samples, in order.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), or a batch that cannot be cut so.
+    pub fn spread(
+        gpu: &'g Gpu,
+        recipes: &[LayerRecipe],
+        sample_shape: &[usize],
+        classes: usize,
+        batch: usize,
+        devices: usize,
     ) -> Result<Self, Error> {
         let layers = build_layers(recipes, sample_shape)?;
         let outputs: usize = layers.last().map_or(0, |(_, layer)| layer.output_shape().iter().product());
@@ -124,7 +153,7 @@ impl<'g> Network<'g> {
             gradient: gpu.zeros("gradient", &[words], Scalar::F32)?,
             segments: gpu.upload("bounds and roles", &[words / ALIGNMENT_WORDS, 4], &segments(&parameters))?,
         };
-        let chip = gpu.zeros("imperfections", &[chip_words], Scalar::F32)?;
+        let chip = gpu.zeros("imperfections", &[devices * chip_words], Scalar::F32)?;
         let clock = Clock::uniform(gpu)?;
         let labels = gpu.zeros("labels", &[batch], Scalar::U32)?;
         let features: usize = sample_shape.iter().product();
@@ -136,41 +165,59 @@ impl<'g> Network<'g> {
             chip: &chip,
             clock: &clock,
             input: &input,
+            devices,
         };
-        let ios = connect(gpu, &layers, &shared)?;
-        let logits = ios.last().map_or_else(|| input.clone(), |io| io.output.clone());
+        let wiring = connect(gpu, &layers, &shared)?;
+        let logits = wiring.whole.last().map_or_else(|| input.clone(), |io| io.output.clone());
 
         let mut actuate = PlanBuilder::new(gpu, "actuate");
-        for ((_, layer), io) in layers.iter().zip(&ios) {
-            layer.actuate(&mut actuate, io)?;
+        for ios in &wiring.own {
+            for ((_, layer), io) in layers.iter().zip(ios) {
+                layer.actuate(&mut actuate, io)?;
+            }
         }
         let forward = |pass| {
             let mut plan = PlanBuilder::new(gpu, "forward");
-            for ((_, layer), io) in layers.iter().zip(&ios) {
-                layer.forward(&mut plan, io, pass)?;
+            for (place, (_, layer)) in layers.iter().enumerate() {
+                for io in wiring.of_layer(place) {
+                    layer.forward(&mut plan, io, pass)?;
+                }
             }
             plan.finish().map(Arc::new)
         };
         let mut backward = PlanBuilder::new(gpu, "backward");
-        if let Some(last) = ios.last() {
+        if let Some(last) = wiring.whole.last() {
             cross_entropy::backward(&mut backward, &clock, &logits, &labels, &last.d_output)?;
         }
-        for ((_, layer), io) in layers.iter().zip(&ios).rev() {
-            layer.backward(&mut backward, io)?;
+        for (place, (_, layer)) in layers.iter().enumerate().rev() {
+            for io in wiring.of_layer(place) {
+                layer.backward(&mut backward, io)?;
+            }
+            for (copies, gradient) in &wiring.sums[place] {
+                bias::backward(&mut backward, copies, gradient)?;
+            }
         }
         let loss = gpu.zeros("losses", &[batch], Scalar::F32)?;
         let correct = gpu.zeros("hits", &[batch], Scalar::F32)?;
-        let ring = gpu.zeros("metrics", &[SLOTS, 4], Scalar::F32)?;
+        let ring = gpu.zeros("metrics", &[devices * SLOTS, 4], Scalar::F32)?;
         let mut score = PlanBuilder::new(gpu, "score");
         cross_entropy::forward(&mut score, &clock, &logits, &labels, &loss, &correct)?;
-        metrics::forward(&mut score, &clock, &loss, &correct, &ring)?;
+        metrics::forward(&mut score, &clock, &loss, &correct, &Self::ring_of(&ring, 0)?)?;
+        let each = Self::record_each(gpu, &layers, &wiring, [&clock, &labels, &loss, &correct, &ring])?;
         Ok(Self {
             actuate: Arc::new(actuate.finish()?),
-            forward: [forward(Pass::First)?, forward(Pass::Again)?, forward(Pass::Inference)?],
+            forward: [
+                forward(Pass::First)?,
+                forward(Pass::Again)?,
+                forward(Pass::Inference)?,
+                forward(Pass::Recalibrate)?,
+            ],
             score: Arc::new(score.finish()?),
             backward: Arc::new(backward.finish()?),
+            each,
             gpu,
             batch,
+            devices,
             parameters,
             imperfections,
             flat,
@@ -183,6 +230,33 @@ impl<'g> Network<'g> {
         })
     }
 
+    /// Inference and scores of every device on samples of its own, which are the same for all.
+    fn record_each(
+        gpu: &Gpu,
+        layers: &[Named],
+        wiring: &Wiring,
+        [clock, labels, loss, correct, ring]: [&Slice; 5],
+    ) -> Result<Arc<Plan>, Error> {
+        let mut plan = PlanBuilder::new(gpu, "forward");
+        for (device, ios) in wiring.chips().enumerate() {
+            for ((_, layer), io) in layers.iter().zip(&ios) {
+                layer.forward(&mut plan, io, Pass::Inference)?;
+            }
+            let Some(last) = ios.last() else { continue };
+            let rows = [last.output.shape()[0]];
+            let part = |slice: &Slice| slice.part(slice.name(), 0, &rows);
+            let [labels, loss, correct] = [part(labels)?, part(loss)?, part(correct)?];
+            cross_entropy::forward(&mut plan, clock, &last.output, &labels, &loss, &correct)?;
+            metrics::forward(&mut plan, clock, &loss, &correct, &Self::ring_of(ring, device)?)?;
+        }
+        Ok(Arc::new(plan.finish()?))
+    }
+
+    /// The metrics ring of a device.
+    fn ring_of(ring: &Slice, device: usize) -> Result<Slice, Error> {
+        Ok(ring.part("metrics", device * SLOTS * 4, &[SLOTS, 4])?)
+    }
+
     /// The device.
     pub fn gpu(&self) -> &'g Gpu {
         self.gpu
@@ -191,6 +265,11 @@ impl<'g> Network<'g> {
     /// Most samples of a batch.
     pub fn batch(&self) -> usize {
         self.batch
+    }
+
+    /// Devices that a batch is spread over.
+    pub fn devices(&self) -> usize {
+        self.devices
     }
 
     /// Every parameter tensor and its place in the flat vector; control parameters first.
@@ -248,9 +327,12 @@ impl<'g> Network<'g> {
         Arc::clone(&self.backward)
     }
 
-    /// A reader of the metrics ring. One at a time.
-    pub fn scores(&self) -> Scores {
-        Scores::new(self.ring.clone())
+    /// A reader of the metrics of whole batches. One at a time.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn scores(&self) -> Result<Scores, Error> {
+        Ok(Scores::new(Self::ring_of(&self.ring, 0)?))
     }
 
     /// Starting values of a seed, as a flat vector.
@@ -279,33 +361,34 @@ impl<'g> Network<'g> {
         values
     }
 
-    /// Makes the device nominal: every imperfection 0.
+    /// Makes all devices nominal: every imperfection 0.
     ///
     /// # Errors
     /// What the device reports.
     pub fn nominal(&self) -> Result<(), Error> {
-        self.set_chip(&vec![0.0; self.chip.len()])
+        Ok(self.gpu.write(&self.chip, &vec![0.0; self.chip.len()])?)
     }
 
-    /// Sets all imperfections, as a flat vector.
+    /// Sets all imperfections of a device, as a flat vector.
     ///
     /// # Errors
     /// A vector of another length.
-    pub fn set_chip(&self, values: &[f32]) -> Result<(), Error> {
-        Ok(self.gpu.write(&self.chip, values)?)
+    pub fn set_chip(&self, device: usize, values: &[f32]) -> Result<(), Error> {
+        let words = self.chip_len();
+        Ok(self.gpu.write(&self.chip.part("imperfections", device * words, &[words])?, values)?)
     }
 
-    /// Words of the flat vector of imperfections.
+    /// Words of the flat vector of imperfections of a device.
     pub fn chip_len(&self) -> usize {
-        self.chip.len()
+        self.chip.len() / self.devices
     }
 
-    /// An imperfection on the device.
+    /// An imperfection of a device.
     ///
     /// # Errors
     /// What the device reports.
-    pub fn imperfection(&self, entry: &Entry<Imperfection>) -> Result<Slice, Error> {
-        Ok(entry.slice(&self.chip)?)
+    pub fn imperfection(&self, device: usize, entry: &Entry<Imperfection>) -> Result<Slice, Error> {
+        Ok(self.chip.part(&entry.name, device * self.chip_len() + entry.offset, &entry.shape)?)
     }
 
     /// Copies a split to the device and records how batches are drawn from it: raw * scale + shift.
@@ -313,35 +396,88 @@ impl<'g> Network<'g> {
     /// # Errors
     /// What the device reports.
     pub fn feed(&self, split: &Split, (scale, shift): (f32, f32)) -> Result<Feed, Error> {
-        let samples = Samples::upload(self.gpu, split, self.input.shape()[1])?;
+        let features = self.input.shape()[1];
+        let samples = Samples::upload(self.gpu, split, features)?;
         let mut plan = PlanBuilder::new(self.gpu, "draw");
         samples.draw(&mut plan, &self.clock, scale, shift, &self.input, &self.labels)?;
-        Ok(Feed { samples, draw: Arc::new(plan.finish()?) })
+        let rows = self.batch / self.devices;
+        let labels = self.labels.part("labels", 0, &[rows])?;
+        let mut each = PlanBuilder::new(self.gpu, "draw");
+        for device in 0..self.devices {
+            let input = self.input.part("input", device * rows * features, &[rows, features])?;
+            samples.draw(&mut each, &self.clock, scale, shift, &input, &labels)?;
+        }
+        Ok(Feed { samples, draw: Arc::new(plan.finish()?), draw_each: Arc::new(each.finish()?) })
     }
 
-    /// Loss and accuracy over a whole split, with the parameters and imperfections now on the device. What differs from
-    /// sample to sample is drawn under the chip's number.
+    /// Loss and accuracy over a whole split, with the parameters and imperfections now on the device, every batch spread
+    /// over the devices.
     ///
     /// # Errors
     /// What the device reports.
-    pub fn evaluate(&self, feed: &Feed, scores: &mut Scores, chip: u32) -> Result<Tally, Error> {
-        for first in (0..feed.len()).step_by(self.batch) {
-            let clock = Clock {
-                step: chip,
-                first: first as u32,
-                rows: self.batch.min(feed.len() - first) as u32,
-                slot: scores.slot(self.gpu)?,
-                ..Clock::default()
-            };
+    pub fn evaluate(&self, feed: &Feed, scores: &mut Scores) -> Result<Tally, Error> {
+        let plans = [&*feed.draw, &*self.forward[Pass::Inference as usize], &*self.score];
+        self.run_through(feed, feed.len(), self.batch, &plans, &mut |rows| {
+            Ok(Clock { rows, slot: scores.slot(self.gpu)?, ..Clock::default() })
+        })?;
+        Ok(scores.take(self.gpu)?)
+    }
+
+    /// Loss and accuracy of every device over a whole split; the chips have numbers from `first_chip` on. What differs
+    /// from sample to sample is drawn under a chip's number.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn evaluate_each(&self, feed: &Feed, first_chip: u32) -> Result<Vec<Tally>, Error> {
+        let rings = (0..self.devices).map(|device| Self::ring_of(&self.ring, device));
+        let mut scores: Vec<_> = rings.map(|ring| Ok(Scores::new(ring?))).collect::<Result<_, Error>>()?;
+        let rows = self.batch / self.devices;
+        self.run_through(feed, feed.len(), rows, &[&*feed.draw_each, &*self.each], &mut |rows| {
+            let slots = scores.iter_mut().map(|scores| scores.slot(self.gpu)).collect::<Result<Vec<_>, _>>()?;
+            Ok(Clock { step: first_chip, rows, slot: slots[0], ..Clock::default() })
+        })?;
+        scores.iter_mut().map(|scores| Ok(scores.take(self.gpu)?)).collect()
+    }
+
+    /// Estimates the running statistics anew, as the mean of those of the batches of the first `samples` samples of a split
+    /// in a fixed random order, with the parameters and imperfections now on the device. Labels play no part.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn recalibrate(&self, feed: &Feed, samples: usize) -> Result<(), Error> {
+        let mut seen = 0;
+        let plans = [&*feed.draw, &*self.forward[Pass::Recalibrate as usize]];
+        self.run_through(feed, samples.min(feed.len()), self.batch, &plans, &mut |rows| {
+            seen += rows;
+            Ok(Clock { shuffle: 1, rows, average: rows as f32 / seen as f32, ..Clock::default() })
+        })
+    }
+
+    /// Whether a layer keeps running statistics.
+    pub fn keeps_statistics(&self) -> bool {
+        self.parameters.iter().any(|entry| entry.spec.role == Role::Statistic)
+    }
+
+    /// Replays plans for every batch of the first `samples` samples of a split, and `actuate` before the first.
+    fn run_through(
+        &self,
+        feed: &Feed,
+        samples: usize,
+        batch: usize,
+        plans: &[&Plan],
+        clock: &mut dyn FnMut(u32) -> Result<Clock, Error>,
+    ) -> Result<(), Error> {
+        debug_assert!(samples <= feed.len());
+        for first in (0..samples).step_by(batch) {
+            let clock = Clock { first: first as u32, ..clock(batch.min(samples - first) as u32)? };
             self.gpu.write_uniform(&self.clock, &clock)?;
-            let batch = [&*feed.draw, &*self.forward[Pass::Inference as usize], &*self.score];
             if first == 0 {
-                self.gpu.submit(&[&*self.actuate, batch[0], batch[1], batch[2]])?;
+                self.gpu.submit(&[&[&*self.actuate], plans].concat())?;
             } else {
-                self.gpu.submit(&batch)?;
+                self.gpu.submit(plans)?;
             }
         }
-        Ok(scores.take(self.gpu)?)
+        Ok(())
     }
 }
 
@@ -357,52 +493,6 @@ fn segments(parameters: &[Entry<Parameter>]) -> Vec<f32> {
         }
     }
     table
-}
-
-/// What layers have in common.
-struct Shared<'a> {
-    parameters: &'a [Entry<Parameter>],
-    imperfections: &'a [Entry<Imperfection>],
-    flat: &'a Flat,
-    chip: &'a Slice,
-    clock: &'a Slice,
-    input: &'a Slice,
-}
-
-/// Gives every layer its tensors. Outputs are kept for the backward pass; their gradients take turns in two buffers,
-/// since a backward pass never looks further back than one layer.
-fn connect(gpu: &Gpu, layers: &[Named], shared: &Shared<'_>) -> Result<Vec<Io>, Error> {
-    let batch = shared.input.shape()[0];
-    let width = |layer: &dyn Layer| layer.output_shape().iter().product::<usize>();
-    let widest = layers.iter().map(|(_, layer)| width(layer.as_ref())).max().unwrap_or(0);
-    let turns = [
-        gpu.zeros("gradients of outputs", &[batch * widest], Scalar::F32)?,
-        gpu.zeros("gradients of outputs", &[batch * widest], Scalar::F32)?,
-    ];
-    let mut ios: Vec<Io> = Vec::new();
-    for (index, (name, layer)) in layers.iter().enumerate() {
-        let shape = [batch, width(layer.as_ref())];
-        let output = gpu.zeros(&format!("output of {name}"), &shape, Scalar::F32)?;
-        let d_output = turns[index % 2].part(&format!("gradient of {name}"), 0, &shape)?;
-        let derived = layer
-            .derived(batch)
-            .iter()
-            .map(|spec| gpu.zeros(&format!("{name}.{}", spec.name), &spec.shape, Scalar::F32))
-            .collect::<Result<_, _>>()?;
-        let previous = ios.last();
-        ios.push(Io {
-            parameters: of_layer(shared.parameters, index, &shared.flat.parameters)?,
-            gradients: of_layer(shared.parameters, index, &shared.flat.gradient)?,
-            imperfections: of_layer(shared.imperfections, index, shared.chip)?,
-            derived,
-            clock: shared.clock.clone(),
-            input: previous.map_or_else(|| shared.input.clone(), |io| io.output.clone()),
-            d_input: previous.map(|io| io.d_output.clone()),
-            output,
-            d_output,
-        });
-    }
-    Ok(ios)
 }
 
 /// The device memory in use, as a table, largest first.

@@ -2,11 +2,12 @@
 
 mod build;
 pub mod checkpoint;
+mod connect;
 mod layout;
 mod scores;
 mod spec;
 
-pub use build::{Feed, Network, memory_table};
+pub use build::{Feed, Network, memory_table, widest};
 pub use layout::Entry;
 pub use scores::{Scores, Tally};
 pub use spec::LayerRecipe;

@@ -27,7 +27,7 @@ uniform! {
         correction_1: f32,
         /// 1 - beta_2^t.
         correction_2: f32,
-        /// Weight of the parameters in their moving average.
+        /// Weight of what is new in a moving average: of the parameters, or of re-estimated statistics.
         average: f32,
     }
 }

@@ -5,7 +5,20 @@ use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
 uniform! {
-    struct Params as "Params" { count: u32, n_columns: u32, stream: u32, full_scale: f32, step: f32, n_levels: u32 }
+    struct Params as "Params" { count: u32, n_columns: u32, stream: u32, full_scale: f32, step: f32, n_levels: u32, draw_step: u32, draw_row: u32 }
+}
+
+/// Where the random numbers of an operation come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Seed, step and position of the batch.
+    pub clock: &'a Slice,
+    /// Stream of what is drawn.
+    pub stream: u32,
+    /// Added to the clock's step.
+    pub step: u32,
+    /// Position of the first row in the batch.
+    pub row: u32,
 }
 
 /// Detectors that read from -full scale to full scale.
@@ -26,8 +39,7 @@ impl Detector {
     pub fn forward(
         &self,
         plan: &mut PlanBuilder<'_>,
-        clock: &Slice,
-        stream: u32,
+        source: Source<'_>,
         noise: &Slice,
         bias: &Slice,
         y: &Slice,
@@ -39,12 +51,14 @@ impl Detector {
         let params = Params {
             count: word("detect", y.len())?,
             n_columns: word("detect", columns)?,
-            stream,
+            stream: source.stream,
             full_scale: self.full_scale,
             step: if n_levels == 0 { 0.0 } else { 2.0 * self.full_scale / (n_levels - 1) as f32 },
             n_levels,
+            draw_step: source.step,
+            draw_row: source.row,
         };
-        let binds = [clock.uniform::<Clock>(), noise.read(), bias.read(), y.update()];
+        let binds = [source.clock.uniform::<Clock>(), noise.read(), bias.read(), y.update()];
         plan.dispatch("detect", "forward", &params, &binds, Work::Items(y.len()))
     }
 }

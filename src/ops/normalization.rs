@@ -93,6 +93,8 @@ struct Cut {
     lanes: usize,
 }
 
+/// Momentum that says that the clock has it.
+const FROM_CLOCK: f32 = 0.0;
 /// Members that make it worth while to look up what belongs to a piece.
 const MEMBERS: usize = 64;
 /// Pieces of a population that one invocation adds up.
@@ -169,7 +171,7 @@ impl Normalization {
     }
 
     /// stored = (1 - momentum) stored + momentum (mean, unbiased variance) of batch normalization; statistics, stored
-    /// `[channels, 2]` of two buffers, momentum usually 0.1. A fresh network stores mean 0 and variance 1. A channel with a single
+    /// `[channels, 2]` of two buffers, momentum usually 0.1, or the clock's weight of an average. A fresh network stores mean 0 and variance 1. A channel with a single
     /// element has variance 0.
     ///
     /// # Errors
@@ -178,7 +180,7 @@ impl Normalization {
         &self,
         plan: &mut PlanBuilder<'_>,
         clock: &Slice,
-        momentum: f32,
+        momentum: Option<f32>,
         statistics: &Slice,
         stored: &Slice,
     ) -> Result<(), Error> {
@@ -192,6 +194,7 @@ impl Normalization {
         }
         expect(OPERATION, statistics, &[self.channels, 2])?;
         expect(OPERATION, stored, &[self.channels, 2])?;
+        let momentum = momentum.unwrap_or(FROM_CLOCK);
         let params = Params { momentum, ..self.params(self.axes(), Cut { runs: 1, lanes: 1 })? };
         let binds = [clock.uniform::<Clock>(), statistics.read(), stored.update()];
         plan.dispatch("normalization", "track", &params, &binds, Work::Items(self.channels))

@@ -4,7 +4,7 @@ use super::RingRecipe;
 use super::rings::Rings;
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::layer::{Cause, Derived, Imperfection, Io, Layer, Parameter, Pass, Role, Start};
-use crate::ops::detect::Detector;
+use crate::ops::detect::{Detector, Source};
 use crate::ops::{bias, matmul};
 use crate::random;
 
@@ -75,7 +75,9 @@ impl Layer for RingDense {
             return matmul::abt(plan, &io.input, weight, Some(bias), &io.output);
         };
         matmul::abt(plan, &io.input, weight, None, &io.output)?;
-        detector.forward(plan, &io.clock, random::stream(noise.name()), noise, bias, &io.output)
+        let source =
+            Source { clock: &io.clock, stream: random::stream(noise.name()), step: io.draw_step, row: io.draw_row };
+        detector.forward(plan, source, noise, bias, &io.output)
     }
 
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 mod sweep;
 
-pub use sweep::{Axis, EVALUATION_BATCH, Point, distinct_chips, sweep};
+pub use sweep::{Axis, EVALUATION_BATCH, Point, Sweep, chips_at_once, distinct_chips};
 
 /// What can go wrong in an evaluation.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,9 @@ pub enum Error {
         /// What is wrong and what to do.
         message: String,
     },
+    /// Statistics that cannot be re-estimated.
+    #[error("--recalibrate: {0}")]
+    Recalibrate(&'static str),
     /// The network, the disk or the device.
     #[error(transparent)]
     Network(#[from] crate::network::Error),

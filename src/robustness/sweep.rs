@@ -10,6 +10,15 @@ use crate::random;
 /// Samples of a batch in evaluations. Fixed, so that a score does not depend on the batch of the training.
 pub const EVALUATION_BATCH: usize = 512;
 
+/// Words of the largest activation that several chips scored at once should keep within, and most chips.
+const ROOM: usize = 1 << 23;
+const MOST_AT_ONCE: usize = 16;
+
+/// Chips worth scoring at once, of so many, by a network whose widest layer has so many outputs.
+pub fn chips_at_once(chips: u32, widest: usize) -> usize {
+    (ROOM / (EVALUATION_BATCH * widest.max(1))).clamp(1, MOST_AT_ONCE).min(chips.max(1) as usize)
+}
+
 /// More points than this on an axis are a slip of the pen.
 const MAX_POINTS: f64 = 10_000.0;
 
@@ -152,42 +161,73 @@ pub fn distinct_chips(network: &Network<'_>, axes: &[Axis], asked: u32) -> Resul
     Ok(1)
 }
 
-/// Scores a network, with the parameters now on the device, at every point of the grid that the axes span, on every
-/// chip. Chip number c has the same random draws for every network, method and deviation. `go_on` hears of every chip
-/// scored and is asked whether to go on.
-///
-/// # Errors
-/// An axis that names nothing; what the device reports. `None` if it was told to stop.
-pub fn sweep(
-    network: &Network<'_>,
-    feed: &Feed,
-    axes: &[Axis],
-    chips: u32,
-    go_on: &mut dyn FnMut() -> bool,
-) -> Result<Option<Vec<Point>>, Error> {
-    let targets = axes.iter().map(|axis| axis.resolve(network)).collect::<Result<Vec<_>, _>>()?;
-    let chips = distinct_chips(network, axes, chips)?;
-    let mut scores = network.scores();
-    let mut points = Vec::new();
-    for varied in grid(axes) {
-        let mut point = Point { varied, accuracies: Vec::new(), losses: Vec::new(), samples: feed.len() };
-        for chip in 0..chips {
-            if !go_on() {
-                return Ok(None);
-            }
-            let mut values = vec![0.0; network.chip_len()];
-            for (entries, &value) in targets.iter().zip(&point.varied) {
-                entries.iter().for_each(|entry| add(&mut values[entry.range()], entry, value, chip));
-            }
-            network.set_chip(&values)?;
-            let tally = network.evaluate(feed, &mut scores, chip)?;
-            point.accuracies.push(tally.accuracy());
-            point.losses.push(tally.mean_loss());
+/// What a sweep scores at every point of the grid that its axes span.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep<'a> {
+    /// Varied imperfections.
+    pub axes: &'a [Axis],
+    /// Devices, where a random imperfection is varied. Chip number c has the same random draws for every network,
+    /// method and deviation, and however many are scored at once.
+    pub chips: u32,
+    /// Samples, and how many of them re-estimate the running statistics of each device before it is scored.
+    pub recalibrate: Option<(&'a Feed, usize)>,
+}
+
+impl Sweep<'_> {
+    /// Scores a network with the parameters now on the device, which must be those given. `go_on` hears of every round of
+    /// chips, as many as the network's devices, and is asked whether to go on.
+    ///
+    /// # Errors
+    /// An axis that names nothing; statistics to re-estimate where none are kept, or for several devices at once; what
+    /// the device reports. `None` if it was told to stop.
+    pub fn run(
+        &self,
+        network: &Network<'_>,
+        parameters: &[f32],
+        feed: &Feed,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Vec<Point>>, Error> {
+        if self.recalibrate.is_some() && !network.keeps_statistics() {
+            return Err(Error::Recalibrate("no layer keeps running statistics; there is nothing to re-estimate"));
         }
-        points.push(point);
+        if self.recalibrate.is_some() && network.devices() > 1 {
+            return Err(Error::Recalibrate("devices share their statistics; compile the network for one device"));
+        }
+        let targets = self.axes.iter().map(|axis| axis.resolve(network)).collect::<Result<Vec<_>, _>>()?;
+        let chips = distinct_chips(network, self.axes, self.chips)?;
+        let mut points = Vec::new();
+        for varied in grid(self.axes) {
+            let mut point = Point { varied, accuracies: Vec::new(), losses: Vec::new(), samples: feed.len() };
+            for first in (0..chips).step_by(network.devices()) {
+                if !go_on() {
+                    return Ok(None);
+                }
+                for device in 0..network.devices() {
+                    let mut values = vec![0.0; network.chip_len()];
+                    for (entries, &value) in targets.iter().zip(&point.varied) {
+                        entries
+                            .iter()
+                            .for_each(|entry| add(&mut values[entry.range()], entry, value, first + device as u32));
+                    }
+                    network.set_chip(device, &values)?;
+                }
+                if let Some((samples, count)) = self.recalibrate {
+                    network.recalibrate(samples, count)?;
+                }
+                // The last round may hold more devices than there are chips left.
+                for tally in network.evaluate_each(feed, first)?.iter().take((chips - first) as usize) {
+                    point.accuracies.push(tally.accuracy());
+                    point.losses.push(tally.mean_loss());
+                }
+                if self.recalibrate.is_some() {
+                    network.gpu().write(&network.flat().parameters, parameters).map_err(crate::network::Error::from)?;
+                }
+            }
+            points.push(point);
+        }
+        network.nominal()?;
+        Ok(Some(points))
     }
-    network.nominal()?;
-    Ok(Some(points))
 }
 
 /// Adds an imperfection of a size to one tensor of a chip.

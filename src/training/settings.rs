@@ -67,9 +67,16 @@ pub struct Settings {
     /// For `noise`: standard deviation of each imperfection, by name, in its unit.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub noise: BTreeMap<String, f32>,
+    /// For `noise`: devices that a batch is spread over, each with draws of its own.
+    #[serde(default = "one")]
+    pub devices: usize,
     /// For `sat`.
     #[serde(default)]
     pub sat: SatSettings,
+}
+
+fn one() -> usize {
+    1
 }
 
 impl Settings {
@@ -83,6 +90,10 @@ impl Settings {
         }
         if self.batch == 0 || self.batch > MAX_BATCH {
             return Err(setting("training.batch", format!("must be between 1 and {MAX_BATCH}, not {}", self.batch)));
+        }
+        if self.devices == 0 || self.devices > self.batch {
+            let message = format!("must be 1 to training.batch, {}, not {}", self.batch, self.devices);
+            return Err(setting("training.devices", message));
         }
         if self.warm_up > self.epochs {
             let message = format!("must be at most training.epochs, {}, not {}", self.epochs, self.warm_up);
@@ -106,6 +117,11 @@ impl Settings {
             }
         }
         self.optimizer.check()
+    }
+
+    /// Devices that a batch is spread over: those whose draws differ.
+    pub fn devices(&self) -> usize {
+        if self.method == Method::Noise { self.devices } else { 1 }
     }
 
     /// Weight of the parameters after step `t` from 1 in their average: (1 - d) / (1 - d^t). The start has none.
@@ -147,6 +163,7 @@ mod tests {
             step: StepSettings { every: 2, factor: 0.5 },
             optimizer: OptimizerSettings { learning_rate: 1.0, ..OptimizerSettings::default() },
             noise: BTreeMap::new(),
+            devices: 1,
             sat: SatSettings::default(),
         };
         (0..6).map(|epoch| settings.learning_rate(10 * epoch, 60)).collect()

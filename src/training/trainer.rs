@@ -68,6 +68,13 @@ impl<'a, 'g> Trainer<'a, 'g> {
                 format!("is {}, but the network was compiled for batches of {}", settings.batch, network.batch()),
             ));
         }
+        if network.devices() != settings.devices() {
+            let (has, wants) = (network.devices(), settings.devices());
+            return Err(setting(
+                "training.devices",
+                format!("asks for {wants} devices a batch, but the network was compiled for {has}"),
+            ));
+        }
         let train = network.feed(&data.train, normalisation)?;
         let test = network.feed(&data.test, normalisation)?;
         let optimizer = Optimizer::new(network, &settings.optimizer)?;
@@ -82,7 +89,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         }
         network.nominal()?;
         Ok(Self {
-            scores: network.scores(),
+            scores: network.scores()?,
             step: 0,
             wall: Duration::ZERO,
             steps_timed: 0,
@@ -213,7 +220,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
             None => Ok(()),
         };
         exchange(&self.average)?;
-        let tally = self.network.evaluate(&self.test, &mut self.scores, 0)?;
+        let tally = self.network.evaluate(&self.test, &mut self.scores)?;
         exchange(&self.average)?;
         Ok(tally)
     }

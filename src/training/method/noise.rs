@@ -12,7 +12,8 @@ use crate::random;
 /// `draw, disturb`, then as standard training.
 ///
 /// A common imperfection, such as the temperature, has one draw for all layers; every other element has its own. One that
-/// differs from sample to sample is drawn where it is met, its deviation is set here.
+/// differs from sample to sample is drawn where it is met, its deviation is set here. With `training.devices` each run of
+/// the batch meets a device of its own.
 pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
     let network = step.network;
     let mut known: Vec<&str> = network.imperfections().iter().map(|entry| entry.spec.name).collect();
@@ -25,18 +26,25 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
         ));
     }
     let mut plan = PlanBuilder::new(network.gpu(), "disturb");
-    for entry in network.imperfections() {
-        let Some(&deviation) = step.settings.noise.get(entry.spec.name) else { continue };
-        let value = network.imperfection(entry)?;
-        let stream = match entry.spec.cause {
-            Cause::Common => random::stream(entry.spec.name),
-            Cause::Element => random::stream(&entry.name),
-            Cause::Sample => {
-                disturb::constant(&mut plan, deviation, &value)?;
-                continue;
-            }
+    for device in 0..network.devices() {
+        // The first one's draws do not depend on how many there are.
+        let stream = |name: &str| match device {
+            0 => random::stream(name),
+            _ => random::stream(&format!("{name} of device {device}")),
         };
-        disturb::forward(&mut plan, network.clock(), stream, deviation, &value)?;
+        for entry in network.imperfections() {
+            let Some(&deviation) = step.settings.noise.get(entry.spec.name) else { continue };
+            let value = network.imperfection(device, entry)?;
+            let stream = match entry.spec.cause {
+                Cause::Common => stream(entry.spec.name),
+                Cause::Element => stream(&entry.name),
+                Cause::Sample => {
+                    disturb::constant(&mut plan, deviation, &value)?;
+                    continue;
+                }
+            };
+            disturb::forward(&mut plan, network.clock(), stream, deviation, &value)?;
+        }
     }
     if plan.is_empty() {
         return Err(setting(

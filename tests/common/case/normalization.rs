@@ -8,6 +8,8 @@ use flatlight::reference::normalization as twin;
 use super::{Bound, Case, Draws, Gradient, Output, Problem, Tensor, case, cost, fresh, tensor};
 
 const EPSILON: f32 = 1e-5;
+/// Weights that make a moving average the plain mean.
+const SHARES: [f32; 3] = [1.0, 0.5, 1.0 / 3.0];
 const MOMENTUM: f32 = 0.1;
 
 /// Sizes are rows of the batch, valid rows, channels, positions.
@@ -69,7 +71,8 @@ pub fn cases() -> Vec<Case> {
         normalize("normalization, group", GROUP, &[256, 256, 6, 784, 2], 0.5, Over::Group),
         normalize("normalization, group, small", &[&[97, 90, 16, 100, 4]], &[256, 256, 16, 100, 4], 0.5, Over::Group),
         normalize("normalization, group, dense", &[&[256, 200, 120, 1, 4]], &[256, 256, 120, 1, 4], 0.5, Over::Group),
-        tracked(),
+        tracked("normalization::track", Some(MOMENTUM)),
+        tracked("normalization::track by the clock", None),
         evaluated(),
     ]
 }
@@ -197,9 +200,10 @@ fn normalize(
     .tolerance(1e-5, 0.0)
 }
 
-/// Statistics of three steps on one batch, and the stored ones that they move.
-fn tracked() -> Case {
-    case("normalization::track", BATCH, &[256, 256, 6, 784], |draws, size| {
+/// Statistics of three steps on one batch, and the stored ones that they move: with a momentum, or so that the result is
+/// the mean over the steps.
+fn tracked(name: &'static str, momentum: Option<f32>) -> Case {
+    case(name, BATCH, &[256, 256, 6, 784], move |draws, size| {
         let setting = Setting::new(size, |_| Over::Batch);
         let Setting { kernel, twin, valid, rows, .. } = setting;
         let mut inputs = setting.inputs(draws, 0.5, setting.stored(draws));
@@ -208,17 +212,18 @@ fn tracked() -> Case {
         Problem {
             inputs,
             outputs: vec![Output::Fresh("statistics", vec![kernel.channels, 2], Scalar::F32), Output::InPlace(3)],
-            clocks: vec![setting.clock(); 3],
+            clocks: SHARES.map(|average| Clock { average, ..setting.clock() }).to_vec(),
             forward: Box::new(move |plan, on| {
                 let statistics = &on.outputs[0];
                 let scratch = kernel.scratch(plan.gpu())?;
                 kernel.statistics(plan, State { statistics, ..state(on) }, &scratch)?;
-                kernel.track(plan, on.clock, MOMENTUM, statistics, &on.outputs[1])
+                kernel.track(plan, on.clock, momentum, statistics, &on.outputs[1])
             }),
             specification: Box::new(move |x| {
                 let own = twin.statistics(&x[0][..valid]);
-                let step = |stored: Vec<f64>| twin.track(rows, &own, f64::from(MOMENTUM), &stored);
-                let stored = (0..3).fold(x[3].clone(), |stored, _| step(stored));
+                let share = |share: f32| f64::from(momentum.unwrap_or(share));
+                let step = |stored: Vec<f64>, of| twin.track(rows, &own, share(of), &stored);
+                let stored = SHARES.into_iter().fold(x[3].clone(), step);
                 vec![own, stored]
             }),
             gradient: None,

@@ -1,7 +1,7 @@
 //! Cases of the rings: what sets them, what they weigh, what reads them out.
 
 use flatlight::ops::actuator::Actuator;
-use flatlight::ops::detect::Detector;
+use flatlight::ops::detect::{Detector, Source};
 use flatlight::ops::microring::{Ring, State};
 
 use flatlight::ops::ring_bank::RingBank;
@@ -238,7 +238,7 @@ fn detectors(name: &'static str, detector: Detector, noise: f64, sizes: &'static
         let (n, stream) = (rows * columns, random::stream("detectors"));
         let clock = Clock { seed: draws.seed, step: 12_345, first: 7, rows: rows as u32, ..Clock::default() };
         let first = clock.first * columns as u32;
-        let normals = reference::detect::normals(clock.seed, stream, clock.step, first, n);
+        let normals = reference::detect::normals(clock.seed, stream, clock.step + 2, first + 3 * columns as u32, n);
         let light: Vec<f64> = if levels == 0 {
             draws.uniform("light", n, -8.0, 8.0)
         } else {
@@ -259,7 +259,8 @@ fn detectors(name: &'static str, detector: Detector, noise: f64, sizes: &'static
             outputs: vec![Output::InPlace(0)],
             clocks: vec![clock],
             forward: Box::new(move |plan, on| {
-                detector.forward(plan, on.clock, stream, &on.inputs[1], &on.inputs[2], &on.outputs[0])
+                let source = Source { clock: on.clock, stream, step: 2, row: 3 };
+                detector.forward(plan, source, &on.inputs[1], &on.inputs[2], &on.outputs[0])
             }),
             specification: Box::new(move |x| vec![twin.forward(&x[0], &x[2], x[1][0], &normals)]),
             gradient: None,

@@ -1,0 +1,204 @@
+//! Networks spread over several devices: each with imperfections of its own and the same controls, in training and in
+//! evaluations of many chips; and running statistics estimated anew.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::gpu;
+use flatlight::data::{Dataset, Split, Values};
+use flatlight::electronics::NormRecipe;
+use flatlight::gpu::Plan;
+use flatlight::layer::Pass;
+use flatlight::network::{LayerRecipe, Network};
+use flatlight::ops::Clock;
+use flatlight::optics::RingRecipe;
+use flatlight::random;
+use flatlight::robustness::{Axis, Sweep, chips_at_once};
+use flatlight::training::{Method, Settings, Trainer};
+
+const FEATURES: usize = 16;
+const CLASSES: usize = 4;
+/// Rows of a device; with every width they make whole slices.
+const ROWS: usize = 16;
+const DEVICES: usize = 3;
+const SEED: u32 = 11;
+
+fn split(name: &str, samples: usize) -> Split {
+    let units: Vec<_> = random::units(SEED, random::stream(name)).take(samples * FEATURES).collect();
+    let labels = units.chunks_exact(FEATURES).map(|sample| (sample[0] * CLASSES as f64) as u32).collect();
+    Split { values: Values::Floats(units.iter().map(|unit| *unit as f32).collect()), labels }
+}
+
+fn dataset() -> Dataset {
+    Dataset {
+        name: "small".to_owned(),
+        shape: vec![FEATURES],
+        classes: CLASSES,
+        scale: 1.0,
+        train: split("train", DEVICES * ROWS),
+        validation: None,
+        test: split("test", 2 * ROWS + 5),
+    }
+}
+
+fn ring(outputs: usize) -> LayerRecipe {
+    LayerRecipe::RingDense(RingRecipe { contrast: 0.9, full_scale: Some(4.0), ..RingRecipe::new(outputs) })
+}
+
+fn layers() -> Vec<LayerRecipe> {
+    vec![ring(8), LayerRecipe::LayerNorm(NormRecipe::default()), LayerRecipe::Relu, ring(CLASSES)]
+}
+
+fn spread<'g>(layers: &[LayerRecipe], devices: usize) -> Network<'g> {
+    Network::spread(gpu(), layers, &[FEATURES], CLASSES, devices * ROWS, devices).unwrap()
+}
+
+/// Random imperfections of a device, whatever they are of.
+fn chip(network: &Network<'_>, device: usize) -> Vec<f32> {
+    let units = random::units(SEED, random::stream(&format!("chip {device}")));
+    units.take(network.chip_len()).map(|unit| 0.1 * unit as f32).collect()
+}
+
+fn submit(plans: &[&Plan]) {
+    gpu().submit(plans).unwrap();
+}
+
+/// Largest difference, relative to the largest value.
+fn error(got: &[f32], want: &[f32]) -> f32 {
+    let largest = want.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+    got.iter().zip(want).fold(0.0_f32, |most, (got, want)| most.max((got - want).abs())) / largest
+}
+
+#[test]
+fn a_batch_spread_over_devices_has_the_mean_of_their_gradients() {
+    let data = dataset();
+    let [one, many] = [spread(&layers(), 1), spread(&layers(), DEVICES)];
+    let start = one.start(SEED);
+    for network in [&one, &many] {
+        gpu().write(&network.flat().parameters, &start).unwrap();
+    }
+    let clock = |first: usize, rows: usize| Clock { first: first as u32, rows: rows as u32, ..Clock::default() };
+    let step = |network: &Network<'_>, clock: Clock| {
+        let feed = network.feed(&data.train, (1.0, 0.0)).unwrap();
+        gpu().write_uniform(network.clock(), &clock).unwrap();
+        submit(&[&feed.draw(), &network.actuate(), &network.forward(Pass::First), &network.backward()]);
+        let [gradient, logits] = [&network.flat().gradient, network.logits()].map(|slice| gpu().read(slice).unwrap());
+        (gradient, logits)
+    };
+    let (mut want, mut logits) = (vec![0.0_f32; start.len()], Vec::new());
+    for device in 0..DEVICES {
+        one.set_chip(0, &chip(&one, device)).unwrap();
+        many.set_chip(device, &chip(&many, device)).unwrap();
+        let (gradient, own): (Vec<f32>, Vec<f32>) = step(&one, clock(device * ROWS, ROWS));
+        want.iter_mut().zip(gradient).for_each(|(sum, own)| *sum += own / DEVICES as f32);
+        logits.extend(own);
+    }
+    let (gradient, own) = step(&many, clock(0, DEVICES * ROWS));
+    assert_eq!(own, logits, "detection noise included: it is drawn by a sample's position");
+    assert!(error(&gradient, &want) < 1e-6, "{}", error(&gradient, &want));
+    // A batch that ends early leaves rows of the last devices empty.
+    let (gradient, _) = step(&many, clock(0, ROWS));
+    one.set_chip(0, &chip(&one, 0)).unwrap();
+    assert!(error(&gradient, &step(&one, clock(0, ROWS)).0) < 1e-6);
+}
+
+#[test]
+fn a_chip_scores_the_same_however_many_are_scored_at_once() {
+    let data = dataset();
+    let axes = ["ring_offset=0.02:0.04:0.02", "detection_noise=0.1"].map(|axis| axis.parse::<Axis>().unwrap());
+    let scores = |devices: usize, chips: u32| {
+        let network = spread(&layers(), devices);
+        let start = network.start(SEED);
+        gpu().write(&network.flat().parameters, &start).unwrap();
+        let feed = network.feed(&data.test, (1.0, 0.0)).unwrap();
+        let sweep = Sweep { axes: &axes, chips, recalibrate: None };
+        sweep.run(&network, &start, &feed, &mut || true).unwrap().unwrap()
+    };
+    let alone = scores(1, 4);
+    assert_eq!(alone.len(), 2);
+    assert!(alone[0].losses[0] != alone[0].losses[1], "chips differ");
+    assert_eq!(alone[1].samples, data.test.len());
+    // Four chips on three devices: the second round is not full.
+    assert_eq!(scores(DEVICES, 4), alone);
+    assert_eq!([chips_at_once(1, 10), chips_at_once(20, 10), chips_at_once(20, 4704)], [1, 16, 3]);
+}
+
+#[test]
+fn training_with_noise_draws_for_every_device() {
+    let data = dataset();
+    let network = spread(&layers(), DEVICES);
+    let mut settings: Settings = toml::from_str("method = \"noise\"\nepochs = 1\nbatch = 48\n").unwrap();
+    settings.noise = BTreeMap::from([("temperature".to_owned(), 1.0), ("ring_offset".to_owned(), 0.1)]);
+    let complaint = Trainer::new(&network, &settings, &data, (1.0, 0.0), SEED).err().unwrap().to_string();
+    assert!(complaint.starts_with("`training.devices` asks for 1 devices a batch, but"), "{complaint}");
+    let draws = |network: &Network<'_>, settings: &Settings| -> Vec<Vec<f32>> {
+        Trainer::new(network, settings, &data, (1.0, 0.0), SEED).unwrap().train_step().unwrap();
+        let all =
+            |device| network.imperfections().iter().map(move |entry| network.imperfection(device, entry).unwrap());
+        let read = |device| all(device).flat_map(|slice| gpu().read::<f32>(&slice).unwrap()).collect();
+        (0..network.devices()).map(read).collect()
+    };
+    settings.devices = DEVICES;
+    let of_three = draws(&network, &settings);
+    assert!(of_three[0] != of_three[1] && of_three[1] != of_three[2] && of_three[0] != of_three[2]);
+    settings.devices = 1;
+    let of_one = draws(&Network::new(gpu(), &layers(), &[FEATURES], CLASSES, 48).unwrap(), &settings);
+    assert_eq!(of_one[0], of_three[0]);
+    // The other methods know one device only.
+    settings.devices = DEVICES;
+    settings.method = Method::Standard;
+    assert_eq!(settings.devices(), 1);
+}
+
+#[test]
+fn a_batch_that_cannot_be_spread_is_refused() {
+    let refused = Network::spread(gpu(), &layers(), &[FEATURES], CLASSES, 50, 4).err().unwrap().to_string();
+    assert_eq!(refused, "a batch of 50 samples cannot be spread over 4 devices; 256 can");
+    let refused = Network::spread(gpu(), &layers(), &[FEATURES], CLASSES, 9, 3).err().unwrap().to_string();
+    assert_eq!(refused, "a batch of 9 samples cannot be spread over 3 devices; 192 can");
+}
+
+#[test]
+fn statistics_are_estimated_anew_from_samples_without_labels() {
+    let data = dataset();
+    let layers = [LayerRecipe::BatchNorm(NormRecipe::default()), ring(CLASSES)];
+    let network = spread(&layers, 1);
+    let start = network.start(SEED);
+    gpu().write(&network.flat().parameters, &start).unwrap();
+    let feed = network.feed(&data.train, (1.0, 0.0)).unwrap();
+    let Values::Floats(values) = &data.train.values else { panic!("the set is made of floats") };
+    let statistics = network.parameters().iter().find(|entry| entry.spec.name == "statistics").unwrap();
+    let read = || gpu().read::<f32>(&network.flat().parameters).unwrap()[statistics.range()].to_vec();
+    // Three batches that hold every sample: the mean over batches is that over samples.
+    network.recalibrate(&feed, data.train.len()).unwrap();
+    let got = read();
+    for feature in 0..FEATURES {
+        let column: Vec<_> = values.iter().skip(feature).step_by(FEATURES).map(|value| f64::from(*value)).collect();
+        let mean = column.iter().sum::<f64>() / column.len() as f64;
+        assert!((f64::from(got[2 * feature]) - mean).abs() < 1e-6);
+        let variance = column.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / column.len() as f64;
+        assert!((f64::from(got[2 * feature + 1]) / variance - 1.0).abs() < 0.3, "the spread between batches aside");
+    }
+    // What was there before has no part in it, and a smaller number of samples gives others.
+    network.recalibrate(&feed, data.train.len()).unwrap();
+    assert_eq!(read(), got);
+    network.recalibrate(&feed, 5).unwrap();
+    assert_ne!(read(), got);
+
+    // In a sweep every condition has its own, and the network keeps what it had.
+    gpu().write(&network.flat().parameters, &start).unwrap();
+    let axes = ["temperature=0:2:2".parse::<Axis>().unwrap()];
+    let test = network.feed(&data.test, (1.0, 0.0)).unwrap();
+    let sweep = |recalibrate| Sweep { axes: &axes, chips: 1, recalibrate };
+    let stored = sweep(None).run(&network, &start, &test, &mut || true).unwrap().unwrap();
+    let anew = sweep(Some((&feed, 40))).run(&network, &start, &test, &mut || true).unwrap().unwrap();
+    assert_ne!(stored[0].losses, anew[0].losses);
+    assert_eq!(gpu().read::<f32>(&network.flat().parameters).unwrap(), start);
+
+    let plain = spread(&[ring(CLASSES)], 1);
+    let feed = plain.feed(&data.train, (1.0, 0.0)).unwrap();
+    let sweep = Sweep { axes: &[], chips: 1, recalibrate: Some((&feed, 5)) };
+    let refused = sweep.run(&plain, &plain.start(SEED), &feed, &mut || true).unwrap_err().to_string();
+    assert_eq!(refused, "--recalibrate: no layer keeps running statistics; there is nothing to re-estimate");
+}
