@@ -722,6 +722,9 @@ fn a_variation_that_is_wrong_is_told() {
             "ring9.temperature=1",
             &["there are: ring1.ring_contrast, ring1.ring_offset, ring1.ring_width, ring1.temperature"],
         ),
+        ("ring1.temperature+temperature=1", &["`ring1.temperature` is named twice"]),
+        ("ring1.temperature+ring_offset=1", &["`temperature` and `ring_offset` cannot vary together"]),
+        ("ring1.temperature+=1", &["no layer has this imperfection"]),
         ("temperature", &["NAME=FROM:TO:STEP"]),
         ("temperature=1:2", &["NAME=FROM:TO:STEP"]),
         ("temperature=a:b:c", &["NAME=FROM:TO:STEP"]),
@@ -738,6 +741,10 @@ fn a_variation_that_is_wrong_is_told() {
     bench.refuse("evaluate run --vary temperature=0 --vary temperature=1", 2, &["`temperature` is given twice"]);
     let huge = "--vary temperature=0:999:1 --vary ring_offset=0:999:1";
     bench.refuse(&format!("evaluate run {huge}"), 2, &["a grid of 1000000 points"]);
+    let plain = "no layer keeps running statistics";
+    bench.refuse("evaluate run --recalibrate 100", 2, &["--recalibrate: ", plain]);
+    bench.refuse("compare recipe.toml --methods standard --recalibrate 9 --out new", 2, &[plain]);
+    assert!(!bench.path("new").exists(), "said before anything is trained");
     // Said before anything is trained.
     bench.refuse("compare recipe.toml --methods standard,sat --vary temprature=1", 2, &["did you mean `temperature`?"]);
     let noiseless = "compare recipe.toml --methods standard,noise --set training.noise={}";

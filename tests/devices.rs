@@ -125,6 +125,22 @@ fn a_chip_scores_the_same_however_many_are_scored_at_once() {
 }
 
 #[test]
+fn names_joined_by_a_plus_vary_together() {
+    let data = dataset();
+    let network = spread(&layers(), 1);
+    let start = network.start(SEED);
+    gpu().write(&network.flat().parameters, &start).unwrap();
+    let feed = network.feed(&data.test, (1.0, 0.0)).unwrap();
+    let losses = |given: &str| {
+        let axes = [given.parse::<Axis>().unwrap()];
+        let sweep = Sweep { axes: &axes, chips: 1, recalibrate: None };
+        sweep.run(&network, &start, &feed, &mut || true).unwrap().unwrap()[0].losses.clone()
+    };
+    assert_eq!(losses("ring1.temperature+ring2.temperature=1"), losses("temperature=1"));
+    assert!(losses("ring1.temperature=1") != losses("temperature=1"));
+}
+
+#[test]
 fn training_with_noise_draws_for_every_device() {
     let data = dataset();
     let network = spread(&layers(), DEVICES);

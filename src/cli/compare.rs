@@ -13,7 +13,7 @@ use crate::figures::{self, Curve, TrainingCurve};
 use crate::files;
 use crate::gpu::Gpu;
 use crate::recipe::{Recipe, did_you_mean};
-use crate::robustness::{Axis, Point};
+use crate::robustness::{Axis, Point, check_statistics};
 use crate::run::{Run, Status, write_figure};
 use crate::training::{EpochRow, Method};
 
@@ -48,8 +48,7 @@ pub(super) struct Compare {
     #[arg(long, value_enum, default_value_t, value_name = "SPLIT")]
     split: SplitName,
 
-    /// Re-estimate the running statistics of batch norms under every condition from so many training samples, without
-    /// their labels, before it is scored
+    /// Re-estimate batch-norm statistics under every condition from N unlabelled training samples
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     recalibrate: Option<u32>,
 
@@ -86,7 +85,7 @@ impl Compare {
         context.say(&format!("adapter: {} ({})", gpu.adapter().name, gpu.adapter().kind));
         let mut labels = Vec::new();
         for (own, _) in entries.iter().step_by(self.seeds as usize) {
-            labels = rehearse(&gpu, own, &data, &axes)?;
+            labels = rehearse(&gpu, own, &data, &axes, self.recalibrate)?;
         }
         let mut arms: Vec<Arm> = Vec::new();
         for (own, run) in &entries {
@@ -146,9 +145,16 @@ impl Compare {
 
 /// Builds everything that a run needs and lets go of it: what does not fit is said before the first of many trainings
 /// and not after it. Gives the axes' labels.
-fn rehearse(gpu: &Gpu, recipe: &Recipe, data: &Dataset, axes: &[Axis]) -> Result<Vec<String>, Failure> {
+fn rehearse(
+    gpu: &Gpu,
+    recipe: &Recipe,
+    data: &Dataset,
+    axes: &[Axis],
+    recalibrate: Option<u32>,
+) -> Result<Vec<String>, Failure> {
     let network = compile_training(gpu, recipe, data)?;
     prepare(&network, recipe, data)?;
+    recalibrate.map(|_| check_statistics(&network)).transpose()?;
     Ok(axes.iter().map(|axis| axis.label(&network)).collect::<Result<_, _>>()?)
 }
 

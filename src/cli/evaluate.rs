@@ -17,7 +17,8 @@ use crate::run::Run;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Imperfections, 0 on the nominal device; LAYER.NAME, such as ring1.temperature, varies one layer's only:
+Imperfections, 0 on the nominal device; LAYER.NAME, such as ring1.temperature, varies one layer's only, and names
+joined by +, such as ring1.temperature+ring2.temperature, vary together:
   temperature      K, common to the whole device
   ring_offset      nm, standard deviation of the random shift of every ring's resonance
   ring_width       standard deviation of every ring's half width, relative to nominal
@@ -47,8 +48,7 @@ pub(super) struct Evaluate {
     #[arg(long, value_enum, default_value_t, value_name = "SPLIT")]
     split: SplitName,
 
-    /// Re-estimate the running statistics of batch norms under every condition from so many training samples, without
-    /// their labels, before it is scored
+    /// Re-estimate batch-norm statistics under every condition from N unlabelled training samples
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     recalibrate: Option<u32>,
 

@@ -22,7 +22,8 @@ pub fn chips_at_once(chips: u32, widest: usize) -> usize {
 /// More points than this on an axis are a slip of the pen.
 const MAX_POINTS: f64 = 10_000.0;
 
-/// One varied imperfection and its values: `NAME=FROM:TO:STEP` or `NAME=VALUE`; `NAME` may be `LAYER.NAME`.
+/// One varied imperfection and its values: `NAME=FROM:TO:STEP` or `NAME=VALUE`. `NAME` may be `LAYER.NAME`, or several
+/// joined by `+`, which then have one value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
     /// Name as given, such as `temperature` or `ring1.temperature`.
@@ -71,30 +72,26 @@ impl FromStr for Axis {
 }
 
 impl Axis {
-    /// The imperfections that the name means: of every layer, or of the one it names.
+    /// The imperfections that the name means: of every layer, or of the one it names; of several names joined by `+`, all.
     ///
     /// # Errors
     /// A name that no layer has, with the nearest that one has.
     pub fn resolve<'n>(&self, network: &'n Network<'_>) -> Result<Vec<&'n Entry<Imperfection>>, Error> {
-        let all = network.imperfections();
-        let found: Vec<_> =
-            all.iter().filter(|entry| entry.spec.name == self.name || entry.name == self.name).collect();
-        if !found.is_empty() {
-            return Ok(found);
+        let mut found: Vec<&Entry<Imperfection>> = Vec::new();
+        for name in self.name.split('+').map(str::trim) {
+            for entry in resolve(network, name)? {
+                let complain = |message| Err(Error::Vary { given: self.name.clone(), message });
+                if let Some(first) = found.first().filter(|first| first.spec.name != entry.spec.name) {
+                    let (one, other) = (first.spec.name, entry.spec.name);
+                    return complain(format!("`{one}` and `{other}` cannot vary together; give each a --vary"));
+                }
+                if found.iter().any(|other| other.name == entry.name) {
+                    return complain(format!("`{}` is named twice", entry.name));
+                }
+                found.push(entry);
+            }
         }
-        let mut known: Vec<&str> = all.iter().flat_map(|entry| [entry.spec.name, &entry.name]).collect();
-        known.sort_unstable();
-        known.dedup();
-        let nearest = known
-            .iter()
-            .max_by(|a, b| strsim::jaro_winkler(a, &self.name).total_cmp(&strsim::jaro_winkler(b, &self.name)));
-        let hint = nearest
-            .filter(|name| strsim::jaro_winkler(name, &self.name) > 0.7)
-            .map_or_else(String::new, |name| format!(", did you mean `{name}`?"));
-        Err(Error::Vary {
-            given: self.name.clone(),
-            message: format!("no layer has this imperfection{hint}; there are: {}", known.join(", ")),
-        })
+        Ok(found)
     }
 
     /// What the axis shows, with its unit, for a figure.
@@ -108,8 +105,29 @@ impl Axis {
             Cause::Element | Cause::Sample => "standard deviation of",
         };
         let unit = if spec.unit.is_empty() { String::new() } else { format!(" ({})", spec.unit) };
-        Ok(format!("{what} {}{unit}", self.name.replace('_', " ")))
+        Ok(format!("{what} {}{unit}", self.name.replace('_', " ").replace('+', " + ")))
     }
+}
+
+/// The imperfections that one name means.
+fn resolve<'n>(network: &'n Network<'_>, name: &str) -> Result<Vec<&'n Entry<Imperfection>>, Error> {
+    let all = network.imperfections();
+    let found: Vec<_> = all.iter().filter(|entry| entry.spec.name == name || entry.name == name).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let mut known: Vec<&str> = all.iter().flat_map(|entry| [entry.spec.name, &entry.name]).collect();
+    known.sort_unstable();
+    known.dedup();
+    let likeness = |other: &str| strsim::jaro_winkler(other, name);
+    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let hint = nearest
+        .filter(|nearest| likeness(nearest) > 0.7)
+        .map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
+    Err(Error::Vary {
+        given: name.to_owned(),
+        message: format!("no layer has this imperfection{hint}; there are: {}", known.join(", ")),
+    })
 }
 
 /// Scores at one point of the grid.
@@ -161,6 +179,17 @@ pub fn distinct_chips(network: &Network<'_>, axes: &[Axis], asked: u32) -> Resul
     Ok(1)
 }
 
+/// Whether there is something to re-estimate.
+///
+/// # Errors
+/// There is not.
+pub fn check_statistics(network: &Network<'_>) -> Result<(), Error> {
+    if network.keeps_statistics() {
+        return Ok(());
+    }
+    Err(Error::Recalibrate("no layer keeps running statistics; there is nothing to re-estimate"))
+}
+
 /// What a sweep scores at every point of the grid that its axes span.
 #[derive(Clone, Copy, Debug)]
 pub struct Sweep<'a> {
@@ -187,11 +216,11 @@ impl Sweep<'_> {
         feed: &Feed,
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Vec<Point>>, Error> {
-        if self.recalibrate.is_some() && !network.keeps_statistics() {
-            return Err(Error::Recalibrate("no layer keeps running statistics; there is nothing to re-estimate"));
-        }
-        if self.recalibrate.is_some() && network.devices() > 1 {
-            return Err(Error::Recalibrate("devices share their statistics; compile the network for one device"));
+        if self.recalibrate.is_some() {
+            check_statistics(network)?;
+            if network.devices() > 1 {
+                return Err(Error::Recalibrate("devices share their statistics; compile the network for one device"));
+            }
         }
         let targets = self.axes.iter().map(|axis| axis.resolve(network)).collect::<Result<Vec<_>, _>>()?;
         let chips = distinct_chips(network, self.axes, self.chips)?;
