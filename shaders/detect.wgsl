@@ -1,7 +1,7 @@
 // Detectors read light y, in place:
 //   r = y + noise F n                                     n: a standard normal number of (seed, stream; step, element)
 //   y = -F + step round((r + F) / step), held in -F..F    converter of n_levels levels; none: y = r
-//   y = y + bias                                          in the electronics
+//   y = y + bias                                          in the electronics, by column; `biased` only
 // F: full scale; noise: standard deviation relative to it. An element is counted by its sample's position in the
 // epoch or the set, so that every pass of a step meets the same draw and no two batches do. There is no backward
 // kernel: noise is added, and the converter counts as 1 (straight-through).
@@ -38,14 +38,19 @@ fn normal(at: u32) -> f32 {
     return select(pair.x, pair.y, (place & 1u) == 1u);
 }
 
-fn quantised(reading: f32) -> f32 {
+fn quantised(signal: f32) -> f32 {
     if params.n_levels == 0u {
-        return reading;
+        return signal;
     }
-    let level = floor((reading + params.full_scale) / params.step + 0.5);
+    let level = floor((signal + params.full_scale) / params.step + 0.5);
     let raised = select(level, 0.0, level < 0.0);
     let top = f32(params.n_levels - 1u);
     return -params.full_scale + params.step * select(raised, top, raised > top);
+}
+
+/// What is read of an element of the light.
+fn reading(at: u32) -> f32 {
+    return quantised(y[at] + noise[0] * params.full_scale * normal(at));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -54,6 +59,14 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     if at >= params.count {
         return;
     }
-    let reading = y[at] + noise[0] * params.full_scale * normal(at);
-    y[at] = quantised(reading) + bias[at % params.n_columns];
+    y[at] = reading(at);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn biased(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    if at >= params.count {
+        return;
+    }
+    y[at] = reading(at) + bias[at % params.n_columns];
 }

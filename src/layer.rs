@@ -9,8 +9,8 @@ pub enum Role {
     Control,
     /// A number in the electronics: a bias, a gain.
     Digital,
-    /// A number that forward passes keep, such as a running mean. Its gradient is 0, so that optimizers and adversaries
-    /// leave it alone, and it is saved with the rest.
+    /// A number that is not trained: one that forward passes keep, such as a running mean, or a fixed gain. Its gradient is
+    /// 0, so that optimizers and adversaries leave it alone, and it is saved with the rest.
     Statistic,
 }
 
@@ -38,6 +38,15 @@ pub enum Start {
     Pairs(f32, f32),
     /// Uniform in its square, between two values of 0 or more.
     UniformSquare(f32, f32),
+    /// Uniform in one of two intervals.
+    Either {
+        /// The intervals.
+        sides: [[f32; 2]; 2],
+        /// Uniform in its square; all ends are then 0 or more.
+        square: bool,
+        /// Elements take the sides in turn; else each draws its own.
+        turns: bool,
+    },
 }
 
 /// A trainable tensor of a layer.

@@ -29,8 +29,9 @@ use crate::network::LayerRecipe;
 use crate::{files, network, training};
 
 /// Recipes that come with the program: name and text.
-pub const BUILT_IN: [(&str, &str); 3] = [
+pub const BUILT_IN: [(&str, &str); 4] = [
     ("digits-rings", include_str!("../assets/recipes/digits-rings.toml")),
+    ("fashion-rings", include_str!("../assets/recipes/fashion-rings.toml")),
     ("mnist-rings", include_str!("../assets/recipes/mnist-rings.toml")),
     ("mnist-rings-layernorm", include_str!("../assets/recipes/mnist-rings-layernorm.toml")),
 ];
@@ -152,12 +153,29 @@ impl Recipe {
     /// One line with the place: `file:line`, or the override to blame.
     pub fn load(given: &str, overrides: &[String]) -> Result<Self, Error> {
         let path = Path::new(given);
-        let (file, text) = match BUILT_IN.iter().find(|(name, _)| *name == given) {
-            Some((name, text)) if !path.exists() => (format!("{name}.toml"), (*text).to_owned()),
-            _ if path.is_file() => (given.to_owned(), files::read_text(path)?),
+        let here = Path::new("");
+        let (file, folder, text) = match BUILT_IN.iter().find(|(name, _)| *name == given) {
+            Some((name, text)) if !path.exists() => (format!("{name}.toml"), here, (*text).to_owned()),
+            _ if path.is_file() => (given.to_owned(), path.parent().unwrap_or(here), files::read_text(path)?),
             _ => return Err(Error::Missing { given: given.to_owned() }),
         };
-        Self::parse(&file, &text, overrides)
+        let mut recipe = Self::parse(&file, &text, overrides)?;
+        recipe.fit_curves(folder)?;
+        Ok(recipe)
+    }
+
+    /// Puts what the measured curves of rings say in their place. The paths of the recipe start from a folder, those of
+    /// overrides from the working folder.
+    fn fit_curves(&mut self, folder: &Path) -> Result<(), Error> {
+        for index in 0..self.layers.len() {
+            let key = format!("layers.{index}.curve");
+            let overridden = self.places.of(&key).starts_with("--set ");
+            let folder = if overridden { Path::new("") } else { folder };
+            if let LayerRecipe::RingDense(rings) | LayerRecipe::RingConvolution(rings) = &mut self.layers[index] {
+                rings.fit(folder).map_err(|message| self.refuse(&key, message))?;
+            }
+        }
+        Ok(())
     }
 
     /// Reads the recipe of a run folder.

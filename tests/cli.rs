@@ -543,6 +543,31 @@ fn a_recipe_that_is_wrong_is_told_with_its_line() {
         (["contrast = 1.0", "bank = 0"], &["recipe.toml:10: ", "`bank` must be at least 1"]),
         (["contrast = 1.0", "bank = 16"], &["recipe.toml:10: ", "`bank` of 16 channels 1.6 nm apart does not fit"]),
         (["contrast = 1.0", "full_scale = 0"], &["recipe.toml:10: ", "`full_scale` must be above 0, not 0"]),
+        (["contrast = 1.0", "gain = 0"], &["recipe.toml:10: ", "`gain` must be above 0, not 0"]),
+        (
+            ["contrast = 1.0", "start_sign = \"random\""],
+            &[
+                "recipe.toml:10: ",
+                "down to -0.21 and up to 0.21 nm, which `range` [0.0, 1.0] must hold, such as [-1.0, 1.0]",
+            ],
+        ),
+        (
+            ["start = [0.09, 0.21]", "start = [-0.1, 0.2]\nrange = [-1, 1]\nstart_sign = \"alternate\""],
+            &["recipe.toml:11: ", "`start` [-0.1, 0.2] must be 0 or more, lower value first; `start_sign` signs it"],
+        ),
+        (["contrast = 1.0", "start_sign = \"blue\""], &["recipe.toml:10: ", "`blue`", "`negative`"]),
+        (
+            ["contrast = 1.0", "curve = \"a.csv\""],
+            &["recipe.toml:10: `curve` is measured over currents; set `actuator`"],
+        ),
+        (
+            ["contrast = 1.0", "actuator = \"joule\"\ncurve = \"a.csv\""],
+            &["recipe.toml:11: `curve`: cannot read a.csv: "],
+        ),
+        (
+            ["contrast = 1.0", "actuator = \"joule\"\ncurve = \"recipe.toml\""],
+            &["recipe.toml:11: `curve`: recipe.toml:1: `name = \"small\"` is not a current (mA), a comma and a weight"],
+        ),
         (["contrast = 1.0", "crosstalk = 0.5"], &["recipe.toml:10: ", "`crosstalk` must be 0 to below 0.5, not 0.5"]),
         (["contrast = 1.0", "actuator = \"jule\""], &["recipe.toml:10: ", "`jule`", "did you mean `joule`?"]),
         (
@@ -950,4 +975,48 @@ fn a_training_that_diverges_is_told() {
     let answer = bench.run("train recipe.toml --quiet --out run --set training.optimizer.learning_rate=1e30");
     answer.refused(1, &["diverged", "training.optimizer.learning_rate"]);
     assert!(!bench.path("run/checkpoint.safetensors").exists());
+}
+
+#[test]
+fn a_measured_curve_is_fitted_told_and_kept_in_the_recipe_of_the_run() {
+    let bench = Bench::new();
+    let curve = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/curves/heater.csv")).unwrap();
+    let keys = |range: &str| format!("actuator = \"joule\"\nrange = {range}\ncurve = \"curves/heater.csv\"");
+    let recipe = |range: &str| RECIPE.replacen("contrast = 1.0", &keys(range), 1).replace("epochs = 2", "epochs = 1");
+    // Beside the recipe, whatever the working folder.
+    bench.write("mine/recipe.toml", recipe("[-0.2, 0.9]"));
+    bench.write("mine/curves/heater.csv", &curve);
+    let told = |answer: &Answer, part: &str| {
+        assert_eq!(answer.code, Some(0), "{answer:?}");
+        answer.err.iter().filter(|line| line.contains(part)).cloned().collect::<Vec<_>>()
+    };
+    let fit = "heater.csv, 61 points from 0 to 2.4 mA: contrast 0.9";
+    let first = bench.run("train mine/recipe.toml --out run");
+    let [line] = &told(&first, fit)[..] else { panic!("{first:?}") };
+    assert!(line.starts_with("layer 1: /") && line.contains("; residual 0.0"), "{line}");
+    assert!(told(&first, "warning").is_empty());
+    let kept = bench.read("run/recipe.toml");
+    assert!(
+        kept.contains("[layers.fitted]") && kept.contains("\nrms = 0.0") && kept.contains("heater.csv\""),
+        "{kept}"
+    );
+    assert!(kept.contains("\nbias_detuning = -0.2") && kept.contains("\nnm_per_mw = 0.2"), "{kept}");
+    // The run needs the file no more.
+    std::fs::remove_dir_all(bench.path("mine/curves")).unwrap();
+    let again = bench.run("train run/recipe.toml --out again");
+    assert_eq!(told(&again, fit), std::slice::from_ref(line));
+    assert_eq!(bench.metrics("run"), bench.metrics("again"));
+    assert_eq!(bench.read("again/recipe.toml"), kept);
+    assert_eq!(told(&bench.run("evaluate run"), fit), std::slice::from_ref(line));
+    bench.refuse(
+        "train mine/recipe.toml --out other",
+        2,
+        &["mine/recipe.toml:12: `curve`: cannot read mine/curves/heater.csv"],
+    );
+    // Given on the command line, a path starts from the working folder. What was not measured is said, even when quiet.
+    bench.write("here.csv", &curve);
+    bench.write("mine/recipe.toml", recipe("[-0.2, 1.5]"));
+    let wide = bench.run("train mine/recipe.toml --set layers.0.curve=here.csv --out wide --quiet");
+    assert_eq!(told(&wide, "warning: layer 1: range [-0.2, 1.5] nm takes 0.6").len(), 1, "{wide:?}");
+    assert_eq!(wide.err.len(), 1, "{wide:?}");
 }

@@ -351,6 +351,7 @@ families!(
     microring,
     ring_bank,
     detect,
+    gain,
     cross_entropy,
     metrics,
     norm,

@@ -17,7 +17,7 @@ use flatlight::gpu::{Gpu, Options, Plan, PlanBuilder, Scalar, Slice};
 use flatlight::layer::{Io, Layer, Pass, Role};
 use flatlight::network::{Entry, LayerRecipe, Network};
 use flatlight::ops::{Clock, Scope};
-use flatlight::optics::{ActuatorKind, RingRecipe};
+use flatlight::optics::{ActuatorKind, RingRecipe, StartSign};
 use flatlight::random;
 use flatlight::recipe::Recipe;
 use flatlight::reference::actuator::Actuator;
@@ -28,7 +28,9 @@ use flatlight::reference::microring::{Ring, State as State64};
 use flatlight::reference::normalization::{Normalization, Over};
 use flatlight::reference::ring_bank::RingBank;
 use flatlight::reference::sgd::Sgd;
-use flatlight::reference::{self, Segment, activation, bias, cross_entropy, disturb, draw, matmul, perturb, pool};
+use flatlight::reference::{
+    self, Segment, activation, bias, cross_entropy, disturb, draw, gain, matmul, perturb, pool,
+};
 use flatlight::training::method::Step;
 use flatlight::training::{
     EpochRow, Error, Method, Optimizer, OptimizerKind, OptimizerSettings, SatSettings, Schedule, Settings, State,
@@ -143,7 +145,12 @@ fn odd_chip(network: &Network<'_>) -> Vec<f32> {
     let mut values = vec![0.0; network.chip_len()];
     for entry in network.imperfections() {
         let units = random::units(SEED, random::stream(&entry.name));
-        let size = if entry.spec.name == "temperature" { 1.4 } else { 0.04 };
+        let size = match entry.spec.name {
+            "temperature" => 1.4,
+            // The twin's detectors are quiet.
+            "detection_noise" => 0.0,
+            _ => 0.04,
+        };
         values[entry.range()].iter_mut().zip(units).for_each(|(value, unit)| *value = size * (unit as f32 - 0.5));
     }
     values
@@ -186,6 +193,9 @@ struct TwinRing {
     actuator: Actuator,
     control: Range<usize>,
     bias: Range<usize>,
+    detector: Option<Detector>,
+    /// Place of the gain, and whether it is trained.
+    gain: Option<(usize, bool)>,
     offset: Range<usize>,
     temperature: usize,
     width: Range<usize>,
@@ -233,6 +243,15 @@ impl TwinRing {
                 .iter()
                 .find(|entry| entry.name == format!("{name}.bias"))
                 .map_or(0..0, Entry::range),
+            detector: recipe.full_scale.map(|full_scale| Detector {
+                full_scale: f64::from(full_scale),
+                levels: recipe.adc_bits.map_or(0, |bits| 1 << bits),
+            }),
+            gain: network
+                .parameters()
+                .iter()
+                .find(|entry| entry.name == format!("{name}.gain"))
+                .map(|entry| (entry.offset, entry.spec.role == Role::Digital)),
             offset: imperfection("ring_offset").unwrap().range(),
             temperature: imperfection("temperature").unwrap().offset,
             width: imperfection("ring_width").unwrap().range(),
@@ -264,6 +283,32 @@ impl TwinRing {
             Some(bank) => bank.forward(state, self.inputs),
             None => self.ring.forward(state),
         }
+    }
+
+    /// What quiet detectors read of the light.
+    fn reading(&self, light: Vec<f64>) -> Vec<f64> {
+        let quiet = vec![0.0; light.len()];
+        self.detector.as_ref().map_or(light.clone(), |detector| detector.forward(&light, None, 0.0, &quiet))
+    }
+
+    fn output(&self, p: &[f64], light: Vec<f64>) -> Vec<f64> {
+        let bias = Some(&p[self.bias.clone()]).filter(|bias| !bias.is_empty());
+        gain::forward(&self.reading(light), self.gain.map_or(1.0, |(place, _)| p[place]), bias)
+    }
+
+    /// Gradient of the light; that of the gain is written to `gradient`.
+    fn d_light(&self, p: &[f64], light: Vec<f64>, d_y: &[f64], gradient: &mut [f64]) -> Vec<f64> {
+        let Some((place, trained)) = self.gain else { return d_y.to_vec() };
+        let (d_light, d_gain) = gain::backward(&self.reading(light), p[place], d_y);
+        if trained {
+            gradient[place] = d_gain;
+        }
+        d_light
+    }
+
+    /// Light of a dense layer.
+    fn dense(&self, p: &[f64], chip: &[f64], x: &[f64], rows: usize) -> Vec<f64> {
+        matmul::abt_bias(x, &self.weight(p, chip), &vec![0.0; self.outputs], rows, self.outputs, self.inputs)
     }
 
     /// Gradient of the controls from that of the weights.
@@ -306,16 +351,13 @@ fn windows([channels, height, width]: [usize; 3], recipe: &PoolRecipe, rows: usi
 impl TwinLayer {
     fn forward(&self, p: &[f64], chip: &[f64], x: &[f64], rows: usize) -> Vec<f64> {
         match self {
-            Self::Ring(it) => {
-                let added = &p[it.bias.clone()];
-                matmul::abt_bias(x, &it.weight(p, chip), added, rows, it.outputs, it.inputs)
-            }
+            Self::Ring(it) => it.output(p, it.dense(p, chip, x, rows)),
             Self::Relu => activation::relu_forward(x),
             Self::Sigmoid => activation::sigmoid_forward(x),
             Self::Tanh => activation::tanh_forward(x),
             Self::MaxPool(image, recipe) => pool::max_forward(x, &windows(*image, recipe, rows)),
             Self::AveragePool(image, recipe) => pool::average_forward(x, &windows(*image, recipe, rows)),
-            Self::Convolution(it, shape) => shape.forward(x, &it.weight(p, chip), None),
+            Self::Convolution(it, shape) => it.output(p, shape.forward(x, &it.weight(p, chip), None)),
             Self::Norm(norm, [gamma, beta]) => {
                 norm.forward(x, &norm.statistics(x), &p[gamma.clone()], &p[beta.clone()])
             }
@@ -333,10 +375,11 @@ impl TwinLayer {
     ) -> Vec<f64> {
         match self {
             Self::Ring(it) => {
-                let d_weight = matmul::atb(d_y, x, it.outputs, it.inputs, rows);
+                let d_light = it.d_light(p, it.dense(p, chip, x, rows), d_y, gradient);
+                let d_weight = matmul::atb(&d_light, x, it.outputs, it.inputs, rows);
                 gradient[it.control.clone()].copy_from_slice(&it.d_control(p, chip, &d_weight));
                 gradient[it.bias.clone()].copy_from_slice(&bias::backward(d_y, it.outputs));
-                matmul::ab(d_y, &it.weight(p, chip), rows, it.inputs, it.outputs)
+                matmul::ab(&d_light, &it.weight(p, chip), rows, it.inputs, it.outputs)
             }
             Self::Relu => activation::relu_backward(y, d_y),
             Self::Sigmoid => activation::sigmoid_backward(y, d_y),
@@ -344,9 +387,11 @@ impl TwinLayer {
             Self::MaxPool(image, recipe) => pool::max_backward(x, d_y, &windows(*image, recipe, rows)),
             Self::AveragePool(image, recipe) => pool::average_backward(d_y, &windows(*image, recipe, rows)),
             Self::Convolution(it, shape) => {
-                let d_weight = shape.backward_weight(x, d_y);
+                let weight = it.weight(p, chip);
+                let d_light = it.d_light(p, shape.forward(x, &weight, None), d_y, gradient);
+                let d_weight = shape.backward_weight(x, &d_light);
                 gradient[it.control.clone()].copy_from_slice(&it.d_control(p, chip, &d_weight));
-                shape.backward_input(&it.weight(p, chip), d_y)
+                shape.backward_input(&weight, &d_light)
             }
             Self::Norm(norm, [gamma, beta]) => {
                 let [d_x, d_gamma, d_beta] = norm.backward(x, &p[gamma.clone()], d_y);
@@ -1135,7 +1180,7 @@ fn detectors_read_what_the_specification_says_anew_for_every_step_and_sample() {
     let twin = Detector { full_scale: 2.0, levels: 128 };
     for noise in [0.0, 0.05] {
         let (read, gradient) = logits(&loud, clock(3, 16), noise);
-        let want = twin.forward(&light, &wide(&biases), f64::from(noise), &normals);
+        let want = twin.forward(&light, Some(&wide(&biases)), f64::from(noise), &normals);
         let off = error(&wide(&read), &want);
         assert!(off < 1e-6, "noise {noise}: {off:.1e}");
         assert!(
@@ -1146,6 +1191,40 @@ fn detectors_read_what_the_specification_says_anew_for_every_step_and_sample() {
     let read = |step, first| logits(&loud, clock(step, first), 0.05).0;
     assert_ne!(read(3, 16), read(4, 16), "steps differ");
     assert_ne!(read(3, 16)[..CLASSES], read(3, 0)[..CLASSES], "samples differ");
+}
+
+#[test]
+fn detectors_of_a_convolution_draw_for_every_sample_and_element() {
+    let data = bytes_of(&[6, 6]);
+    // 5 channels of 2 x 2 outputs.
+    let image = |full_scale, adc_bits| {
+        let ring = RingRecipe { full_scale, adc_bits, kernel: Some(2), stride: Some(4), ..RingRecipe::new(5) };
+        [LayerRecipe::RingConvolution(ring)]
+    };
+    let outputs = |layers: &[LayerRecipe], noise: f32| {
+        let network = Network::new(gpu(), layers, &data.shape, 20, BATCH).unwrap();
+        let mut chip = vec![0.0; network.chip_len()];
+        for entry in network.imperfections().iter().filter(|entry| entry.spec.name == "detection_noise") {
+            chip[entry.range()].fill(noise);
+        }
+        network.set_chip(0, &chip).unwrap();
+        gpu().write(&network.flat().parameters, &network.start(SEED)).unwrap();
+        let feed = network.feed(&data.train, (data.scale, 0.0)).unwrap();
+        let clock = Clock { seed: SEED, step: 3, first: 16, rows: 16, ..Clock::default() };
+        gpu().write_uniform(network.clock(), &clock).unwrap();
+        gpu().submit(&[&*feed.draw(), &*network.actuate(), &*network.forward(Pass::First)]).unwrap();
+        wide(&gpu().read(network.logits()).unwrap())
+    };
+    let light = outputs(&image(None, None), 0.0);
+    let normals = detect::normals(SEED, random::stream("ring1.detection_noise"), 3, 16 * 20, light.len());
+    for (bits, levels) in [(None, 0), (Some(8), 256)] {
+        let twin = Detector { full_scale: 3.0, levels };
+        for noise in [0.0, 0.05] {
+            let off =
+                error(&outputs(&image(Some(3.0), bits), noise), &twin.forward(&light, None, noise.into(), &normals));
+            assert!(off < 1e-6, "{bits:?}, noise {noise}: {off:.1e}");
+        }
+    }
 }
 
 #[test]
@@ -1501,4 +1580,154 @@ fn noise_that_no_layer_has_or_that_is_not_given_is_refused() {
     assert!(message.contains("at least one imperfection"), "{message}");
     let (key, message) = refused(&[("temperature", -1.0)]);
     assert_eq!((key.as_str(), message.as_str()), ("training.noise.temperature", "must be 0 or more, not -1"));
+}
+
+// Readout, curves and starts of rings ---------------------------------------------------------------------------------
+
+/// Convolution, dense layer and dense layer of rings of one kind.
+fn image_of(ring: &RingRecipe) -> [LayerRecipe; 5] {
+    let image = RingRecipe { outputs: 3, kernel: Some(3), stride: Some(2), ..ring.clone() };
+    let dense = |outputs| LayerRecipe::RingDense(RingRecipe { outputs, ..ring.clone() });
+    [LayerRecipe::RingConvolution(image), LayerRecipe::Tanh, dense(9), LayerRecipe::Tanh, dense(CLASSES)]
+}
+
+#[test]
+fn the_gradient_passes_detectors_and_gains_and_reaches_the_gains_that_are_trained() {
+    let data = bytes_of(&[7, 7]);
+    let ring = RingRecipe { gain: 1.5, ..RingRecipe::new(1) };
+    let trained = RingRecipe { trainable_gain: true, ..ring.clone() };
+    let read = RingRecipe { full_scale: Some(4.0), ..trained.clone() };
+    let bank = RingRecipe { bank: Some(4), actuator: ActuatorKind::Joule, bias_detuning: -0.1, ..read.clone() };
+    for recipe in [&trained, &read, &bank] {
+        gradients(&data, &image_of(recipe), true);
+    }
+    // A fixed gain is no variable, and levels have no differences.
+    gradients(&data, &image_of(&ring), false);
+    gradients(&data, &image_of(&RingRecipe { adc_bits: Some(7), ..read }), false);
+    gradients(&data, &image_of(&RingRecipe { full_scale: Some(4.0), adc_bits: Some(7), ..RingRecipe::new(1) }), false);
+}
+
+#[test]
+fn a_gain_comes_after_the_converter_and_before_the_bias() {
+    let data = dataset();
+    let outputs = |ring: RingRecipe, biases: f32| {
+        let network = compile(gpu(), &rings_like(&[CLASSES], &ring));
+        let mut values = network.start(SEED);
+        for entry in network.parameters().iter().filter(|entry| entry.spec.name == "bias") {
+            values[entry.range()].fill(biases);
+        }
+        gpu().write(&network.flat().parameters, &values).unwrap();
+        network.nominal().unwrap();
+        let feed = network.feed(&data.train, (data.scale, 0.0)).unwrap();
+        gpu().write_uniform(network.clock(), &Clock { rows: 16, ..Clock::default() }).unwrap();
+        gpu().submit(&[&*feed.draw(), &*network.actuate(), &*network.forward(Pass::Inference)]).unwrap();
+        wide(&gpu().read(network.logits()).unwrap())
+    };
+    let ring = RingRecipe { full_scale: Some(1.0), adc_bits: Some(2), ..RingRecipe::new(1) };
+    for trainable_gain in [false, true] {
+        let amplified = outputs(RingRecipe { gain: 3.0, trainable_gain, ..ring.clone() }, 0.25);
+        let want: Vec<f64> = outputs(ring.clone(), 0.0).iter().map(|reading| 3.0 * reading + 0.25).collect();
+        assert!(error(&amplified, &want) < 1e-6);
+        // Four levels a full scale apart, times the gain: no converter after it.
+        assert!(amplified.iter().all(|y| [-2.75, -0.75, 1.25, 3.25].iter().any(|level| (y - level).abs() < 1e-6)));
+    }
+    // A trainable gain of 1 gives what no gain gives.
+    let plain = outputs(ring.clone(), 0.25);
+    assert!(error(&outputs(RingRecipe { trainable_gain: true, ..ring }, 0.25), &plain) < 1e-6);
+}
+
+#[test]
+fn a_gain_is_trained_only_where_the_recipe_asks_for_it() {
+    let data = dataset();
+    for (method, trainable_gain) in [(Method::Sat, false), (Method::Sat, true), (Method::Standard, true)] {
+        let ring = RingRecipe { gain: 1.5, trainable_gain, ..RingRecipe::new(1) };
+        let network = compile(gpu(), &rings_like(&[8, CLASSES], &ring));
+        let sat = SatSettings { rho: 0.05, adaptive: false, scope: Scope::All };
+        let settings = Settings { sat, ..settings(method, adam(0.01)) };
+        let mut trainer = trainer(&network, &settings, &data, SEED);
+        (0..7).for_each(|_| {
+            trainer.train_step().unwrap();
+        });
+        let values: Vec<f32> = gpu().read(&network.flat().parameters).unwrap();
+        let gains: Vec<_> = network.parameters().iter().filter(|entry| entry.spec.name == "gain").collect();
+        assert_eq!(gains.len(), 2);
+        for entry in gains {
+            let gain = values[entry.offset];
+            assert_eq!(gain != 1.5, trainable_gain, "{}: {gain}", entry.name);
+        }
+    }
+    let network = compile(gpu(), &small());
+    assert!(network.parameters().iter().all(|entry| entry.spec.name != "gain"), "none without need");
+}
+
+#[test]
+fn the_gradient_reaches_the_currents_of_a_ring_with_a_measured_curve() {
+    let curves = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/curves");
+    let mut ring = RingRecipe {
+        actuator: ActuatorKind::Joule,
+        curve: Some("heater.csv".to_owned()),
+        range: [-0.2, 0.9],
+        ..RingRecipe::new(1)
+    };
+    assert!(LayerRecipe::RingDense(ring.clone()).build(&[FEATURES]).err().unwrap().contains("`curve` is not fitted"));
+    ring.fit(&curves).unwrap();
+    let (line, odd) = ring.fit_report().unwrap();
+    println!("{line}");
+    // The file says what it was made with.
+    assert!((ring.contrast - 0.94).abs() < 0.01 && (ring.bias_detuning + 0.28).abs() < 0.005, "{line}");
+    assert!((ring.nm_per_mw - 0.21).abs() < 0.003 && odd.is_empty(), "{line} {odd:?}");
+    gradients(&dataset(), &rings_like(&[9, 7, CLASSES], &ring), true);
+}
+
+#[test]
+fn detunings_start_on_the_side_that_the_recipe_gives() {
+    for actuator in [ActuatorKind::Direct, ActuatorKind::Linear, ActuatorKind::Joule] {
+        let detunings = |start_sign| {
+            let range = [-0.5, 0.5];
+            let ring = RingRecipe { actuator, bias_detuning: -0.6, range, start_sign, ..RingRecipe::new(1) };
+            let network = compile(gpu(), &rings_like(&[40, CLASSES], &ring));
+            let start = network.start(SEED);
+            let entry = network.parameters().iter().find(|entry| entry.spec.role == Role::Control).unwrap();
+            start[entry.range()].iter().map(|&control| ring.detuning(f64::from(control))).collect::<Vec<f64>>()
+        };
+        let positive = detunings(StartSign::Positive);
+        let all = [StartSign::Negative, StartSign::Random, StartSign::Alternate].map(&detunings);
+        for found in all.iter().chain([&positive]) {
+            assert!(found.iter().all(|x| (0.09 - 1e-6..0.21 + 1e-6).contains(&x.abs())), "{actuator:?}: {found:?}");
+            let mean = found.iter().map(|x| x.abs()).sum::<f64>() / found.len() as f64;
+            assert!((mean - 0.15).abs() < 5.0 * 0.12 / (12.0 * found.len() as f64).sqrt(), "{actuator:?}: {mean}");
+        }
+        let [negative, random, alternate] = &all;
+        assert!(positive.iter().all(|x| *x > 0.0) && negative.iter().all(|x| *x < 0.0));
+        assert!(alternate.chunks(2).all(|pair| pair[0] > 0.0 && pair[1] < 0.0));
+        // A fair coin, and not in turns: within five standard deviations.
+        let share = |count: usize, of: usize| (count as f64 - of as f64 / 2.0).abs() < 5.0 * (of as f64 / 4.0).sqrt();
+        assert!(share(random.iter().filter(|x| **x > 0.0).count(), random.len()));
+        assert!(share(random.windows(2).filter(|pair| pair[0] * pair[1] > 0.0).count(), random.len() - 1));
+    }
+}
+
+/// W is even: on the other side of its channel a ring weighs the same, and drift acts the other way.
+#[test]
+fn rings_on_the_other_side_weigh_the_same_and_drift_the_other_way() {
+    let data = dataset();
+    let network = compile(gpu(), &rings(&[8, CLASSES], [-1.0, 1.0]));
+    let feed = network.feed(&data.test, (data.scale, 0.0)).unwrap();
+    let loss = |side: f32, kelvin: f32| {
+        let mut values = network.start(SEED);
+        for entry in network.parameters().iter().filter(|entry| entry.spec.role == Role::Control) {
+            values[entry.range()].iter_mut().for_each(|detuning| *detuning *= side);
+        }
+        gpu().write(&network.flat().parameters, &values).unwrap();
+        let mut chip = vec![0.0; network.chip_len()];
+        for entry in network.imperfections().iter().filter(|entry| entry.spec.name == "temperature") {
+            chip[entry.range()].fill(kelvin);
+        }
+        network.set_chip(0, &chip).unwrap();
+        network.evaluate_each(&feed, 1).unwrap()[0].loss
+    };
+    for kelvin in [0.0, 0.7, -0.7] {
+        assert_eq!(loss(1.0, kelvin), loss(-1.0, -kelvin));
+    }
+    assert_ne!(loss(1.0, 0.7), loss(1.0, -0.7));
 }

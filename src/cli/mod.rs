@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::{Args, Parser, Subcommand};
 
 use crate::gpu::{self, Gpu, Options};
+use crate::network::LayerRecipe;
 use crate::{data, figures, files, network, recipe, robustness, run, training};
 
 /// Trains photonic neural networks that keep working when the device is misbuilt, warm or misaligned
@@ -53,7 +54,7 @@ enum Command {
 /// The recipe and what to change in it.
 #[derive(Debug, Args)]
 struct RecipeArguments {
-    /// A TOML file, or built in: digits-rings, mnist-rings, mnist-rings-layernorm
+    /// A TOML file, or built in: digits-rings, fashion-rings, mnist-rings, mnist-rings-layernorm
     recipe: String,
 
     /// Change a key of the recipe, such as training.epochs=5; can be repeated
@@ -189,7 +190,7 @@ fn load_recipe(arguments: &RecipeArguments) -> Result<recipe::Recipe, Failure> {
     Ok(recipe)
 }
 
-/// Loads the recipe's data and says what it is.
+/// Loads the recipe's data and says what they are, and what the measured curves of its rings gave.
 fn load_data(context: &Context, recipe: &recipe::Recipe) -> Result<data::Dataset, Failure> {
     let mut data = data::load(&recipe.data.set, recipe::data_root().as_deref())?;
     if recipe.data.validation > 0.0 {
@@ -197,6 +198,16 @@ fn load_data(context: &Context, recipe: &recipe::Recipe) -> Result<data::Dataset
         data = data.hold_out(recipe.data.validation).map_err(blame)?;
     }
     context.say(&data.summary());
+    for (number, layer) in (1..).zip(&recipe.layers) {
+        let report = match layer {
+            LayerRecipe::RingDense(rings) | LayerRecipe::RingConvolution(rings) => rings.fit_report(),
+            _ => None,
+        };
+        if let Some((line, warnings)) = report {
+            context.say(&format!("layer {number}: {line}"));
+            warnings.iter().for_each(|warning| output::tell(&format!("warning: layer {number}: {warning}")));
+        }
+    }
     Ok(data)
 }
 

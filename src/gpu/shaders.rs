@@ -39,6 +39,7 @@ library![
     "detect",
     "disturb",
     "draw",
+    "gain",
     "matmul",
     "matmul_subgroup",
     "matmul_tiled",

@@ -351,9 +351,15 @@ impl<'g> Network<'g> {
                 }
                 Start::UniformSquare(low, high) => {
                     let units = random::units(seed, random::stream(&format!("start {}", entry.name)));
-                    let [low, high] = [low, high].map(|value| f64::from(value).powi(2));
-                    own.iter_mut().zip(units).for_each(|(value, unit)| {
-                        *value = (low + (high - low) * unit).sqrt() as f32;
+                    own.iter_mut().zip(units).for_each(|(value, unit)| *value = in_square(low, high, unit));
+                }
+                Start::Either { sides, square, turns } => {
+                    let units = |what: &str| random::units(seed, random::stream(&format!("{what} {}", entry.name)));
+                    let drawn = own.iter_mut().zip(units("start")).zip(units("side")).enumerate();
+                    drawn.for_each(|(place, ((value, unit), side))| {
+                        let second = if turns { place % 2 == 1 } else { side > 0.5 };
+                        let [low, high] = sides[usize::from(second)];
+                        *value = if square { in_square(low, high, unit) } else { low + (high - low) * unit as f32 };
                     });
                 }
             }
@@ -455,7 +461,7 @@ impl<'g> Network<'g> {
 
     /// Whether a layer keeps running statistics.
     pub fn keeps_statistics(&self) -> bool {
-        self.parameters.iter().any(|entry| entry.spec.role == Role::Statistic)
+        self.parameters.iter().any(|entry| entry.spec.name == "statistics")
     }
 
     /// Replays plans for every batch of the first `samples` samples of a split, and `actuate` before the first.
@@ -479,6 +485,12 @@ impl<'g> Network<'g> {
         }
         Ok(())
     }
+}
+
+/// Where a number uniform in 0..1 lies between two others, uniformly in their squares.
+fn in_square(low: f32, high: f32, unit: f64) -> f32 {
+    let [low, high] = [low, high].map(|value| f64::from(value).powi(2));
+    (low + (high - low) * unit).sqrt() as f32
 }
 
 /// The table of segments: four words for every block of 64.

@@ -31,8 +31,9 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// Light y `[rows, columns]` becomes what is read of it plus a bias `[columns]`, in place. `noise` `[1]` is the
-    /// standard deviation relative to full scale, drawn anew for every element of every sample of a step, under a stream.
+    /// Light y `[rows, columns]` becomes what is read of it, plus a bias `[columns]` if there is one, in place. `noise` `[1]`
+    /// is the standard deviation relative to full scale, drawn anew for every element of every sample of a step, under a
+    /// stream.
     ///
     /// # Errors
     /// Shapes that do not fit.
@@ -41,12 +42,11 @@ impl Detector {
         plan: &mut PlanBuilder<'_>,
         source: Source<'_>,
         noise: &Slice,
-        bias: &Slice,
+        bias: Option<&Slice>,
         y: &Slice,
     ) -> Result<(), Error> {
         let [_, columns] = matrix("detect", y)?;
         expect("detect", noise, &[1])?;
-        expect("detect", bias, &[columns])?;
         let n_levels = self.adc_bits.map_or(0, |bits| 1 << bits);
         let params = Params {
             count: word("detect", y.len())?,
@@ -58,7 +58,11 @@ impl Detector {
             draw_step: source.step,
             draw_row: source.row,
         };
-        let binds = [source.clock.uniform::<Clock>(), noise.read(), bias.read(), y.update()];
-        plan.dispatch("detect", "forward", &params, &binds, Work::Items(y.len()))
+        let (clock, work) = (source.clock.uniform::<Clock>(), Work::Items(y.len()));
+        let Some(bias) = bias else {
+            return plan.dispatch("detect", "forward", &params, &[clock, noise.read(), y.update()], work);
+        };
+        expect("detect", bias, &[columns])?;
+        plan.dispatch("detect", "biased", &params, &[clock, noise.read(), bias.read(), y.update()], work)
     }
 }

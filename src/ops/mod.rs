@@ -16,6 +16,7 @@ pub mod detect;
 pub mod disturb;
 pub mod draw;
 mod flat;
+pub mod gain;
 pub mod matmul;
 pub mod mean_squared_error;
 pub mod metrics;

@@ -1,16 +1,18 @@
 //! A convolution whose every weight is the transmission of one add-drop microring.
 
 use super::RingRecipe;
+use super::readout::Readout;
 use super::rings::Rings;
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::layer::{self, Derived, Imperfection, Io, Layer, Parameter, Pass};
 use crate::ops::convolution::{self, Shape};
 
-/// y `[batch, outputs * height * width]` = the images convolved with W(x), no bias: a norm or a bias of the next layer
-/// takes its place.
+/// y `[batch, outputs * height * width]` = G D(the images convolved with W(x)): detectors D and gain G where the recipe has
+/// them, no bias: a norm or a bias of the next layer takes its place.
 #[derive(Clone, Debug)]
 pub struct RingConvolution {
     rings: Rings,
+    readout: Readout,
     shape: Shape,
     output: [usize; 3],
 }
@@ -23,11 +25,6 @@ impl RingConvolution {
     pub fn new(recipe: RingRecipe, input_shape: &[usize]) -> Result<Self, String> {
         let [channels_in, height, width] = layer::image(input_shape, "a convolution")?;
         let side = recipe.kernel.ok_or("`kernel` is missing: the side of the square kernel, pixels")?;
-        for (key, set) in [("full_scale", recipe.full_scale.is_some()), ("adc_bits", recipe.adc_bits.is_some())] {
-            if set {
-                return Err(format!("`{key}` belongs to ring-dense only"));
-            }
-        }
         let (stride, padding) = (recipe.stride.unwrap_or(1), recipe.padding.unwrap_or(0));
         if stride == 0 {
             return Err("`stride` must be at least 1".to_owned());
@@ -37,12 +34,13 @@ impl RingConvolution {
                 "`kernel` must be 1 to the side of the padded image, {height} x {width} + 2 x {padding}, not {side}"
             ));
         }
+        let readout = Readout::new(&recipe);
         let rings = Rings::new(recipe, channels_in * side * side)?;
         let channels_out = rings.recipe.outputs;
         let shape = Shape { channels_in, height, width, channels_out, kernel: [side; 2], stride, padding };
         let extent = |extent: Result<usize, Error>| extent.map_err(|error| format!("`kernel`: {error}"));
         let output = [channels_out, extent(shape.output_height())?, extent(shape.output_width())?];
-        Ok(Self { rings, shape, output })
+        Ok(Self { rings, readout, shape, output })
     }
 
     /// Weights as the kernels take them: `[outputs, channels, kernel, kernel]`.
@@ -53,15 +51,15 @@ impl RingConvolution {
 
 impl Layer for RingConvolution {
     fn parameters(&self) -> Vec<Parameter> {
-        vec![self.rings.parameter()]
+        [self.rings.parameter()].into_iter().chain(self.readout.parameter()).collect()
     }
 
     fn imperfections(&self) -> Vec<Imperfection> {
-        self.rings.imperfections()
+        self.rings.imperfections().into_iter().chain(self.readout.imperfection()).collect()
     }
 
-    fn derived(&self, _batch: usize) -> Vec<Derived> {
-        self.rings.derived()
+    fn derived(&self, batch: usize) -> Vec<Derived> {
+        [self.rings.derived(), self.readout.derived(batch, self.output.iter().product())].concat()
     }
 
     fn output_shape(&self) -> Vec<usize> {
@@ -73,18 +71,21 @@ impl Layer for RingConvolution {
     }
 
     fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, _pass: Pass) -> Result<(), Error> {
-        convolution::forward(plan, &self.shape, &io.input, &self.taps(self.rings.weight(io))?, None, &io.output)
+        let (taps, light) = (self.taps(self.rings.weight(io))?, self.readout.light(io));
+        convolution::forward(plan, &self.shape, &io.input, &taps, None, light)?;
+        self.readout.forward(plan, io, None)
     }
 
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
         let partials = convolution::partials(plan.gpu(), &self.shape, io.input.shape()[0])?;
         let d_weight = self.taps(self.rings.d_weight(io))?;
-        convolution::backward_weight(plan, &self.shape, &io.input, &io.d_output, &partials, &d_weight)?;
+        let d_light = self.readout.backward(plan, io)?;
+        convolution::backward_weight(plan, &self.shape, &io.input, d_light, &partials, &d_weight)?;
         self.rings.backward(plan, io)?;
         match &io.d_input {
             Some(d_input) => {
                 let weight = self.taps(self.rings.weight(io))?;
-                convolution::backward_input(plan, &self.shape, &weight, &io.d_output, d_input)
+                convolution::backward_input(plan, &self.shape, &weight, d_light, d_input)
             }
             None => Ok(()),
         }

@@ -1,18 +1,17 @@
 //! A dense layer whose every weight is the transmission of one add-drop microring.
 
 use super::RingRecipe;
+use super::readout::Readout;
 use super::rings::Rings;
-use crate::gpu::{Error, PlanBuilder, Slice};
-use crate::layer::{Cause, Derived, Imperfection, Io, Layer, Parameter, Pass, Role, Start};
-use crate::ops::detect::{Detector, Source};
+use crate::gpu::{Error, PlanBuilder};
+use crate::layer::{Derived, Imperfection, Io, Layer, Parameter, Pass, Role, Start};
 use crate::ops::{bias, matmul};
-use crate::random;
 
-/// y `[batch, outputs]` = W(x) applied to the input, plus a bias.
+/// y `[batch, outputs]` = G D(W(x) applied to the input) plus a bias: detectors D and gain G where the recipe has them.
 #[derive(Clone, Debug)]
 pub struct RingDense {
     rings: Rings,
-    detector: Option<Detector>,
+    readout: Readout,
 }
 
 impl RingDense {
@@ -26,13 +25,8 @@ impl RingDense {
                 return Err(format!("`{key}` belongs to ring-convolution only"));
             }
         }
-        let detector = recipe.detector();
-        Ok(Self { rings: Rings::new(recipe, input_shape.iter().product())?, detector })
-    }
-
-    /// The detectors, and the deviation of their noise, which is the last imperfection.
-    fn detected<'a>(&self, io: &'a Io) -> Option<(&Detector, &'a Slice)> {
-        self.detector.as_ref().zip(io.imperfections.last())
+        let readout = Readout::new(&recipe);
+        Ok(Self { rings: Rings::new(recipe, input_shape.iter().product())?, readout })
     }
 }
 
@@ -46,19 +40,15 @@ impl Layer for RingDense {
             start: Start::Constant(0.0),
             role: Role::Digital,
         };
-        vec![self.rings.parameter(), bias]
+        [self.rings.parameter(), bias].into_iter().chain(self.readout.parameter()).collect()
     }
 
     fn imperfections(&self) -> Vec<Imperfection> {
-        let mut all = self.rings.imperfections();
-        if self.detector.is_some() {
-            all.push(Imperfection { name: "detection_noise", shape: vec![1], unit: "", cause: Cause::Sample });
-        }
-        all
+        self.rings.imperfections().into_iter().chain(self.readout.imperfection()).collect()
     }
 
-    fn derived(&self, _batch: usize) -> Vec<Derived> {
-        self.rings.derived()
+    fn derived(&self, batch: usize) -> Vec<Derived> {
+        [self.rings.derived(), self.readout.derived(batch, self.rings.recipe.outputs)].concat()
     }
 
     fn output_shape(&self) -> Vec<usize> {
@@ -71,21 +61,20 @@ impl Layer for RingDense {
 
     fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, _pass: Pass) -> Result<(), Error> {
         let (weight, bias) = (self.rings.weight(io), &io.parameters[1]);
-        let Some((detector, noise)) = self.detected(io) else {
+        if self.readout.is_plain() {
             return matmul::abt(plan, &io.input, weight, Some(bias), &io.output);
-        };
-        matmul::abt(plan, &io.input, weight, None, &io.output)?;
-        let source =
-            Source { clock: &io.clock, stream: random::stream(noise.name()), step: io.draw_step, row: io.draw_row };
-        detector.forward(plan, source, noise, bias, &io.output)
+        }
+        matmul::abt(plan, &io.input, weight, None, self.readout.light(io))?;
+        self.readout.forward(plan, io, Some(bias))
     }
 
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
-        matmul::atb(plan, &io.d_output, &io.input, self.rings.d_weight(io))?;
+        let d_light = self.readout.backward(plan, io)?;
+        matmul::atb(plan, d_light, &io.input, self.rings.d_weight(io))?;
         self.rings.backward(plan, io)?;
         bias::backward(plan, &io.d_output, &io.gradients[1])?;
         match &io.d_input {
-            Some(d_input) => matmul::ab(plan, &io.d_output, self.rings.weight(io), d_input),
+            Some(d_input) => matmul::ab(plan, d_light, self.rings.weight(io), d_input),
             None => Ok(()),
         }
     }

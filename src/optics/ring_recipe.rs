@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::curve::Fitted;
 use crate::ops::actuator::Actuator;
 use crate::ops::detect::Detector;
 use crate::ops::microring::Ring;
@@ -18,6 +19,21 @@ pub enum ActuatorKind {
     Linear,
     /// The parameter is the current of a heater, mA: detuning = `bias_detuning` + `nm_per_mw` `resistance` I^2.
     Joule,
+}
+
+/// On which side of its channel a ring's resonance starts: the sign of its detuning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartSign {
+    /// To the red, detunings as `start` has them.
+    #[default]
+    Positive,
+    /// To the blue.
+    Negative,
+    /// Every ring on a side drawn for it.
+    Random,
+    /// Neighbours on either side in turn, the first to the red.
+    Alternate,
 }
 
 /// Keys of a `ring-dense` or `ring-convolution` layer. Lengths in nm, currents in mA.
@@ -53,6 +69,10 @@ pub struct RingRecipe {
     /// Detunings start uniformly between these two, nm, whatever sets them.
     #[serde(default = "default_start")]
     pub start: [f32; 2],
+    /// Sign that detunings start with. Other than `positive` it needs a `start` of 0 or more, and a `range` that reaches
+    /// below 0.
+    #[serde(default)]
+    pub start_sign: StartSign,
     /// Detunings stay between these two, nm, whatever sets them (crosstalk comes on top).
     #[serde(default = "default_range")]
     pub range: [f32; 2],
@@ -92,10 +112,24 @@ pub struct RingRecipe {
     /// imperfection `detection_noise`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_scale: Option<f32>,
-    /// What detectors read is set to the nearest of 2^bits levels from -`full_scale` to `full_scale`, and the bias added
-    /// after that; read as it is if left out.
+    /// What detectors read is set to the nearest of 2^bits levels from -`full_scale` to `full_scale`, before gain and bias;
+    /// read as it is if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adc_bits: Option<u32>,
+    /// Electronic gain behind the detectors, before the bias, one number a layer.
+    #[serde(default = "default_gain")]
+    pub gain: f32,
+    /// Whether the gain is trained, from `gain` on; it stays as it is if left out.
+    #[serde(default)]
+    pub trainable_gain: bool,
+    /// A measured curve of weights over currents that [`fit`](Self::fit) takes `contrast`, `bias_detuning` and `nm_per_ma`
+    /// or `nm_per_mw` from: a CSV file of currents (mA) and weights. A recipe looks for it from its own folder, built-in
+    /// recipes and `--set` from the working folder. A run's recipe holds what was fitted in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curve: Option<String>,
+    /// How well the `curve` was fitted; written by the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitted: Option<Fitted>,
 }
 
 // Xu et al., Nat. Commun. 17, 1766 (2026): half width 0.15 nm (Q of about 5,000 at 1550 nm), 80 pm/K. The start is
@@ -134,6 +168,15 @@ fn default_fsr() -> f32 {
     20.0
 }
 
+fn default_gain() -> f32 {
+    1.0
+}
+
+/// Refuses what is not above 0.
+pub(super) fn positive(key: &str, value: f32) -> Result<(), String> {
+    if value.is_finite() && value > 0.0 { Ok(()) } else { Err(format!("`{key}` must be above 0, not {value}")) }
+}
+
 impl RingRecipe {
     /// Ideal rings with so many outputs, set directly.
     pub fn new(outputs: usize) -> Self {
@@ -147,6 +190,7 @@ impl RingRecipe {
             contrast: default_contrast(),
             drift: default_drift(),
             start: default_start(),
+            start_sign: StartSign::default(),
             range: default_range(),
             actuator: ActuatorKind::default(),
             bias_detuning: 0.0,
@@ -160,14 +204,18 @@ impl RingRecipe {
             fsr: default_fsr(),
             full_scale: None,
             adc_bits: None,
+            gain: default_gain(),
+            trainable_gain: false,
+            curve: None,
+            fitted: None,
         }
     }
 
     /// Refuses values out of range.
     pub(super) fn check(&self) -> Result<(), String> {
-        let positive = |key: &str, value: f32| {
-            if value.is_finite() && value > 0.0 { Ok(()) } else { Err(format!("`{key}` must be above 0, not {value}")) }
-        };
+        if self.curve.is_some() {
+            return Err("`curve` is not fitted yet; Recipe::load does it, and RingRecipe::fit".to_owned());
+        }
         positive("half_width", self.half_width)?;
         positive("contrast", self.contrast)?;
         positive("nm_per_ma", self.nm_per_ma)?;
@@ -175,6 +223,7 @@ impl RingRecipe {
         positive("resistance", self.resistance)?;
         positive("spacing", self.spacing)?;
         positive("fsr", self.fsr)?;
+        positive("gain", self.gain)?;
         if self.bank == Some(0) {
             return Err("`bank` must be at least 1; leave it out for a bus a ring".to_owned());
         }
@@ -193,16 +242,11 @@ impl RingRecipe {
                 return Err(format!("`{key}` must be a number, not {value}"));
             }
         }
-        let ([low, high], [first, last]) = (self.range, self.start);
+        let [low, high] = self.range;
         if !(low.is_finite() && high.is_finite() && low < high) {
             return Err(format!("`range` {:?} must be two numbers, the lower first", self.range));
         }
-        if !(low <= first && first <= last && last <= high) {
-            return Err(format!(
-                "`start` {:?} must lie inside `range` {:?}, lower value first",
-                self.start, self.range
-            ));
-        }
+        self.check_start()?;
         if self.actuator == ActuatorKind::Joule && low < self.bias_detuning {
             let bias = self.bias_detuning;
             return Err(format!(
@@ -224,6 +268,43 @@ impl RingRecipe {
             return Err(format!("`crosstalk` must be 0 to below 0.5, not {crosstalk}"));
         }
         Ok(())
+    }
+
+    fn check_start(&self) -> Result<(), String> {
+        let ([low, high], [first, last]) = (self.range, self.start);
+        let inside = |[first, last]: [f32; 2]| low <= first && first <= last && last <= high;
+        let [above, below] = self.start_sides();
+        let fits = match self.start_sign {
+            StartSign::Positive if inside(above) => return Ok(()),
+            StartSign::Positive => {
+                let (start, range) = (self.start, self.range);
+                return Err(format!("`start` {start:?} must lie inside `range` {range:?}, lower value first"));
+            }
+            StartSign::Negative => inside(below),
+            StartSign::Random | StartSign::Alternate => inside(above) && inside(below),
+        };
+        if !(0.0 <= first && first <= last) {
+            return Err(format!(
+                "`start` {:?} must be 0 or more, lower value first; `start_sign` signs it",
+                self.start
+            ));
+        }
+        if fits {
+            return Ok(());
+        }
+        let reach = if self.start_sign == StartSign::Negative { 0.0 - first } else { last };
+        Err(format!(
+            "`start_sign` starts detunings down to {} and up to {reach} nm, which `range` {:?} must hold, such as {:?}",
+            -last,
+            self.range,
+            [-high.abs().max(last), high.abs().max(last)]
+        ))
+    }
+
+    /// Where detunings start if they do so to the red, and if to the blue.
+    pub(super) fn start_sides(&self) -> [[f32; 2]; 2] {
+        let [first, last] = self.start;
+        [[first, last], [-last, -first]]
     }
 
     pub(super) fn ring(&self) -> Ring {

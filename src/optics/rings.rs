@@ -2,7 +2,7 @@
 //! layers and convolutions use the same.
 
 use super::RingRecipe;
-use super::ring_recipe::ActuatorKind;
+use super::ring_recipe::{ActuatorKind, StartSign};
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::layer::{Cause, Derived, Imperfection, Io, Parameter, Role, Start};
 use crate::ops::actuator::Actuator;
@@ -53,19 +53,33 @@ impl Rings {
 
     /// What sets the rings.
     pub(super) fn parameter(&self) -> Parameter {
-        let [first, last] = self.recipe.start.map(|detuning| self.recipe.control(detuning));
-        let (name, unit, start) = match self.recipe.actuator {
-            ActuatorKind::Direct => ("detuning", "nm", Start::Uniform(first, last)),
-            ActuatorKind::Linear => ("current", "mA", Start::Uniform(first, last)),
-            ActuatorKind::Joule => ("current", "mA", Start::UniformSquare(first, last)),
+        let (name, unit) = match self.recipe.actuator {
+            ActuatorKind::Direct => ("detuning", "nm"),
+            ActuatorKind::Linear | ActuatorKind::Joule => ("current", "mA"),
         };
         Parameter {
             name,
             shape: self.shape(),
             unit,
             bounds: self.recipe.range.map(|detuning| self.recipe.control(detuning)),
-            start,
+            start: self.start(),
             role: Role::Control,
+        }
+    }
+
+    /// Controls whose detunings start uniformly on one side of the resonance, or on both.
+    fn start(&self) -> Start {
+        let square = self.recipe.actuator == ActuatorKind::Joule;
+        let control = |ends: [f32; 2]| ends.map(|detuning| self.recipe.control(detuning));
+        match (self.recipe.start_sides().map(control), self.recipe.start_sign) {
+            ([[first, last], _], StartSign::Positive) | ([_, [first, last]], StartSign::Negative) => {
+                if square {
+                    Start::UniformSquare(first, last)
+                } else {
+                    Start::Uniform(first, last)
+                }
+            }
+            (sides, sign) => Start::Either { sides, square, turns: sign == StartSign::Alternate },
         }
     }
 
@@ -90,7 +104,7 @@ impl Rings {
             names.extend(["detuning", "d_detuning"]);
         }
         let mut all: Vec<_> = names.into_iter().map(|name| Derived { name, shape: self.shape() }).collect();
-        // The last one; `backward` finds it there.
+        // The last one of the rings; `backward` finds it there.
         if let Some(bank) = self.recipe.bank() {
             all.push(Derived { name: "terms", shape: [self.shape(), vec![bank.size]].concat() });
         }
@@ -123,7 +137,7 @@ impl Rings {
         let d_weight = self.d_weight(io);
         let actuated = self.actuated(io);
         let d_detuning = actuated.map_or(&io.gradients[CONTROL], |(_, [_, _, _, d_detuning])| d_detuning);
-        match (self.recipe.bank(), io.derived.last()) {
+        match (self.recipe.bank(), io.derived.get(self.derived().len() - 1)) {
             (Some(bank), Some(terms)) => bank.backward(plan, self.state(io), d_weight, terms, d_detuning)?,
             _ => self.recipe.ring().backward(plan, self.state(io), d_weight, d_detuning)?,
         }

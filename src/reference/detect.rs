@@ -30,10 +30,11 @@ impl Detector {
         -self.full_scale + step * if level > top { top } else { level }
     }
 
-    /// What is read of rows of light, plus a bias in the electronics. `noise` is the standard deviation relative to full
-    /// scale, `normals` a standard normal number an element. The backward pass is the identity: noise is added, and the
-    /// converter counts as 1 (straight-through).
-    pub fn forward(&self, light: &[f64], bias: &[f64], noise: f64, normals: &[f64]) -> Vec<f64> {
+    /// What is read of rows of light, plus a bias in the electronics if there is one. `noise` is the standard deviation
+    /// relative to full scale, `normals` a standard normal number an element. The backward pass is the identity: noise is
+    /// added, and the converter counts as 1 (straight-through).
+    pub fn forward(&self, light: &[f64], bias: Option<&[f64]>, noise: f64, normals: &[f64]) -> Vec<f64> {
+        let bias = bias.unwrap_or(&[0.0]);
         let elements = light.iter().zip(normals).zip(bias.iter().cycle());
         elements.map(|((y, n), b)| self.quantised(y + noise * self.full_scale * n) + b).collect()
     }

@@ -15,6 +15,7 @@ pub mod cross_entropy;
 pub mod detect;
 pub mod disturb;
 pub mod draw;
+pub mod gain;
 pub mod matmul;
 pub mod mean_squared_error;
 pub mod metrics;

@@ -2,6 +2,7 @@
 
 use flatlight::ops::actuator::Actuator;
 use flatlight::ops::detect::{Detector, Source};
+use flatlight::ops::gain;
 use flatlight::ops::microring::{Ring, State};
 
 use flatlight::ops::ring_bank::RingBank;
@@ -25,9 +26,12 @@ pub fn cases() -> Vec<Case> {
         converters("actuator::forward, 5 bits", Actuator { dac_bits: Some(5), ..JOULE }, false),
         converters("actuator::forward, 1 bit", Actuator { dac_bits: Some(1), ..LINEAR }, false),
         converters("actuator::backward, 5 bits", Actuator { dac_bits: Some(5), ..JOULE }, true),
-        detectors("detect, noise", Detector { full_scale: 8.0, adc_bits: None }, 0.125, ROWS_MANY),
-        detectors("detect, noise and 6 bits", Detector { full_scale: 8.0, adc_bits: Some(6) }, 0.125, ROWS),
-        detectors("detect, 1 bit", Detector { full_scale: 0.5, adc_bits: Some(1) }, 0.0, ROWS),
+        detectors("detect, noise", Detector { full_scale: 8.0, adc_bits: None }, 0.125, ROWS_MANY, true),
+        detectors("detect, noise and 6 bits", Detector { full_scale: 8.0, adc_bits: Some(6) }, 0.125, ROWS, true),
+        detectors("detect, 1 bit", Detector { full_scale: 0.5, adc_bits: Some(1) }, 0.0, ROWS, true),
+        detectors("detect, no bias", Detector { full_scale: 8.0, adc_bits: Some(6) }, 0.125, ROWS_MANY, false),
+        gains("gain", ROWS_MANY, false),
+        gains("gain, bias", ROWS_MANY, true),
         deviations(),
     ]
 }
@@ -230,7 +234,13 @@ fn rings() -> Case {
     .note("both flanks, the resonance itself, 400 half widths off it, impossible widths and contrasts")
 }
 
-fn detectors(name: &'static str, detector: Detector, noise: f64, sizes: &'static [&'static [usize]]) -> Case {
+fn detectors(
+    name: &'static str,
+    detector: Detector,
+    noise: f64,
+    sizes: &'static [&'static [usize]],
+    biased: bool,
+) -> Case {
     let levels = detector.adc_bits.map_or(0, |bits| 1 << bits);
     let twin = reference::detect::Detector { full_scale: f64::from(detector.full_scale), levels };
     case(name, sizes, &[512, 1024], move |draws, size| {
@@ -250,25 +260,69 @@ fn detectors(name: &'static str, detector: Detector, noise: f64, sizes: &'static
             let light = reading.zip(&normals).map(|(reading, normal)| reading - noise * twin.full_scale * normal);
             light.map(|y| f64::from(y as f32)).collect()
         };
+        let mut inputs = vec![tensor("y", &[rows, columns], light), tensor("noise", &[1], vec![noise])];
+        if biased {
+            inputs.push(tensor("bias", &[columns], draws.uniform("bias", columns, -1.0, 1.0)));
+        }
         Problem {
-            inputs: vec![
-                tensor("y", &[rows, columns], light),
-                tensor("noise", &[1], vec![noise]),
-                tensor("bias", &[columns], draws.uniform("bias", columns, -1.0, 1.0)),
-            ],
+            inputs,
             outputs: vec![Output::InPlace(0)],
             clocks: vec![clock],
             forward: Box::new(move |plan, on| {
                 let source = Source { clock: on.clock, stream, step: 2, row: 3 };
-                detector.forward(plan, source, &on.inputs[1], &on.inputs[2], &on.outputs[0])
+                detector.forward(plan, source, &on.inputs[1], on.inputs.get(2), &on.outputs[0])
             }),
-            specification: Box::new(move |x| vec![twin.forward(&x[0], &x[2], x[1][0], &normals)]),
+            specification: Box::new(move |x| vec![twin.forward(&x[0], x.get(2).map(Vec::as_slice), x[1][0], &normals)]),
             gradient: None,
             // 130 for the normal number.
-            costs: vec![cost("detect::forward", 145 * n, 2 * n)],
+            costs: vec![cost(if biased { "detect::biased" } else { "detect::forward" }, 145 * n, 2 * n)],
         }
     })
     .note("backward is the identity; readings at least a tenth of a step from where rounding decides")
+}
+
+fn gains(name: &'static str, sizes: &'static [&'static [usize]], biased: bool) -> Case {
+    case(name, sizes, &[512, 1024], move |draws, size| {
+        let [rows, columns] = size.try_into().expect("rows, columns");
+        let n = rows * columns;
+        let mut inputs = vec![
+            tensor("reading", &[rows, columns], draws.uniform("reading", n, -1.0, 2.0)),
+            tensor("gain", &[1], vec![1.75]),
+        ];
+        if biased {
+            // Its gradient is that of the family `bias`.
+            inputs.push(tensor("bias", &[columns], draws.uniform("bias", columns, -1.0, 1.0)));
+        }
+        Problem {
+            inputs,
+            outputs: vec![fresh("y", &[rows, columns])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(|plan, on| {
+                gain::forward(plan, &on.inputs[0], &on.inputs[1], on.inputs.get(2), &on.outputs[0])
+            }),
+            specification: Box::new(|x| vec![reference::gain::forward(&x[0], x[1][0], x.get(2).map(Vec::as_slice))]),
+            gradient: Some(Gradient {
+                of: vec![0, 1],
+                upstream: None,
+                backward: Box::new(|plan, on| {
+                    gain::backward(plan, &on.inputs[1], &on.upstream[0], &on.gradients[0])?;
+                    let partials = gain::partials(plan.gpu())?;
+                    gain::backward_gain(plan, &on.inputs[0], &on.upstream[0], &partials, &on.gradients[1])
+                }),
+                specification: Box::new(|x, d| {
+                    let (d_reading, d_gain) = reference::gain::backward(&x[0], x[1][0], &d[0]);
+                    vec![d_reading, vec![d_gain]]
+                }),
+            }),
+            costs: vec![
+                cost(if biased { "gain::biased" } else { "gain::forward" }, 2 * n, 2 * n),
+                cost("gain::backward", n, 2 * n),
+                cost("gain::partial", 2 * n, 2 * n),
+            ],
+        }
+    })
+    .tolerance(3e-6, 0.0)
+    .note("smooth; the gradient of the gain is one long sum")
 }
 
 fn deviations() -> Case {
