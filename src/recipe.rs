@@ -152,12 +152,24 @@ impl Recipe {
     /// One line with the place: `file:line`, or the override to blame.
     pub fn load(given: &str, overrides: &[String]) -> Result<Self, Error> {
         let path = Path::new(given);
-        let (file, text) = match BUILT_IN.iter().find(|(name, _)| *name == given) {
-            Some((name, text)) if !path.exists() => (format!("{name}.toml"), (*text).to_owned()),
-            _ if path.is_file() => (given.to_owned(), files::read_text(path)?),
-            _ => return Err(Error::Missing { given: given.to_owned() }),
-        };
-        Self::parse(&file, &text, overrides)
+        if path.is_file() {
+            return Self::parse(given, &files::read_text(path)?, overrides);
+        }
+        if path.exists() {
+            return Err(Error::Missing { given: given.to_owned() });
+        }
+        Self::built_in(given, overrides)
+    }
+
+    /// Reads a recipe by built-in name.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn built_in(name: &str, overrides: &[String]) -> Result<Self, Error> {
+        match BUILT_IN.iter().find(|(own, _)| *own == name) {
+            Some((_, text)) => Self::parse(&format!("{name}.toml"), text, overrides),
+            None => Err(Error::Missing { given: name.to_owned() }),
+        }
     }
 
     /// Reads the recipe of a run folder.

@@ -8,11 +8,13 @@ use super::output::{self, Progress, cells, columns, percent};
 use super::train::compile;
 use super::{Context, Failure, load_data};
 use crate::data::{Dataset, Split};
+use crate::figures::{self, Confusion};
 use crate::files;
 use crate::gpu::Gpu;
+use crate::network::Network;
 use crate::recipe::Recipe;
-use crate::robustness::{Axis, EVALUATION_BATCH, Point, distinct_chips, sweep};
-use crate::run::Run;
+use crate::robustness::{self, Axis, EVALUATION_BATCH, Point, confusion, distinct_chips, grid, sweep};
+use crate::run::{Run, write_figure};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -29,7 +31,8 @@ Imperfections, 0 on the nominal device; LAYER.NAME, such as ring1.temperature, v
 Examples:
   flatlight evaluate RUN --vary temperature=-2:2:0.5 --csv temperature.csv
   flatlight evaluate RUN --vary ring_offset=0:0.05:0.01 --chips 20
-  flatlight evaluate RUN --vary temperature=-1:1:0.5 --vary ring_offset=0:0.02:0.01 --chips 5")]
+  flatlight evaluate RUN --vary temperature=-1:1:0.5 --vary ring_offset=0:0.02:0.01 --chips 5
+  flatlight evaluate RUN --vary temperature=0.5 --confusion")]
 pub(super) struct Evaluate {
     /// Run folder, as `flatlight train` makes it
     run: PathBuf,
@@ -49,6 +52,11 @@ pub(super) struct Evaluate {
     /// Also write the table to this file (accuracy in 0..1, loss a sample)
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+
+    /// Also write which classes are taken for which into the run folder: confusion.csv and figures/confusion.*,
+    /// for the nominal device and for the first and the last point of the table (all of up to three)
+    #[arg(long)]
+    confusion: bool,
 }
 
 /// Samples that a network is scored on.
@@ -138,8 +146,67 @@ impl Evaluate {
             let header = columns(&axes, &["accuracy", "accuracy_std", "loss", "samples", "chips"]);
             files::write(path, &output::csv(&header, &rows)?)?;
         }
+        if self.confusion {
+            write_confusion(context, &gpu, &recipe, &data, &run, scoring)?;
+        }
         Ok(())
     }
+}
+
+/// Writes `confusion.csv` (a row a label, a column a class) and its figure.
+fn write_confusion(
+    context: &Context,
+    gpu: &Gpu,
+    recipe: &Recipe,
+    data: &Dataset,
+    run: &Run,
+    Scoring { axes, chips, split }: Scoring<'_>,
+) -> Result<(), Failure> {
+    let samples = split.of(data)?;
+    let network = compile(gpu, recipe, data, EVALUATION_BATCH.min(samples.len()))?;
+    gpu.write(&network.flat().parameters, &run.parameters(&network)?)?;
+    let feed = network.feed(samples, data.normalisation(recipe.data.normalise))?;
+    let names: Vec<_> = (0..data.classes).map(|class| class.to_string()).collect();
+    let header = columns(axes, &[&["label"], &names.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat());
+    let (mut rows, mut matrices) = (Vec::new(), Vec::new());
+    for at in confusion_points(axes) {
+        let counts = confusion(&network, &feed, &samples.labels, (axes, &at), chips, &mut || !context.stopped())?
+            .ok_or_else(|| Failure::Interrupted("interrupted; no confusion matrix was written".to_owned()))?;
+        for (label, counts) in counts.chunks(data.classes).enumerate() {
+            let varied = at.iter().map(f64::to_string);
+            rows.push(varied.chain([label.to_string()]).chain(counts.iter().map(u64::to_string)).collect());
+        }
+        let right: u64 = counts.iter().step_by(data.classes + 1).sum();
+        let accuracy = right as f64 / counts.iter().sum::<u64>().max(1) as f64;
+        let title = format!("{}: {} %", place(&network, axes, &at)?, percent(accuracy, None));
+        matrices.push(Confusion { title, classes: data.classes, counts });
+    }
+    files::write(&run.path().join("confusion.csv"), &output::csv(&header, &rows)?)?;
+    let title = format!("{}, {}, seed {}", recipe.name, recipe.training.method.word(), recipe.seed);
+    Ok(write_figure(run.path(), "confusion", figures::confusion_matrices(&title, &matrices))?)
+}
+
+/// The nominal device, and the first and the last point of a grid or all of up to three.
+fn confusion_points(axes: &[Axis]) -> Vec<Vec<f64>> {
+    let all = grid(axes);
+    let shown = match &all[..] {
+        [first, .., last] if all.len() > 3 => vec![first.clone(), last.clone()],
+        _ => all,
+    };
+    let nominal = vec![0.0; axes.len()];
+    std::iter::once(nominal.clone()).chain(shown.into_iter().filter(|point| *point != nominal)).collect()
+}
+
+/// A point in words, such as `temperature 0.5 K`.
+fn place(network: &Network<'_>, axes: &[Axis], at: &[f64]) -> Result<String, Failure> {
+    if at.iter().all(|&value| value == 0.0) {
+        return Ok("nominal".to_owned());
+    }
+    let words = axes.iter().zip(at).map(|(axis, value)| {
+        let unit = axis.resolve(network)?[0].spec.unit;
+        Ok(format!("{} {value} {unit}", axis.name.replace('_', " ")).trim_end().to_owned())
+    });
+    Ok(words.collect::<Result<Vec<_>, robustness::Error>>()?.join(", "))
 }
 
 /// More points than this in a grid are a slip of the pen.

@@ -16,8 +16,10 @@ use crate::random;
 pub struct Network<'g> {
     gpu: &'g Gpu,
     batch: usize,
+    shapes: Vec<(String, Vec<usize>)>,
     parameters: Vec<Entry<Parameter>>,
     imperfections: Vec<Entry<Imperfection>>,
+    derived: Vec<Slice>,
     flat: Flat,
     chip: Slice,
     clock: Slice,
@@ -171,8 +173,10 @@ impl<'g> Network<'g> {
             backward: Arc::new(backward.finish()?),
             gpu,
             batch,
+            shapes: layers.iter().map(|(name, layer)| (name.clone(), layer.output_shape())).collect(),
             parameters,
             imperfections,
+            derived: ios.iter().flat_map(|io| io.derived.iter().cloned()).collect(),
             flat,
             chip,
             clock,
@@ -193,6 +197,11 @@ impl<'g> Network<'g> {
         self.batch
     }
 
+    /// Name of every layer and the shape of a sample that it puts out.
+    pub fn shapes(&self) -> &[(String, Vec<usize>)] {
+        &self.shapes
+    }
+
     /// Every parameter tensor and its place in the flat vector; control parameters first.
     pub fn parameters(&self) -> &[Entry<Parameter>] {
         &self.parameters
@@ -201,6 +210,11 @@ impl<'g> Network<'g> {
     /// Every imperfection and its place in the flat vector of imperfections.
     pub fn imperfections(&self) -> &[Entry<Imperfection>] {
         &self.imperfections
+    }
+
+    /// A tensor that a layer derives, by `layer.tensor`, such as `ring1.weight`, which [`actuate`](Self::actuate) fills.
+    pub fn derived(&self, name: &str) -> Option<&Slice> {
+        self.derived.iter().find(|slice| slice.name() == name)
     }
 
     /// The flat vector, its gradient and its segments.

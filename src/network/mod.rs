@@ -3,6 +3,7 @@
 mod build;
 pub mod checkpoint;
 mod layout;
+mod predict;
 mod scores;
 mod spec;
 

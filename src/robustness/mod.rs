@@ -1,8 +1,12 @@
 //! Floor 6: how a trained network fares on devices that are not nominal.
 
+mod chip;
+mod confusion;
 mod sweep;
 
-pub use sweep::{Axis, EVALUATION_BATCH, Point, distinct_chips, sweep};
+pub use chip::chip;
+pub use confusion::confusion;
+pub use sweep::{Axis, EVALUATION_BATCH, Point, distinct_chips, grid, sweep};
 
 /// What can go wrong in an evaluation.
 #[derive(Debug, thiserror::Error)]

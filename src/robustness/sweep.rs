@@ -191,7 +191,7 @@ pub fn sweep(
 }
 
 /// Adds an imperfection of a size to one tensor of a chip.
-fn add(values: &mut [f32], entry: &Entry<Imperfection>, size: f64, chip: u32) {
+pub(super) fn add(values: &mut [f32], entry: &Entry<Imperfection>, size: f64, chip: u32) {
     match entry.spec.cause {
         Cause::Common | Cause::Sample => values.iter_mut().for_each(|value| *value += size as f32),
         Cause::Element => {
@@ -203,7 +203,7 @@ fn add(values: &mut [f32], entry: &Entry<Imperfection>, size: f64, chip: u32) {
 }
 
 /// Every combination of the axes' values, the last axis fastest; one empty point without axes.
-fn grid(axes: &[Axis]) -> Vec<Vec<f64>> {
+pub fn grid(axes: &[Axis]) -> Vec<Vec<f64>> {
     axes.iter().fold(vec![Vec::new()], |points, axis| {
         points
             .iter()
