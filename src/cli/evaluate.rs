@@ -53,8 +53,7 @@ pub(super) struct Evaluate {
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
-    /// Also write which classes are taken for which into the run folder: confusion.csv and figures/confusion.*,
-    /// for the nominal device and for the first and the last point of the table (all of up to three)
+    /// Also write confusion matrices into the run folder: nominal, and first and last point
     #[arg(long)]
     confusion: bool,
 }
@@ -178,7 +177,7 @@ fn write_confusion(
         }
         let right: u64 = counts.iter().step_by(data.classes + 1).sum();
         let accuracy = right as f64 / counts.iter().sum::<u64>().max(1) as f64;
-        let title = format!("{}: {} %", place(&network, axes, &at)?, percent(accuracy, None));
+        let title = format!("{}: {}%", place(&network, axes, &at)?, percent(accuracy, None));
         matrices.push(Confusion { title, classes: data.classes, counts });
     }
     files::write(&run.path().join("confusion.csv"), &output::csv(&header, &rows)?)?;
@@ -204,7 +203,8 @@ fn place(network: &Network<'_>, axes: &[Axis], at: &[f64]) -> Result<String, Fai
     }
     let words = axes.iter().zip(at).map(|(axis, value)| {
         let unit = axis.resolve(network)?[0].spec.unit;
-        Ok(format!("{} {value} {unit}", axis.name.replace('_', " ")).trim_end().to_owned())
+        let (name, value) = (axis.name.replace('_', " "), value.to_string().replace('-', "−"));
+        Ok(format!("{name} {value} {unit}").trim_end().to_owned())
     });
     Ok(words.collect::<Result<Vec<_>, robustness::Error>>()?.join(", "))
 }

@@ -353,8 +353,8 @@ pub fn confusion_matrices(title: &str, matrices: &[Confusion]) -> Result<Figure,
     }
     let mut canvas = Canvas::new();
     let top = canvas.title(title);
-    let key = |share: f64| Key::fill(format!("{:.0}% of the label's samples", 100.0 * share), HEAT, share);
-    let mut top = canvas.legend(top, &[key(0.1), key(0.5), key(1.0)]);
+    let keys = [("10%", 0.1), ("50%", 0.5), ("100% of the samples of a label", 1.0)];
+    let mut top = canvas.legend(top, &keys.map(|(name, share)| Key::fill(name, HEAT, share)));
     let columns = if matrices.len() == 4 { 2 } else { matrices.len().min(3) };
     let scale = |matrix: &Confusion| Scale::linear(-0.5, matrix.classes as f64 - 0.5);
     let most = matrices.iter().map(|matrix| matrix.classes - 1).max().unwrap_or(0);

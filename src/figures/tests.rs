@@ -292,7 +292,7 @@ fn a_matrix_has_a_shade_and_a_number_for_every_kind_of_mistake() {
     for (number, times) in [("80", 1), ("20", 1), ("100", 2)] {
         assert_eq!(texts.iter().filter(|text| *text == number).count(), times, "{number}");
     }
-    for label in ["nominal", "label", "predicted class", "10% of the label's samples"] {
+    for label in ["nominal", "label", "predicted class", "100% of the samples of a label"] {
         assert!(texts.iter().any(|text| text == label), "{label}");
     }
     for (matrices, classes) in (1..=5).flat_map(|matrices| [1, 2, 10, 100, 101].map(|classes| (matrices, classes))) {
