@@ -58,6 +58,7 @@ type = "tanh"
 type = "ring-dense"
 outputs = 12
 bank = 4
+half_width = 0.1
 
 [[layers]]
 type = "group-norm"
@@ -228,6 +229,10 @@ fn digits() -> (Vec<f32>, Vec<u32>) {
 fn an_export_holds_all_that_the_logits_of_predict_need() {
     let bench = Bench::new();
     bench.done("train recipe.toml --out run");
+    // Rings of another half width have a figure of their own.
+    for figure in ["rings", "rings-2", "weights", "currents"] {
+        assert!(bench.path(&format!("run/figures/{figure}.svg")).exists(), "{figure}");
+    }
     let (raw, labels) = digits();
     bench.write_npy("X.npy", &[1797, 8, 8], &raw);
     let said = bench.done("predict run --input X.npy --output Y.npy");

@@ -33,8 +33,8 @@ const WARM_UP: usize = 2;
 Cases:
   ring-lenet   LeNet-5 with a ring for each weight (mnist-rings), images of 28 x 28, batch 256
 
-Random images and labels; Adam at 0.001; sat with rho 0.05 over all parameters, not adaptive. With --json the last line
-of a case's output is one JSON object: case, method, batch, steps, seconds_per_step (median), min_s, max_s,
+Random images and labels; Adam at 0.001; sat with rho 0.05 over all parameters, not adaptive. With --json a case's
+output ends with one JSON object on a line: case, method, batch, steps, seconds_per_step (median), min_s, max_s,
 samples_per_second, adapter.
 
 Examples:

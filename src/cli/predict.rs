@@ -26,7 +26,7 @@ pub(super) struct Predict {
     /// Run folder, as `flatlight train` makes it
     run: PathBuf,
 
-    /// Raw samples [samples, ...] of type u1, f2, f4 or f8, flat or shaped as the network takes them
+    /// Raw samples [samples, ...] of type u1, f2, f4 or f8, flat or as images
     #[arg(long, value_name = "X.npy")]
     input: PathBuf,
 
@@ -34,7 +34,7 @@ pub(super) struct Predict {
     #[arg(long, value_name = "Y.npy")]
     output: PathBuf,
 
-    /// Set an imperfection, as `evaluate --help` lists them; random ones are those of chip 0; can be repeated
+    /// Set an imperfection that `evaluate --help` lists, of chip 0 if random; can be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     at: Vec<String>,
 }
