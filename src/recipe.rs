@@ -153,14 +153,27 @@ impl Recipe {
     /// One line with the place: `file:line`, or the override to blame.
     pub fn load(given: &str, overrides: &[String]) -> Result<Self, Error> {
         let path = Path::new(given);
-        let here = Path::new("");
-        let (file, folder, text) = match BUILT_IN.iter().find(|(name, _)| *name == given) {
-            Some((name, text)) if !path.exists() => (format!("{name}.toml"), here, (*text).to_owned()),
-            _ if path.is_file() => (given.to_owned(), path.parent().unwrap_or(here), files::read_text(path)?),
-            _ => return Err(Error::Missing { given: given.to_owned() }),
+        if path.is_file() {
+            let mut recipe = Self::parse(given, &files::read_text(path)?, overrides)?;
+            recipe.fit_curves(path.parent().unwrap_or(Path::new("")))?;
+            return Ok(recipe);
+        }
+        if path.exists() {
+            return Err(Error::Missing { given: given.to_owned() });
+        }
+        Self::built_in(given, overrides)
+    }
+
+    /// Reads a recipe by built-in name.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn built_in(name: &str, overrides: &[String]) -> Result<Self, Error> {
+        let Some((_, text)) = BUILT_IN.iter().find(|(own, _)| *own == name) else {
+            return Err(Error::Missing { given: name.to_owned() });
         };
-        let mut recipe = Self::parse(&file, &text, overrides)?;
-        recipe.fit_curves(folder)?;
+        let mut recipe = Self::parse(&format!("{name}.toml"), text, overrides)?;
+        recipe.fit_curves(Path::new(""))?;
         Ok(recipe)
     }
 

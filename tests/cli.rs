@@ -213,7 +213,16 @@ fn devices_lists_adapters_and_marks_the_one_in_use() {
 #[test]
 fn help_and_version_are_no_failures() {
     let bench = Bench::new();
-    for arguments in ["--help", "train --help", "evaluate --help", "compare --help", "devices --help"] {
+    for arguments in [
+        "--help",
+        "train --help",
+        "evaluate --help",
+        "compare --help",
+        "devices --help",
+        "predict --help",
+        "export --help",
+        "bench --help",
+    ] {
         let answer = bench.run(arguments);
         assert_eq!((answer.code, answer.err.len()), (Some(0), 0), "{arguments}");
         assert!(answer.out.contains("Usage: flatlight"), "{}", answer.out);
@@ -233,10 +242,12 @@ fn train_fills_the_run_folder_and_its_recipe_repeats_the_run() {
         [
             "checkpoint.safetensors",
             "environment.json",
-            "figures/detunings.png",
-            "figures/detunings.svg",
+            "figures/rings.png",
+            "figures/rings.svg",
             "figures/training.png",
             "figures/training.svg",
+            "figures/weights.png",
+            "figures/weights.svg",
             "metrics.csv",
             "recipe.toml",
             "state.safetensors",

@@ -112,8 +112,8 @@ fn a_chip_scores_the_same_however_many_are_scored_at_once() {
         let start = network.start(SEED);
         gpu().write(&network.flat().parameters, &start).unwrap();
         let feed = network.feed(&data.test, (1.0, 0.0)).unwrap();
-        let sweep = Sweep { axes: &axes, chips, recalibrate: None };
-        sweep.run(&network, &start, &feed, &mut || true).unwrap().unwrap()
+        let sweep = Sweep { axes: &axes, chips, recalibrate: None, parameters: &start, feed: &feed };
+        sweep.run(&network, &mut || true).unwrap().unwrap()
     };
     let alone = scores(1, 4);
     assert_eq!(alone.len(), 2);
@@ -133,8 +133,8 @@ fn names_joined_by_a_plus_vary_together() {
     let feed = network.feed(&data.test, (1.0, 0.0)).unwrap();
     let losses = |given: &str| {
         let axes = [given.parse::<Axis>().unwrap()];
-        let sweep = Sweep { axes: &axes, chips: 1, recalibrate: None };
-        sweep.run(&network, &start, &feed, &mut || true).unwrap().unwrap()[0].losses.clone()
+        let sweep = Sweep { axes: &axes, chips: 1, recalibrate: None, parameters: &start, feed: &feed };
+        sweep.run(&network, &mut || true).unwrap().unwrap()[0].losses.clone()
     };
     assert_eq!(losses("ring1.temperature+ring2.temperature=1"), losses("temperature=1"));
     assert!(losses("ring1.temperature=1") != losses("temperature=1"));
@@ -206,15 +206,16 @@ fn statistics_are_estimated_anew_from_samples_without_labels() {
     gpu().write(&network.flat().parameters, &start).unwrap();
     let axes = ["temperature=0:2:2".parse::<Axis>().unwrap()];
     let test = network.feed(&data.test, (1.0, 0.0)).unwrap();
-    let sweep = |recalibrate| Sweep { axes: &axes, chips: 1, recalibrate };
-    let stored = sweep(None).run(&network, &start, &test, &mut || true).unwrap().unwrap();
-    let anew = sweep(Some((&feed, 40))).run(&network, &start, &test, &mut || true).unwrap().unwrap();
+    let sweep = |recalibrate| Sweep { axes: &axes, chips: 1, recalibrate, parameters: &start, feed: &test };
+    let stored = sweep(None).run(&network, &mut || true).unwrap().unwrap();
+    let anew = sweep(Some((&feed, 40))).run(&network, &mut || true).unwrap().unwrap();
     assert_ne!(stored[0].losses, anew[0].losses);
     assert_eq!(gpu().read::<f32>(&network.flat().parameters).unwrap(), start);
 
     let plain = spread(&[ring(CLASSES)], 1);
     let feed = plain.feed(&data.train, (1.0, 0.0)).unwrap();
-    let sweep = Sweep { axes: &[], chips: 1, recalibrate: Some((&feed, 5)) };
-    let refused = sweep.run(&plain, &plain.start(SEED), &feed, &mut || true).unwrap_err().to_string();
+    let parameters = plain.start(SEED);
+    let sweep = Sweep { axes: &[], chips: 1, recalibrate: Some((&feed, 5)), parameters: &parameters, feed: &feed };
+    let refused = sweep.run(&plain, &mut || true).unwrap_err().to_string();
     assert_eq!(refused, "--recalibrate: no layer keeps running statistics; there is nothing to re-estimate");
 }

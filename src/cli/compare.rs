@@ -7,12 +7,12 @@ use clap::Args;
 use super::evaluate::{Scoring, SplitName, parse_axes, recalibrated, score};
 use super::output::{self, cells, columns, percent};
 use super::train::{How, compile_training, prepare, train, training_curve};
-use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe};
+use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe, method};
 use crate::data::Dataset;
 use crate::figures::{self, Curve, TrainingCurve};
 use crate::files;
 use crate::gpu::Gpu;
-use crate::recipe::{Recipe, did_you_mean};
+use crate::recipe::Recipe;
 use crate::robustness::{Axis, Point, check_statistics};
 use crate::run::{Run, Status, write_figure};
 use crate::training::{EpochRow, Method};
@@ -55,14 +55,6 @@ pub(super) struct Compare {
     /// Folder; what is trained in it already is kept [default: runs/NAME-compare]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-}
-
-fn method(word: &str) -> Result<Method, String> {
-    let words = Method::ALL.map(Method::word);
-    Method::ALL
-        .into_iter()
-        .find(|method| method.word() == word)
-        .ok_or_else(|| format!("there are: {}{}", words.join(", "), did_you_mean(word, words)))
 }
 
 /// One trained network and its scores.

@@ -8,12 +8,13 @@ use super::output::{self, Progress, cells, columns, percent};
 use super::train::{compile, explain};
 use super::{Context, Failure, load_data};
 use crate::data::{Dataset, Split};
+use crate::figures::{self, Confusion};
 use crate::files;
 use crate::gpu::{ALIGNMENT_WORDS, Gpu};
-use crate::network::widest;
+use crate::network::{Feed, Network, widest};
 use crate::recipe::Recipe;
-use crate::robustness::{Axis, EVALUATION_BATCH, Point, Sweep, chips_at_once, distinct_chips};
-use crate::run::Run;
+use crate::robustness::{self, Axis, EVALUATION_BATCH, Point, Sweep, chips_at_once, distinct_chips, grid};
+use crate::run::{Run, write_figure};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -31,7 +32,8 @@ joined by +, such as ring1.temperature+ring2.temperature, vary together:
 Examples:
   flatlight evaluate RUN --vary temperature=-2:2:0.5 --csv temperature.csv
   flatlight evaluate RUN --vary ring_offset=0:0.05:0.01 --chips 20
-  flatlight evaluate RUN --vary temperature=-1:1:0.5 --vary ring_offset=0:0.02:0.01 --chips 5")]
+  flatlight evaluate RUN --vary temperature=-1:1:0.5 --vary ring_offset=0:0.02:0.01 --chips 5
+  flatlight evaluate RUN --vary temperature=0.5 --confusion")]
 pub(super) struct Evaluate {
     /// Run folder, as `flatlight train` makes it
     run: PathBuf,
@@ -55,6 +57,10 @@ pub(super) struct Evaluate {
     /// Also write the table to this file (accuracy in 0..1, loss a sample)
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+
+    /// Also write confusion matrices into the run folder: nominal, and first and last point
+    #[arg(long)]
+    confusion: bool,
 }
 
 /// Samples that a network is scored on.
@@ -149,8 +155,70 @@ impl Evaluate {
             let header = columns(&axes, &["accuracy", "accuracy_std", "loss", "samples", "chips"]);
             files::write(path, &output::csv(&header, &rows)?)?;
         }
+        if self.confusion {
+            write_confusion(context, &gpu, &recipe, &data, &run, scoring)?;
+        }
         Ok(())
     }
+}
+
+/// Writes `confusion.csv` (a row a label, a column a class) and its figure.
+fn write_confusion(
+    context: &Context,
+    gpu: &Gpu,
+    recipe: &Recipe,
+    data: &Dataset,
+    run: &Run,
+    scoring: Scoring<'_>,
+) -> Result<(), Failure> {
+    let axes = scoring.axes;
+    let labels = &scoring.split.of(data)?.labels;
+    let trained = Trained::load(gpu, recipe, data, run, scoring, 1)?;
+    let names: Vec<_> = (0..data.classes).map(|class| class.to_string()).collect();
+    let header = columns(axes, &[&["label"], &names.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat());
+    let (mut rows, mut matrices) = (Vec::new(), Vec::new());
+    for at in confusion_points(axes) {
+        let counts = trained
+            .sweep(scoring)
+            .confusion(&trained.network, labels, &at, &mut || !context.stopped())?
+            .ok_or_else(|| Failure::Interrupted("interrupted; no confusion matrix was written".to_owned()))?;
+        for (label, counts) in counts.chunks(data.classes).enumerate() {
+            let varied = at.iter().map(f64::to_string);
+            rows.push(varied.chain([label.to_string()]).chain(counts.iter().map(u64::to_string)).collect());
+        }
+        let right: u64 = counts.iter().step_by(data.classes + 1).sum();
+        let accuracy = right as f64 / counts.iter().sum::<u64>().max(1) as f64;
+        let title = format!("{}: {}%", place(&trained.network, axes, &at)?, percent(accuracy, None));
+        matrices.push(Confusion { title, classes: data.classes, counts });
+    }
+    files::write(&run.path().join("confusion.csv"), &output::csv(&header, &rows)?)?;
+    let method = recipe.training.method.word();
+    let title = format!("{}, {method}, seed {}{}", recipe.name, recipe.seed, recalibrated(scoring.recalibrate));
+    Ok(write_figure(run.path(), "confusion", figures::confusion_matrices(&title, &matrices))?)
+}
+
+/// The nominal device, and the first and the last point of a grid or all of up to three.
+fn confusion_points(axes: &[Axis]) -> Vec<Vec<f64>> {
+    let all = grid(axes);
+    let shown = match &all[..] {
+        [first, .., last] if all.len() > 3 => vec![first.clone(), last.clone()],
+        _ => all,
+    };
+    let nominal = vec![0.0; axes.len()];
+    std::iter::once(nominal.clone()).chain(shown.into_iter().filter(|point| *point != nominal)).collect()
+}
+
+/// A point in words, such as `temperature 0.5 K`.
+fn place(network: &Network<'_>, axes: &[Axis], at: &[f64]) -> Result<String, Failure> {
+    if at.iter().all(|&value| value == 0.0) {
+        return Ok("nominal".to_owned());
+    }
+    let words = axes.iter().zip(at).map(|(axis, value)| {
+        let unit = axis.resolve(network)?[0].spec.unit;
+        let (name, value) = (axis.name.replace('_', " "), value.to_string().replace('-', "−"));
+        Ok(format!("{name} {value} {unit}").trim_end().to_owned())
+    });
+    Ok(words.collect::<Result<Vec<_>, robustness::Error>>()?.join(", "))
 }
 
 /// More points than this in a grid are a slip of the pen.
@@ -177,6 +245,45 @@ pub(super) fn parse_axes(given: &[String]) -> Result<Vec<Axis>, Failure> {
     Ok(axes)
 }
 
+/// A trained network on the device, ready to be scored.
+struct Trained<'g> {
+    network: Network<'g>,
+    parameters: Vec<f32>,
+    feed: Feed,
+    /// Samples that re-estimate the running statistics, and how many of them.
+    unlabelled: Option<(Feed, usize)>,
+}
+
+impl<'g> Trained<'g> {
+    /// The checkpoint of a run, for so many devices at once.
+    fn load(
+        gpu: &'g Gpu,
+        recipe: &Recipe,
+        data: &Dataset,
+        run: &Run,
+        scoring: Scoring<'_>,
+        devices: usize,
+    ) -> Result<Self, Failure> {
+        let samples = scoring.split.of(data)?;
+        let rows = EVALUATION_BATCH.min(samples.len().next_multiple_of(ALIGNMENT_WORDS));
+        let network = compile(gpu, recipe, data, devices * rows, devices)?;
+        let parameters = run.parameters(&network)?;
+        gpu.write(&network.flat().parameters, &parameters)?;
+        let normalisation = data.normalisation(recipe.data.normalise);
+        let feed = network.feed(samples, normalisation)?;
+        let unlabelled = match scoring.recalibrate {
+            Some(count) => Some((network.feed(&data.train, normalisation)?, count as usize)),
+            None => None,
+        };
+        Ok(Self { network, parameters, feed, unlabelled })
+    }
+
+    fn sweep<'a>(&'a self, scoring: Scoring<'a>) -> Sweep<'a> {
+        let recalibrate = self.unlabelled.as_ref().map(|(feed, count)| (feed, *count));
+        Sweep { axes: scoring.axes, chips: scoring.chips, recalibrate, parameters: &self.parameters, feed: &self.feed }
+    }
+}
+
 /// Scores the checkpoint of a run over the grid.
 pub(super) fn score(
     context: &Context,
@@ -184,27 +291,18 @@ pub(super) fn score(
     recipe: &Recipe,
     data: &Dataset,
     run: &Run,
-    Scoring { axes, chips, split, recalibrate }: Scoring<'_>,
+    scoring: Scoring<'_>,
 ) -> Result<Vec<Point>, Failure> {
-    let samples = split.of(data)?;
     let wide = widest(&recipe.layers, &data.shape).map_err(|error| explain(recipe, error.into()))?;
     // Chips that are recalibrated have statistics of their own.
-    let devices = if recalibrate.is_some() { 1 } else { chips_at_once(chips, wide) };
-    let rows = EVALUATION_BATCH.min(samples.len().next_multiple_of(ALIGNMENT_WORDS));
-    let network = compile(gpu, recipe, data, devices * rows, devices)?;
-    let parameters = run.parameters(&network)?;
-    gpu.write(&network.flat().parameters, &parameters)?;
-    let normalisation = data.normalisation(recipe.data.normalise);
-    let feed = network.feed(samples, normalisation)?;
-    let unlabelled = recalibrate.map(|_| network.feed(&data.train, normalisation)).transpose()?;
-    let grid: usize = axes.iter().map(|axis| axis.values.len()).product();
-    let rounds = distinct_chips(&network, axes, chips)?.div_ceil(devices as u32);
+    let devices = if scoring.recalibrate.is_some() { 1 } else { chips_at_once(scoring.chips, wide) };
+    let trained = Trained::load(gpu, recipe, data, run, scoring, devices)?;
+    let grid: usize = scoring.axes.iter().map(|axis| axis.values.len()).product();
+    let rounds = distinct_chips(&trained.network, scoring.axes, scoring.chips)?.div_ceil(devices as u32);
     let total = grid as u64 * u64::from(rounds);
-    let progress = Progress::new(context, "evaluate", total, 0, devices * feed.len());
+    let progress = Progress::new(context, "evaluate", total, 0, devices * trained.feed.len());
     let mut scored = 0;
-    let recalibrate = unlabelled.as_ref().zip(recalibrate).map(|(feed, samples)| (feed, samples as usize));
-    let sweep = Sweep { axes, chips, recalibrate };
-    let points = sweep.run(&network, &parameters, &feed, &mut || {
+    let points = trained.sweep(scoring).run(&trained.network, &mut || {
         progress.step(scored);
         scored += 1;
         !context.stopped()

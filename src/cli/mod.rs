@@ -1,9 +1,12 @@
 //! Floor 8: arguments, progress and messages. Nothing here computes.
 
+mod bench;
 mod compare;
 mod devices;
 mod evaluate;
+mod export;
 mod output;
+mod predict;
 mod train;
 
 use std::path::PathBuf;
@@ -15,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::gpu::{self, Gpu, Options};
 use crate::network::LayerRecipe;
+use crate::training::Method;
 use crate::{data, figures, files, network, recipe, robustness, run, training};
 
 /// Trains photonic neural networks that keep working when the device is misbuilt, warm or misaligned
@@ -49,6 +53,12 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Train a recipe with several methods and seeds, and set their robustness side by side
     Compare(compare::Compare),
+    /// Compute the logits of a run for samples in an npy file
+    Predict(predict::Predict),
+    /// Write currents, detunings, weights and digital parameters of a run for other programs
+    Export(export::Export),
+    /// Time training steps on random data
+    Bench(bench::Bench),
 }
 
 /// The recipe and what to change in it.
@@ -149,6 +159,9 @@ pub fn main() -> ExitCode {
         Command::Train(command) => command.run(&context),
         Command::Evaluate(command) => command.run(&context),
         Command::Compare(command) => command.run(&context),
+        Command::Predict(command) => command.run(&context),
+        Command::Export(command) => command.run(&context),
+        Command::Bench(command) => command.run(&context),
     };
     let (message, code) = match result {
         Ok(()) => return ExitCode::SUCCESS,
@@ -175,6 +188,15 @@ fn refuse(error: &clap::Error) -> ExitCode {
         .collect();
     output::tell(&format!("{}; see --help", parts.join("; ")));
     ExitCode::from(2)
+}
+
+/// Reads the word of a training method.
+fn method(word: &str) -> Result<Method, String> {
+    let words = Method::ALL.map(Method::word);
+    Method::ALL
+        .into_iter()
+        .find(|method| method.word() == word)
+        .ok_or_else(|| format!("there are: {}{}", words.join(", "), recipe::did_you_mean(word, words)))
 }
 
 /// Loads a recipe and refuses what can be refused before anything else is.

@@ -7,12 +7,12 @@ use clap::Args;
 use super::output::{self, Progress};
 use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe};
 use crate::data::Dataset;
-use crate::figures::{self, RingPanel, TrainingCurve};
+use crate::figures::{self, Rings, TrainingCurve};
 use crate::gpu::{Counters, Gpu};
-use crate::layer::{Parameter, Role};
-use crate::network::{Entry, LayerRecipe, Network, memory_table};
+use crate::network::{LayerRecipe, Network, memory_table};
+use crate::optics::RingRecipe;
 use crate::recipe::Recipe;
-use crate::run::{Run, Status, write_figure};
+use crate::run::{Input, Run, Status, arrays, write_figure};
 use crate::training::{self, EpochRow, Trainer};
 
 #[derive(Debug, Args)]
@@ -157,11 +157,12 @@ pub(super) fn train(
 ) -> Result<Vec<EpochRow>, Failure> {
     let network = compile_training(gpu, recipe, data)?;
     let mut trainer = prepare(&network, recipe, data)?;
+    let input = Input::new(data, recipe);
     let mut rows = Vec::new();
     if run.exists() && run.has_state() {
         rows = run.restore(&mut trainer)?;
     } else {
-        run.start(recipe, gpu)?;
+        run.start(recipe, &input, gpu)?;
     }
     if how.tensorboard {
         run.request_events()?;
@@ -180,7 +181,7 @@ pub(super) fn train(
         })?;
         let Some(row) = row else {
             progress.finish();
-            run.save(recipe, &network, &rows, &trainer.state()?, false)?;
+            run.save(recipe, &input, &network, &rows, &trainer.state()?, false)?;
             return Err(Failure::Interrupted(format!(
                 "interrupted after step {} of {}; checkpoint saved in {}, continue with --resume",
                 trainer.steps_done(),
@@ -199,7 +200,7 @@ pub(super) fn train(
                 output::percent(row.test_accuracy, None)
             ),
         );
-        run.save(recipe, &network, &rows, &trainer.state()?, trainer.is_done())?;
+        run.save(recipe, &input, &network, &rows, &trainer.state()?, trainer.is_done())?;
     }
     progress.finish();
     if how.verbose {
@@ -245,7 +246,7 @@ fn draw(recipe: &Recipe, run: &Run, network: &Network<'_>, rows: &[EpochRow]) ->
         "training",
         figures::training_curves(&title, &[training_curve(recipe.training.method.word(), rows)]),
     )?;
-    draw_operating_points(run.path(), &title, recipe, network, &run.parameters(network)?)
+    draw_rings(run.path(), &title, recipe, network, &run.parameters(network)?)
 }
 
 /// The curve of a run for the figure of training.
@@ -261,29 +262,46 @@ pub(super) fn training_curve(name: &str, rows: &[EpochRow]) -> TrainingCurve {
     }
 }
 
-/// Histogram of the trained detunings of every ring layer over its ring's curve.
-fn draw_operating_points(
+/// Where the trained rings of every layer stand on their curves, and histograms of weights and currents, as the nominal
+/// device realises them.
+fn draw_rings(
     folder: &Path,
     title: &str,
     recipe: &Recipe,
     network: &Network<'_>,
     parameters: &[f32],
 ) -> Result<(), Failure> {
-    let rings = recipe.layers.iter().find_map(|layer| match layer {
-        LayerRecipe::RingDense(ring) | LayerRecipe::RingConvolution(ring) => Some(ring),
-        _ => None,
-    });
-    let Some(ring) = rings else { return Ok(()) };
-    let panel = |entry: &Entry<Parameter>| match &recipe.layers[entry.layer] {
-        LayerRecipe::RingDense(ring) | LayerRecipe::RingConvolution(ring) if entry.spec.role == Role::Control => {
-            Some(RingPanel {
-                title: entry.name.split('.').next().unwrap_or_default().to_owned(),
-                detunings: parameters[entry.range()].iter().map(|&value| ring.detuning(f64::from(value))).collect(),
-            })
-        }
-        _ => None,
+    network.gpu().write(&network.flat().parameters, parameters)?;
+    network.nominal()?;
+    let arrays = arrays(network)?;
+    let of_layer = |layer: usize, name: &str| {
+        let found = arrays.iter().find(|array| array.layer == layer && array.name == name);
+        found.map(|array| Rings {
+            name: network.shapes()[layer].0.clone(),
+            values: array.values.iter().map(|&value| f64::from(value)).collect(),
+        })
     };
-    let panels: Vec<_> = network.parameters().iter().filter_map(panel).collect();
-    let figure = figures::ring_operating_points(title, &panels, &|x| ring.weight(x), f64::from(ring.half_width));
-    Ok(write_figure(folder, "detunings", figure)?)
+    // Layers with equal rings share a figure.
+    let mut kinds: Vec<(&RingRecipe, Vec<Rings>)> = Vec::new();
+    for (place, layer) in recipe.layers.iter().enumerate() {
+        let (LayerRecipe::RingDense(ring) | LayerRecipe::RingConvolution(ring)) = layer else { continue };
+        let alike = |other: &RingRecipe| (other.half_width, other.contrast) == (ring.half_width, ring.contrast);
+        let Some(detunings) = of_layer(place, "detuning") else { continue };
+        match kinds.iter_mut().find(|(other, _)| alike(other)) {
+            Some((_, layers)) => layers.push(detunings),
+            None => kinds.push((ring, vec![detunings])),
+        }
+    }
+    for (place, (ring, layers)) in kinds.iter().enumerate() {
+        let name = if place == 0 { "rings".to_owned() } else { format!("rings-{}", place + 1) };
+        let half_width = f64::from(ring.half_width);
+        write_figure(folder, &name, figures::ring_operating_points(title, layers, &|x| ring.weight(x), half_width))?;
+    }
+    for (name, quantity, label) in [("weights", "weight", "weight"), ("currents", "current", "current (mA)")] {
+        let layers: Vec<_> = (0..recipe.layers.len()).filter_map(|place| of_layer(place, quantity)).collect();
+        if !layers.is_empty() {
+            write_figure(folder, name, figures::ring_histograms(title, label, &layers))?;
+        }
+    }
+    Ok(())
 }

@@ -307,17 +307,21 @@ impl Part {
                 labels: self.labels.len(),
             });
         }
-        if let Values::Floats(values) = &self.values
-            && let Some(place) = values.iter().position(|value| !value.is_finite())
-        {
-            return Err(Error::NotFinite {
-                path: self.values_at.clone(),
-                sample: place / sample_len,
-                element: place % sample_len,
-                value: values[place],
-            });
-        }
-        Ok(())
+        check_finite(&self.values, sample_len, &self.values_at)
+    }
+}
+
+/// Refuses a value that is no finite number.
+fn check_finite(values: &Values, sample_len: usize, at: &Path) -> Result<(), Error> {
+    let Values::Floats(values) = values else { return Ok(()) };
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(place) => Err(Error::NotFinite {
+            path: at.to_owned(),
+            sample: place / sample_len,
+            element: place % sample_len,
+            value: values[place],
+        }),
+        None => Ok(()),
     }
 }
 
@@ -351,6 +355,23 @@ fn assemble(name: &str, train: Part, test: Part) -> Result<Dataset, Error> {
         validation: None,
         test: Split { values: test.values, labels: test.labels },
     })
+}
+
+/// Samples without labels from an npy file `[samples, ...]` of elements `u1`, `f2`, `f4` or `f8`: the shape of one, and
+/// their values.
+///
+/// # Errors
+/// As [`load`]; also an array of a single axis.
+pub fn load_samples(path: &Path) -> Result<(Vec<usize>, Values), Error> {
+    npy::read_samples(path)
+}
+
+/// An array of 32-bit floats, row-major, as the bytes of an npy file.
+///
+/// # Errors
+/// As many values as the shape has elements must be given.
+pub fn npy(shape: &[usize], values: &[f32]) -> std::io::Result<Vec<u8>> {
+    npy::encode(shape, values)
 }
 
 /// The class a number stands for, or what is wrong with the number.

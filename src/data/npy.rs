@@ -8,7 +8,7 @@ use half::f16;
 use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar};
 
 use super::error::{Error, times};
-use super::{Part, Values, class, file};
+use super::{Part, Values, check_finite, class, file};
 
 /// The names a training and a test split go by: images, then labels.
 pub(super) const NAMES: [[&str; 2]; 2] =
@@ -41,6 +41,20 @@ fn read_part(values_at: PathBuf, labels_at: PathBuf) -> Result<Part, Error> {
     }
     let labels = labels.labels()?;
     Ok(Part { values, shape, labels, values_at, labels_at })
+}
+
+/// Reads samples without labels: the shape of one, and their values.
+pub(super) fn read_samples(at: &Path) -> Result<(Vec<usize>, Values), Error> {
+    let array = Array::open(at)?;
+    if array.shape.len() < 2 {
+        let wanted =
+            "samples have the axes (sample, ...), such as (sample, height, width); one sample is an array of 1";
+        return Err(Error::Axes { found: array.shape_text(), path: at.to_owned(), wanted });
+    }
+    let shape = array.shape[1..].to_vec();
+    let values = array.values()?;
+    check_finite(&values, shape.iter().product(), at)?;
+    Ok((shape, values))
 }
 
 /// A file whose header has been read and found to fit the file's length.
@@ -204,6 +218,17 @@ fn plain_shape(text: &str) -> Option<Vec<u64>> {
     let rest = rest.strip_prefix(':')?.trim_start().strip_prefix('(')?;
     let (axes, _) = rest.split_once(')')?;
     axes.split(',').map(str::trim).filter(|axis| !axis.is_empty()).map(|axis| axis.parse().ok()).collect()
+}
+
+/// An array of 32-bit floats as a whole npy file.
+pub(super) fn encode(shape: &[usize], values: &[f32]) -> std::io::Result<Vec<u8>> {
+    use npyz::WriterBuilder as _;
+    let shape: Vec<_> = shape.iter().map(|&axis| axis as u64).collect();
+    let mut bytes = Vec::new();
+    let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd()?;
+    writer.extend(values)?;
+    writer.finish()?;
+    Ok(bytes)
 }
 
 fn not_npy(at: &Path) -> Error {

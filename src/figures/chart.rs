@@ -71,6 +71,11 @@ impl Style {
         }
     }
 
+    /// The same in another colour.
+    pub(super) fn in_colour(self, colour: &'static str) -> Self {
+        Self { colour, ..self }
+    }
+
     /// A line without markers.
     pub(super) fn line(colour: &'static str, dash: &'static str, line_width: f64) -> Self {
         Self { colour, dash, line_width, marker: None, hollow: false, marker_every: 0.0 }
@@ -125,12 +130,11 @@ impl Canvas {
         ));
     }
 
-    /// Text read upwards (`turn` = −90) or downwards (90), centred on a point.
-    fn turned_text(&mut self, at: (f64, f64), turn: i32, colour: &str, text: &str) {
-        let (x, y) = at;
+    /// Text read upwards, centred on a point.
+    fn turned_text(&mut self, (x, y): (f64, f64), text: &str) {
         let text = text::escape(text);
         self.push(format_args!(
-            r#"<text transform="translate({x:.2} {y:.2}) rotate({turn})" font-size="{LABEL}" text-anchor="middle" fill="{colour}">{text}</text>"#
+            r#"<text transform="translate({x:.2} {y:.2}) rotate(-90)" font-size="{LABEL}" text-anchor="middle" fill="{INK}">{text}</text>"#
         ));
     }
 
@@ -201,36 +205,38 @@ impl Canvas {
     /// The keys in rows from `top` down, above the data and never on it;
     /// returns the y below them.
     pub(super) fn legend(&mut self, top: f64, keys: &[Key]) -> f64 {
-        let room = WIDTH - 2.0 * EDGE - SWATCH - 6.0;
         let (mut x, mut y) = (EDGE, top);
         let mut rows = 1.0;
         for key in keys {
-            let lines = text::wrap(&key.name, TICK, room);
+            let text_at = key.swatch.width() + 6.0;
+            let lines = text::wrap(&key.name, TICK, WIDTH - 2.0 * EDGE - text_at);
             let width = lines.iter().map(|line| text::width(line, TICK)).fold(0.0, f64::max);
-            if x > EDGE && x + SWATCH + 6.0 + width > WIDTH - EDGE {
+            if x > EDGE && x + text_at + width > WIDTH - EDGE {
                 (x, y) = (EDGE, y + rows * LINE);
                 rows = 1.0;
             }
             let middle = y + LINE / 2.0;
             self.swatch(x, middle, &key.swatch);
             for (i, line) in lines.iter().enumerate() {
-                let at = (x + SWATCH + 6.0, middle + 4.7 + i as f64 * LINE);
+                let at = (x + text_at, middle + 4.7 + i as f64 * LINE);
                 self.text(at, TICK, Anchor::Start, INK, line);
             }
             rows = f64::max(rows, lines.len() as f64);
-            x += SWATCH + 6.0 + width + 20.0;
+            x += text_at + width + 20.0;
         }
         y + rows * LINE + 10.0
     }
 
     fn swatch(&mut self, x: f64, y: f64, swatch: &Swatch) {
+        let width = swatch.width();
         match swatch {
             Swatch::Line(style) => {
-                self.polyline(&[(x, y), (x + SWATCH, y)], style);
-                self.marker((x + SWATCH / 2.0, y), style);
+                self.polyline(&[(x, y), (x + width, y)], style);
+                self.marker((x + width / 2.0, y), style);
             }
+            Swatch::Marker(style) => self.marker((x + width / 2.0, y), style),
             Swatch::Fill(colour, opacity) => self.push(format_args!(
-                r#"<rect x="{x:.2}" y="{:.2}" width="{SWATCH}" height="12" fill="{colour}" fill-opacity="{opacity}"/>"#,
+                r#"<rect x="{x:.2}" y="{:.2}" width="{width}" height="12" fill="{colour}" fill-opacity="{opacity}"/>"#,
                 y - 6.0
             )),
         }
@@ -246,13 +252,24 @@ pub(super) struct Key {
 /// The sample a legend entry shows.
 pub(super) enum Swatch {
     Line(Style),
+    Marker(Style),
     /// An area of a colour and an opacity.
     Fill(&'static str, f64),
+}
+
+impl Swatch {
+    fn width(&self) -> f64 {
+        if matches!(self, Self::Marker(_)) { 10.0 } else { SWATCH }
+    }
 }
 
 impl Key {
     pub(super) fn line(name: impl Into<String>, style: Style) -> Self {
         Self { name: name.into(), swatch: Swatch::Line(style) }
+    }
+
+    pub(super) fn marker(name: impl Into<String>, style: Style) -> Self {
+        Self { name: name.into(), swatch: Swatch::Marker(style) }
     }
 
     pub(super) fn fill(name: impl Into<String>, colour: &'static str, opacity: f64) -> Self {
@@ -300,19 +317,43 @@ impl Panel {
 
     /// The horizontal axis: line, ticks and tick labels.
     pub(super) fn x_axis(&self, canvas: &mut Canvas) {
-        let y = self.bottom();
-        canvas.segment((self.left - 0.5, y), (self.right() + 0.5, y), INK, 1.0);
         // As many ticks as leave the labels clear of each other, nine at most.
         let fits = |ticks: &Vec<Tick>| (widest(ticks) + 8.0) * ticks.len() as f64 <= self.width;
         let ticks = (1..=9).rev().map(|most| self.x.ticks(most)).find(fits);
-        for (value, label) in ticks.unwrap_or_default() {
-            let Some(position) = self.x.position(value) else {
+        self.x_ticks(canvas, &ticks.unwrap_or_default());
+    }
+
+    /// The horizontal axis with these ticks.
+    pub(super) fn x_ticks(&self, canvas: &mut Canvas, ticks: &[Tick]) {
+        let y = self.bottom();
+        self.base_line(canvas);
+        for (value, label) in ticks {
+            let Some(position) = self.x.position(*value) else {
                 continue;
             };
             let x = self.left + position * self.width;
             canvas.segment((x, y), (x, y + TICK_LENGTH), INK, 1.0);
-            canvas.text((x, y + 19.0), TICK, Anchor::Middle, INK, &label);
+            canvas.text((x, y + 19.0), TICK, Anchor::Middle, INK, label);
         }
+    }
+
+    /// The line of the horizontal axis alone.
+    pub(super) fn base_line(&self, canvas: &mut Canvas) {
+        let y = self.bottom();
+        canvas.segment((self.left - 0.5, y), (self.right() + 0.5, y), INK, 1.0);
+    }
+
+    /// Lines where a panel has no axis.
+    pub(super) fn frame(&self, canvas: &mut Canvas) {
+        let corner = (self.right(), self.top);
+        canvas.segment((self.left, self.top), corner, INK, 1.0);
+        canvas.segment(corner, (self.right(), self.bottom()), INK, 1.0);
+    }
+
+    /// A line of text in the upper right corner.
+    pub(super) fn note(&self, canvas: &mut Canvas, text: &str) {
+        let line = text::wrap(text, TICK, self.width).into_iter().next().unwrap_or_default();
+        canvas.text((self.right() - 2.0, self.top + 11.0), TICK, Anchor::End, INK, &line);
     }
 
     /// What the horizontal axis shows, below its tick labels; returns the y
@@ -347,32 +388,23 @@ impl Panel {
 
     /// The vertical axis on the left; without a label it has bare ticks.
     pub(super) fn left_axis(&self, canvas: &mut Canvas, ticks: &[Tick], label: Option<&str>) {
-        self.vertical_axis(canvas, ticks, label, INK, self.left, -1.0);
-    }
-
-    /// The vertical axis on the right, in the colour of what it measures.
-    pub(super) fn right_axis(&self, canvas: &mut Canvas, ticks: &[Tick], label: Option<&str>, colour: &str) {
-        self.vertical_axis(canvas, ticks, label, colour, self.right(), 1.0);
-    }
-
-    /// `side` is −1 for an axis on the left of the plot, 1 on its right.
-    fn vertical_axis(&self, canvas: &mut Canvas, ticks: &[Tick], label: Option<&str>, colour: &str, x: f64, side: f64) {
-        let anchor = if side < 0.0 { Anchor::End } else { Anchor::Start };
-        canvas.segment((x, self.top), (x, self.bottom()), colour, 1.0);
+        let x = self.left;
+        canvas.segment((x, self.top), (x, self.bottom()), INK, 1.0);
         for (text, y) in self.along_y(ticks) {
-            canvas.segment((x, y), (x + side * TICK_LENGTH, y), colour, 1.0);
+            canvas.segment((x, y), (x - TICK_LENGTH, y), INK, 1.0);
             if label.is_some() {
-                let at = (x + side * (TICK_LENGTH + 4.0), y + 4.7);
-                canvas.text(at, TICK, anchor, colour, text);
+                canvas.text((x - TICK_LENGTH - 4.0, y + 4.7), TICK, Anchor::End, INK, text);
             }
         }
-        if let Some(label) = label {
-            let beyond = TICK_LENGTH + 4.0 + widest(ticks) + 10.0;
-            // Turned text stands on its baseline, which is the side near the
-            // plot on either side.
-            let at = (x + side * beyond, self.top + self.height / 2.0);
-            canvas.turned_text(at, side as i32 * 90, colour, label);
+        if let Some(label) = label.filter(|label| !label.is_empty()) {
+            self.left_label(canvas, ticks, label);
         }
+    }
+
+    /// What the vertical axis shows, beside the room of these tick labels.
+    pub(super) fn left_label(&self, canvas: &mut Canvas, ticks: &[Tick], label: &str) {
+        let beyond = TICK_LENGTH + 4.0 + widest(ticks) + 10.0;
+        canvas.turned_text((self.left - beyond, self.top + self.height / 2.0), label);
     }
 
     fn along_y<'a>(&self, ticks: &'a [Tick]) -> impl Iterator<Item = (&'a str, f64)> {
@@ -440,18 +472,42 @@ impl Panel {
         });
     }
 
-    /// A bar from zero to `height` between `from` and `to`.
-    pub(super) fn bar(&self, canvas: &mut Canvas, from: f64, to: f64, height: f64, colour: &str) {
-        let corners = (self.pixel(from, height), self.pixel(to, 0.0));
-        let (Some((x0, y0)), Some((x1, y1))) = corners else {
+    /// Bars from zero to heights, from lower edges on, each as wide as a bin.
+    pub(super) fn bars(&self, canvas: &mut Canvas, bars: &[(f64, f64)], bin: f64, colour: &str) {
+        self.clipped(canvas, |canvas| {
+            for &(from, height) in bars {
+                let corners = (self.pixel(from, height), self.pixel(from + bin, 0.0));
+                let (Some((x0, y0)), Some((x1, y1))) = corners else {
+                    continue;
+                };
+                canvas.push(format_args!(
+                    r#"<rect class="bar" x="{x0:.2}" y="{y0:.2}" width="{:.2}" height="{:.2}" fill="{colour}"/>"#,
+                    // A hair between bars, never a negative width.
+                    (x1 - x0 - 0.5).max(0.3),
+                    y1 - y0
+                ));
+            }
+        });
+    }
+
+    /// A shaded square around a whole number on both axes, with its percentage where it is worth a word and has room.
+    pub(super) fn cell(&self, canvas: &mut Canvas, [x, y]: [usize; 2], share: f64, colour: &str) {
+        let corners = [-0.5, 0.5].map(|half| self.pixel(x as f64 + half, y as f64 + half));
+        let [Some((x0, y0)), Some((x1, y1))] = corners else {
             return;
         };
-        canvas.push(format_args!(
-            r#"<rect class="bar" x="{x0:.2}" y="{y0:.2}" width="{:.2}" height="{:.2}" fill="{colour}"/>"#,
-            // A hair between bars, never a negative width.
-            (x1 - x0 - 0.5).max(0.3),
-            y1 - y0
-        ));
+        let (width, height) = (x1 - x0, y1 - y0);
+        if share > 0.0 {
+            canvas.push(format_args!(
+                r#"<rect class="cell" x="{x0:.2}" y="{y0:.2}" width="{width:.2}" height="{height:.2}" fill="{colour}" fill-opacity="{share:.3}"/>"#
+            ));
+        }
+        let size = (0.42 * width).min(TICK).round();
+        if share >= 0.005 && size >= 7.0 {
+            let ink = if share > 0.55 { "#ffffff" } else { INK };
+            let at = (0.5 * (x0 + x1), 0.5 * (y0 + y1) + 0.36 * size);
+            canvas.text(at, size, Anchor::Middle, ink, &format!("{:.0}", 100.0 * share));
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Paper figures: accuracy against a disturbance, training curves, and where
-//! the trained rings sit on their weight curve.
+//! Paper figures: accuracy against a disturbance, training curves, where the
+//! trained rings stand on their curves, histograms and confusion matrices.
 //!
 //! Each figure is drawn once, as SVG. The PNG is that same SVG rendered at
 //! twice its size with the font this crate carries, so both show one picture
@@ -29,7 +29,10 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use plots::{Curve, RingPanel, TrainingCurve, accuracy_curves, ring_operating_points, training_curves};
+pub use plots::{
+    Confusion, Curve, Rings, TrainingCurve, accuracy_curves, confusion_matrices, ring_histograms,
+    ring_operating_points, training_curves,
+};
 
 use std::io::Cursor;
 

@@ -1,12 +1,12 @@
-//! The three figures.
+//! The figures.
 
 use super::chart::{Canvas, EDGE, GREY, INK, Key, Panel, Style, TICKS_BELOW, WIDTH, axis_room};
 use super::scale::{Scale, round_step, shortest};
 use super::{Error, Figure};
 
 const BAND: f64 = 0.18;
-const BARS: &str = "#a9b4c0";
-const WEIGHT: &str = "#d55e00";
+const BARS: &str = "#8a99a8";
+const HEAT: &str = "#0072b2";
 
 /// One line with its spread, such as accuracy against temperature.
 ///
@@ -43,14 +43,24 @@ pub struct TrainingCurve {
     pub test_accuracy: Vec<f64>,
 }
 
-/// The trained rings of one layer or method.
+/// What the rings of one layer have: detunings, weights or currents.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RingPanel {
-    /// Heading of the panel.
+pub struct Rings {
+    /// Name of the layer.
+    pub name: String,
+    /// A value a ring; values that are not finite are left out.
+    pub values: Vec<f64>,
+}
+
+/// How often samples of each class were taken for each class.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Confusion {
+    /// Heading of the matrix.
     pub title: String,
-    /// Detuning of every ring in nanometres; values that are not finite are
-    /// left out.
-    pub detunings: Vec<f64>,
+    /// Number of classes.
+    pub classes: usize,
+    /// Samples `[label, predicted]`, row by row.
+    pub counts: Vec<u64>,
 }
 
 /// Accuracy (0 to 100 %) against a disturbance: one line per curve, with a band
@@ -191,99 +201,216 @@ pub fn training_curves(title: &str, runs: &[TrainingCurve]) -> Result<Figure, Er
     Ok(canvas.finish(bottom + 8.0))
 }
 
-/// Where the trained rings sit on their weight curve: one histogram of
-/// detunings per panel (left axis, percent of the panel's rings in each bin),
-/// with `weight(detuning in nm)`, −1 to 1, over it (right axis).
+/// Where the trained rings of every layer stand on their ring's curves: transmission to the through and the drop port
+/// and `weight(detuning in nm)`, which is the one less the other, against detuning. Markers on the weight are a layer's
+/// median (filled) and its 10 and 90 % quantiles (hollow); below, on the same axis, is a histogram of every layer.
 ///
-/// All panels share bins and axes, so that they compare. Dotted lines mark
-/// ± `half_width_nm`, the half-width of the resonance in nanometres.
+/// Dotted lines mark ± `half_width_nm`, the half-width of the resonance in nanometres.
 ///
 /// # Errors
 ///
-/// [`Error::Empty`] without panels, [`Error::HalfWidth`] if the half-width is
+/// [`Error::Empty`] without layers, [`Error::HalfWidth`] if the half-width is
 /// not positive and finite.
 pub fn ring_operating_points(
     title: &str,
-    panels: &[RingPanel],
+    layers: &[Rings],
     weight: &dyn Fn(f64) -> f64,
     half_width_nm: f64,
 ) -> Result<Figure, Error> {
-    not_empty(panels, "panels")?;
+    not_empty(layers, "layers")?;
     if !(half_width_nm.is_finite() && half_width_nm > 0.0) {
         return Err(Error::HalfWidth(half_width_nm));
     }
     // The resonance itself is always in view.
-    let detunings = panels.iter().flat_map(|panel| panel.detunings.iter().copied());
-    let resonance = [-1.5 * half_width_nm, 1.5 * half_width_nm];
+    let detunings = layers.iter().flat_map(|layer| layer.values.iter().copied());
+    let resonance = [-2.5 * half_width_nm, 2.5 * half_width_nm];
     let (low, high) = Scale::around(detunings.chain(resonance)).ends();
-    let bin = round_step((high - low) / 70.0);
+    let bin = round_step((high - low) / 120.0);
     let (low, high) = ((low / bin).floor() * bin, (high / bin).ceil() * bin);
     let x = Scale::linear(low, high);
-    let shares: Vec<Vec<(f64, f64)>> = panels.iter().map(|panel| histogram(&panel.detunings, bin)).collect();
-    let highest = shares.iter().flatten().map(|(_, share)| *share).fold(0.0, f64::max);
-    let share = Scale::linear(0.0, if highest > 0.0 { 1.06 * highest } else { 1.0 });
-    let share_ticks = share.ticks(7);
-    let weights = Scale::linear(-1.1, 1.1);
-    let weight_ticks = weights.ticks(5);
     let samples: Vec<f64> = (0..=400).map(|i| low + (high - low) * f64::from(i) / 400.0).collect();
+    let port = |sign: f64| samples.iter().map(|x| 0.5 * (1.0 + sign * weight(*x))).collect::<Vec<_>>();
     let curve: Vec<f64> = samples.iter().map(|x| weight(*x)).collect();
 
-    let curve_style = Style::line(WEIGHT, "", 2.0);
-    let dotted = Style::line(INK, "2 3", 1.0);
+    let (through, drop) = (Style::line(GREY, "", 1.6), Style::line(GREY, "7 4", 1.6));
+    let (weight_style, dotted) = (Style::line(INK, "", 2.2), Style::line(INK, "2 3", 1.0));
+    let curves = [
+        Key::line("weight", weight_style),
+        Key::line("through port", through),
+        Key::line("drop port", drop),
+        Key::line(format!("± half-width ({} nm)", shortest(half_width_nm, 3)), dotted),
+    ];
+    let mut points: Vec<_> =
+        layers.iter().enumerate().map(|(i, layer)| Key::marker(&layer.name, Style::series(i))).collect();
+    let quantiles = "10% and 90% of a layer's rings; filled: median";
+    points.push(Key::marker(quantiles, Style { hollow: true, ..Style::series(0).in_colour(GREY) }));
+
     let mut canvas = Canvas::new();
     let top = canvas.title(title);
-    let half_width = format!("± half-width ({} nm)", shortest(half_width_nm, 3));
-    let mut top = canvas.legend(
-        top,
-        &[
-            Key::fill("trained rings", BARS, 1.0),
-            Key::line("weight of a ring", curve_style),
-            Key::line(half_width, dotted),
-        ],
-    );
-
-    // Only the outer panels carry labels; up to three panels share a row.
-    let columns = if panels.len() == 4 { 2 } else { panels.len().min(3) };
-    let gap = 34.0;
-    let left = EDGE + axis_room(&share_ticks) - 8.0;
-    let right = WIDTH - EDGE - axis_room(&weight_ticks) + 8.0;
-    let width = (right - left - gap * (columns - 1) as f64) / columns as f64;
-    let height = if panels.len() > columns { 190.0 } else { 250.0 };
-    let share_label = format!("rings per {} nm (%)", shortest(bin, 12));
-
-    let mut bottom = top;
-    for (row, (panels_in_row, shares)) in panels.chunks(columns).zip(shares.chunks(columns)).enumerate() {
-        let headings: Vec<_> = panels_in_row.iter().map(|panel| Panel::heading_lines(&panel.title, width)).collect();
-        let lines = headings.iter().map(Vec::len).max().unwrap_or(0);
-        top += Panel::heading_height(lines);
-        for (column, (heading, shares)) in headings.iter().zip(shares).enumerate() {
-            let panel = Panel { left: left + column as f64 * (width + gap), top, width, height, x, y: share };
-            let over = Panel { y: weights, ..panel };
-            let first = column == 0;
-            let last = column + 1 == panels_in_row.len();
-            panel.heading(&mut canvas, heading);
-            panel.clipped(&mut canvas, |canvas| {
-                for (from, share) in shares {
-                    panel.bar(canvas, *from, from + bin, *share, BARS);
-                }
-            });
-            for edge in [-half_width_nm, half_width_nm] {
-                over.line(&mut canvas, &[edge, edge], &[-1.1, 1.1], &dotted);
+    let top = canvas.legend(top, &curves) - 8.0;
+    let top = canvas.legend(top, &points);
+    let y = Scale::linear(-1.1, 1.1);
+    let ticks = y.ticks(5);
+    let left = EDGE + axis_room(&ticks) - 8.0;
+    let panel = Panel { left, top, width: WIDTH - EDGE - left, height: 240.0, x, y };
+    panel.grid(&mut canvas, &ticks);
+    panel.left_axis(&mut canvas, &ticks, Some("transmission, weight"));
+    for edge in [-half_width_nm, half_width_nm] {
+        panel.line(&mut canvas, &[edge, edge], &[-1.1, 1.1], &dotted);
+    }
+    panel.line(&mut canvas, &samples, &port(1.0), &through);
+    panel.line(&mut canvas, &samples, &port(-1.0), &drop);
+    panel.line(&mut canvas, &samples, &curve, &weight_style);
+    for (i, layer) in layers.iter().enumerate() {
+        for (share, hollow) in [(0.1, true), (0.9, true), (0.5, false)] {
+            if let Some(detuning) = quantile(&layer.values, share) {
+                panel.line(&mut canvas, &[detuning], &[weight(detuning)], &Style { hollow, ..Style::series(i) });
             }
-            over.line(&mut canvas, &samples, &curve, &curve_style);
+        }
+    }
+
+    let mut strip = Panel { top: panel.bottom(), height: if layers.len() > 3 { 50.0 } else { 70.0 }, ..panel };
+    let shares: Vec<_> = layers.iter().map(|layer| histogram(&layer.values, bin)).collect();
+    for (i, (layer, shares)) in layers.iter().zip(&shares).enumerate() {
+        strip.top += 14.0;
+        strip.y = shares_scale(shares);
+        strip.bars(&mut canvas, shares, bin, Style::series(i).colour);
+        let ticks = strip.y.ticks(3);
+        strip.left_axis(&mut canvas, &ticks, Some(""));
+        strip.note(&mut canvas, &format!("{}: {}", layer.name, of_rings(&layer.values)));
+        strip.base_line(&mut canvas);
+        strip.top = strip.bottom();
+    }
+    let all = Panel { top: panel.bottom() + 14.0, height: strip.top - panel.bottom() - 14.0, ..panel };
+    all.left_label(&mut canvas, &ticks, &format!("% per {} nm", shortest(bin, 12)));
+    all.x_axis(&mut canvas);
+    let bottom = all.x_label(&mut canvas, "detuning (nm)");
+    Ok(canvas.finish(bottom + 8.0))
+}
+
+/// A histogram of every layer's values: percent of the layer's rings in each bin. All panels share bins and axes, so that
+/// they compare. `x_label` names the values and their unit.
+///
+/// # Errors
+///
+/// [`Error::Empty`] without layers.
+pub fn ring_histograms(title: &str, x_label: &str, layers: &[Rings]) -> Result<Figure, Error> {
+    not_empty(layers, "layers")?;
+    let (low, high) = Scale::around(layers.iter().flat_map(|layer| layer.values.iter().copied())).ends();
+    let bin = round_step((high - low) / 50.0);
+    let x = Scale::linear((low / bin).floor() * bin, (high / bin).ceil() * bin);
+    let shares: Vec<_> = layers.iter().map(|layer| histogram(&layer.values, bin)).collect();
+    let y = shares_scale(shares.iter().flatten());
+    let ticks = y.ticks(7);
+
+    let mut canvas = Canvas::new();
+    let mut top = canvas.title(title) + 4.0;
+    // Only the outer panels carry labels; up to three panels share a row.
+    let columns = if layers.len() == 4 { 2 } else { layers.len().min(3) };
+    let gap = 34.0;
+    let left = EDGE + axis_room(&ticks) - 8.0;
+    let width = (WIDTH - EDGE - left - gap * (columns - 1) as f64) / columns as f64;
+    let height = if layers.len() > columns { 170.0 } else { 220.0 };
+    let share_label = format!("rings (%) per {}", shortest(bin, 12));
+    let mut bottom = top;
+    for (row, (in_row, shares)) in layers.chunks(columns).zip(shares.chunks(columns)).enumerate() {
+        let heading = |layer: &Rings| format!("{} ({})", layer.name, of_rings(&layer.values));
+        let headings: Vec<_> = in_row.iter().map(|layer| Panel::heading_lines(&heading(layer), width)).collect();
+        top += Panel::heading_height(headings.iter().map(Vec::len).max().unwrap_or(0));
+        for (column, (heading, shares)) in headings.iter().zip(shares).enumerate() {
+            let panel = Panel { left: left + column as f64 * (width + gap), top, width, height, x, y };
+            panel.heading(&mut canvas, heading);
+            panel.grid(&mut canvas, &ticks);
+            panel.bars(&mut canvas, shares, bin, BARS);
             panel.x_axis(&mut canvas);
-            panel.left_axis(&mut canvas, &share_ticks, first.then_some(&share_label));
-            over.right_axis(&mut canvas, &weight_ticks, last.then_some("weight"), WEIGHT);
+            panel.left_axis(&mut canvas, &ticks, (column == 0).then_some(&share_label));
             // The label stands below the lowest panel of each column.
-            bottom = if (row + 1) * columns + column >= panels.len() {
-                panel.x_label(&mut canvas, "detuning (nm)").max(bottom)
-            } else {
-                bottom
-            };
+            if (row + 1) * columns + column >= layers.len() {
+                bottom = panel.x_label(&mut canvas, x_label).max(bottom);
+            }
         }
         top += height + TICKS_BELOW + 26.0;
     }
     Ok(canvas.finish(bottom + 8.0))
+}
+
+/// Confusion matrices side by side: the share of a label's samples (a row) that were taken for each class, as a shade,
+/// and as a number of percent where there is room.
+///
+/// # Errors
+///
+/// [`Error::Empty`] without matrices or classes, [`Error::Length`] if a matrix is not square.
+pub fn confusion_matrices(title: &str, matrices: &[Confusion]) -> Result<Figure, Error> {
+    not_empty(matrices, "matrices")?;
+    for matrix in matrices {
+        let (found, expected) = (matrix.counts.len(), matrix.classes * matrix.classes);
+        if matrix.classes == 0 {
+            return Err(Error::Empty("classes"));
+        }
+        if found != expected {
+            return Err(Error::Length { series: matrix.title.clone(), list: "counts", found, expected });
+        }
+    }
+    let mut canvas = Canvas::new();
+    let top = canvas.title(title);
+    let keys = [("10%", 0.1), ("50%", 0.5), ("100% of the samples of a label", 1.0)];
+    let mut top = canvas.legend(top, &keys.map(|(name, share)| Key::fill(name, HEAT, share)));
+    let columns = if matrices.len() == 4 { 2 } else { matrices.len().min(3) };
+    let scale = |matrix: &Confusion| Scale::linear(-0.5, matrix.classes as f64 - 0.5);
+    let most = matrices.iter().map(|matrix| matrix.classes - 1).max().unwrap_or(0);
+    let room = axis_room(&[(0.0, most.to_string())]) + 6.0;
+    let (gap, left) = (20.0, EDGE + room - 8.0);
+    let width = ((WIDTH - EDGE - left - gap * (columns - 1) as f64) / columns as f64).min(420.0);
+    let mut bottom = top;
+    for (row, in_row) in matrices.chunks(columns).enumerate() {
+        let headings: Vec<_> = in_row.iter().map(|matrix| Panel::heading_lines(&matrix.title, width)).collect();
+        top += Panel::heading_height(headings.iter().map(Vec::len).max().unwrap_or(0));
+        for (column, (heading, matrix)) in headings.iter().zip(in_row).enumerate() {
+            // Labels count downwards.
+            let x = scale(matrix);
+            let y = Scale::linear(matrix.classes as f64 - 0.5, -0.5);
+            let panel = Panel { left: left + column as f64 * (width + gap), top, width, height: width, x, y };
+            panel.heading(&mut canvas, heading);
+            for (label, counts) in matrix.counts.chunks(matrix.classes).enumerate() {
+                let total = counts.iter().sum::<u64>().max(1) as f64;
+                for (class, &count) in counts.iter().enumerate() {
+                    panel.cell(&mut canvas, [class, label], count as f64 / total, HEAT);
+                }
+            }
+            panel.frame(&mut canvas);
+            let every = matrix.classes.div_ceil(12);
+            let ticks: Vec<_> =
+                (0..matrix.classes).step_by(every).map(|class| (class as f64, class.to_string())).collect();
+            panel.x_ticks(&mut canvas, &ticks);
+            panel.left_axis(&mut canvas, &ticks, (column == 0).then_some("label"));
+            if (row + 1) * columns + column >= matrices.len() {
+                bottom = panel.x_label(&mut canvas, "predicted class").max(bottom);
+            }
+        }
+        top += width + TICKS_BELOW + 26.0;
+    }
+    Ok(canvas.finish(bottom + 8.0))
+}
+
+/// An axis for shares from 0 to a little above the largest.
+fn shares_scale<'a>(shares: impl IntoIterator<Item = &'a (f64, f64)>) -> Scale {
+    let highest = shares.into_iter().map(|(_, share)| *share).fold(0.0, f64::max);
+    Scale::linear(0.0, if highest > 0.0 { 1.08 * highest } else { 1.0 })
+}
+
+/// How many rings there are.
+fn of_rings(values: &[f64]) -> String {
+    let digits = values.len().to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group)).collect();
+    format!("{} ring{}", groups.join(","), if values.len() == 1 { "" } else { "s" })
+}
+
+/// The value that a share of the finite values does not exceed.
+fn quantile(values: &[f64], share: f64) -> Option<f64> {
+    let mut finite: Vec<_> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    finite.sort_by(f64::total_cmp);
+    let last = finite.len().checked_sub(1)?;
+    finite.get((share * last as f64).round() as usize).copied()
 }
 
 /// Percent of the finite `values` in each bin that has any, by its lower edge.

@@ -26,8 +26,12 @@ fn run(name: &str, loss: &[f64]) -> TrainingCurve {
     }
 }
 
-fn panel(title: &str, detunings: &[f64]) -> RingPanel {
-    RingPanel { title: title.to_owned(), detunings: detunings.to_vec() }
+fn rings(name: &str, values: &[f64]) -> Rings {
+    Rings { name: name.to_owned(), values: values.to_vec() }
+}
+
+fn confusion(title: &str, classes: usize, counts: &[u64]) -> Confusion {
+    Confusion { title: title.to_owned(), classes, counts: counts.to_vec() }
 }
 
 fn lorentzian(x: f64) -> f64 {
@@ -105,7 +109,7 @@ fn one_to_seven_curves_each_have_a_line_a_band_and_a_key() {
 
 #[test]
 fn pngs_show_every_series() {
-    let (blue, vermilion, bars) = ([0, 0x72, 0xb2], [0xd5, 0x5e, 0], [0xa9, 0xb4, 0xc0]);
+    let (blue, vermilion, bars) = ([0, 0x72, 0xb2], [0xd5, 0x5e, 0], [0x8a, 0x99, 0xa8]);
     let white = [255; 3];
     let curves = [curve("a", &[10.0, 90.0]), curve("b", &[80.0, 20.0])];
     let figure = accuracy_curves("", "x", &curves, None).unwrap();
@@ -113,8 +117,11 @@ fn pngs_show_every_series() {
     let runs = [run("a", &[2.0, 1.0]), run("b", &[1.0, 0.1])];
     let figure = training_curves("", &runs).unwrap();
     check_png(&figure, &[white, blue, vermilion]);
-    let figure = ring_operating_points("", &[panel("", &[0.1])], &lorentzian, 0.15).unwrap();
-    check_png(&figure, &[white, bars, vermilion]);
+    let layers = [rings("a", &[0.1]), rings("b", &[0.3])];
+    let figure = ring_operating_points("", &layers, &lorentzian, 0.15).unwrap();
+    check_png(&figure, &[white, blue, vermilion]);
+    check_png(&ring_histograms("", "weight", &layers).unwrap(), &[white, bars]);
+    check_png(&confusion_matrices("", &[confusion("", 2, &[3, 0, 0, 1])]).unwrap(), &[white, blue]);
 }
 
 #[test]
@@ -211,38 +218,92 @@ fn awkward_training_curves_render() {
     check(&training_curves("", &all).unwrap());
 }
 
+/// Heights of the bars of a figure.
+fn bars(figure: &Figure) -> Vec<f64> {
+    let document = usvg::roxmltree::Document::parse(figure.svg()).unwrap();
+    let nodes = document.descendants().filter(|node| node.attribute("class") == Some("bar"));
+    nodes.map(|bar| bar.attribute("height").unwrap().parse().unwrap()).collect()
+}
+
 #[test]
 fn histograms_count_every_finite_ring() {
-    let rings = [0.101, 0.102, 0.103, 0.301, f64::NAN];
-    let figure = ring_operating_points("rings", &[panel("layer 1", &rings)], &lorentzian, 0.15).unwrap();
-    check(&figure);
-    assert_eq!(count(&figure, "class=\"bar\""), 2);
-    // Three of four rings in one bin, one in the other.
-    let document = usvg::roxmltree::Document::parse(figure.svg()).unwrap();
-    let heights: Vec<f64> = document
-        .descendants()
-        .filter(|node| node.attribute("class") == Some("bar"))
-        .map(|bar| bar.attribute("height").unwrap().parse().unwrap())
-        .collect();
-    assert!((heights[0] / heights[1] - 3.0).abs() < 0.01);
-    let texts = texts(&figure);
-    for label in ["layer 1", "detuning (nm)", "weight", "± half-width (0.15 nm)"] {
+    let layer = rings("layer 1", &[0.101, 0.102, 0.103, 0.301, f64::NAN]);
+    let points = ring_operating_points("rings", std::slice::from_ref(&layer), &lorentzian, 0.15).unwrap();
+    let histogram = ring_histograms("rings", "detuning (nm)", &[layer]).unwrap();
+    for figure in [&points, &histogram] {
+        check(figure);
+        // Three of four rings in one bin, one in the other.
+        let heights = bars(figure);
+        assert_eq!(heights.len(), 2);
+        assert!((heights[0] / heights[1] - 3.0).abs() < 0.01, "{heights:?}");
+        assert!(texts(figure).iter().any(|text| text == "detuning (nm)"));
+    }
+    let texts = texts(&points);
+    for label in ["layer 1", "layer 1: 5 rings", "transmission, weight", "drop port", "± half-width (0.15 nm)"] {
         assert!(texts.iter().any(|text| text == label), "{label}");
     }
 }
 
 #[test]
-fn one_to_seven_ring_panels_render() {
+fn markers_stand_at_quantiles_on_the_weight() {
+    let values: Vec<f64> = (0..=10).map(|i| 0.1 * f64::from(i)).collect();
+    let figure = ring_operating_points("", &[rings("a", &values)], &|_| 0.0, 0.15).unwrap();
+    let document = usvg::roxmltree::Document::parse(figure.svg()).unwrap();
+    let at = |name: &str| -> Vec<f64> {
+        let nodes = document.descendants().filter(|node| node.attribute("class") == Some("marker"));
+        nodes.map(|marker| marker.attribute(name).unwrap().parse().unwrap()).collect()
+    };
+    // The first two belong to the legend.
+    let (x, y) = (at("cx"), at("cy"));
+    assert_eq!(x.len(), 5);
+    let [low, high, median] = [x[2], x[3], x[4]];
+    assert!(low < median && (median - 0.5 * (low + high)).abs() < 0.02, "{x:?}");
+    assert!(y[2..].iter().all(|y| (y - y_of_weight_zero(&figure)).abs() < 0.02), "{y:?}");
+}
+
+/// Where the tick of 0 stands on the axis of the weight.
+fn y_of_weight_zero(figure: &Figure) -> f64 {
+    let document = usvg::roxmltree::Document::parse(figure.svg()).unwrap();
+    let mut ticks = document.descendants().filter(|node| node.has_tag_name("text") && node.text() == Some("0.0"));
+    // Labels stand a little below their ticks.
+    ticks.next().unwrap().attribute("y").unwrap().parse::<f64>().unwrap() - 4.7
+}
+
+#[test]
+fn one_to_seven_ring_layers_render() {
     let kinds: [&[f64]; 4] = [&[], &[0.2; 9], &[-0.4, -0.3, 0.5], &[f64::NAN]];
     for n in 1..=7 {
-        let panels: Vec<_> =
-            (0..n).map(|i| panel(&format!("layer {i} of many, sharpness-aware"), kinds[i % 4])).collect();
-        let figure = ring_operating_points("", &panels, &lorentzian, 0.15).unwrap();
-        check(&figure);
+        let layers: Vec<_> =
+            (0..n).map(|i| rings(&format!("layer {i} of many, sharpness-aware"), kinds[i % 4])).collect();
+        check(&ring_operating_points("", &layers, &lorentzian, 0.15).unwrap());
+        check(&ring_histograms("", "current (mA)", &layers).unwrap());
     }
     let undefined = |_| f64::NAN;
-    let figure = ring_operating_points("", &[panel("", &[0.1])], &undefined, 0.15).unwrap();
+    check(&ring_operating_points("", &[rings("", &[0.1])], &undefined, 0.15).unwrap());
+}
+
+#[test]
+fn a_matrix_has_a_shade_and_a_number_for_every_kind_of_mistake() {
+    let matrix = confusion("nominal", 3, &[8, 2, 0, 0, 5, 0, 1, 0, 999]);
+    let figure = confusion_matrices("digits", &[matrix]).unwrap();
     check(&figure);
+    assert_eq!(count(&figure, "class=\"cell\""), 5);
+    let texts = texts(&figure);
+    for (number, times) in [("80", 1), ("20", 1), ("100", 2)] {
+        assert_eq!(texts.iter().filter(|text| *text == number).count(), times, "{number}");
+    }
+    for label in ["nominal", "label", "predicted class", "100% of the samples of a label"] {
+        assert!(texts.iter().any(|text| text == label), "{label}");
+    }
+    for (matrices, classes) in (1..=5).flat_map(|matrices| [1, 2, 10, 100, 101].map(|classes| (matrices, classes))) {
+        let counts: Vec<_> = (0..classes * classes).map(|at| at as u64 % 7).collect();
+        let all: Vec<_> = (0..matrices).map(|i| confusion(&format!("drifted by {i} K"), classes, &counts)).collect();
+        check(&confusion_matrices("", &all).unwrap());
+    }
+    let none = confusion("no samples", 2, &[0; 4]);
+    check(&confusion_matrices("", &[none]).unwrap());
+    let error = confusion_matrices("", &[confusion("odd", 2, &[1; 3])]).unwrap_err();
+    assert_eq!(error.to_string(), "`odd`: 3 values of counts for 4 points");
 }
 
 #[test]
@@ -260,7 +321,7 @@ fn bad_input_is_refused() {
     assert!(matches!(accuracy_curves("", "x", &[], None), Err(Error::Empty(_))));
     for half_width in [0.0, -0.1, f64::NAN] {
         assert!(matches!(
-            ring_operating_points("", &[panel("", &[])], &lorentzian, half_width),
+            ring_operating_points("", &[rings("", &[])], &lorentzian, half_width),
             Err(Error::HalfWidth(_))
         ));
     }

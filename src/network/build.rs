@@ -19,8 +19,10 @@ pub struct Network<'g> {
     gpu: &'g Gpu,
     batch: usize,
     devices: usize,
+    shapes: Vec<(String, Vec<usize>)>,
     parameters: Vec<Entry<Parameter>>,
     imperfections: Vec<Entry<Imperfection>>,
+    derived: Vec<Slice>,
     flat: Flat,
     chip: Slice,
     clock: Slice,
@@ -218,8 +220,10 @@ impl<'g> Network<'g> {
             gpu,
             batch,
             devices,
+            shapes: layers.iter().map(|(name, layer)| (name.clone(), layer.output_shape())).collect(),
             parameters,
             imperfections,
+            derived: wiring.own[0].iter().flat_map(|io| io.derived.iter().cloned()).collect(),
             flat,
             chip,
             clock,
@@ -272,6 +276,11 @@ impl<'g> Network<'g> {
         self.devices
     }
 
+    /// Name of every layer and the shape of a sample that it puts out.
+    pub fn shapes(&self) -> &[(String, Vec<usize>)] {
+        &self.shapes
+    }
+
     /// Every parameter tensor and its place in the flat vector; control parameters first.
     pub fn parameters(&self) -> &[Entry<Parameter>] {
         &self.parameters
@@ -280,6 +289,11 @@ impl<'g> Network<'g> {
     /// Every imperfection and its place in the flat vector of imperfections.
     pub fn imperfections(&self) -> &[Entry<Imperfection>] {
         &self.imperfections
+    }
+
+    /// A tensor that a layer derives, by `layer.tensor`, such as `ring1.weight`, which [`actuate`](Self::actuate) fills.
+    pub fn derived(&self, name: &str) -> Option<&Slice> {
+        self.derived.iter().find(|slice| slice.name() == name)
     }
 
     /// The flat vector, its gradient and its segments.

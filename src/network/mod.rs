@@ -4,6 +4,7 @@ mod build;
 pub mod checkpoint;
 mod connect;
 mod layout;
+mod predict;
 mod scores;
 mod spec;
 

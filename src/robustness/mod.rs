@@ -2,7 +2,7 @@
 
 mod sweep;
 
-pub use sweep::{Axis, EVALUATION_BATCH, Point, Sweep, check_statistics, chips_at_once, distinct_chips};
+pub use sweep::{Axis, EVALUATION_BATCH, Point, Sweep, check_statistics, chip, chips_at_once, distinct_chips, grid};
 
 /// What can go wrong in an evaluation.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::Error;
 use crate::layer::{Cause, Imperfection};
-use crate::network::{Entry, Feed, Network};
+use crate::network::{self, Entry, Feed, Network};
 use crate::random;
 
 /// Samples of a batch in evaluations. Fixed, so that a score does not depend on the batch of the training.
@@ -190,7 +190,7 @@ pub fn check_statistics(network: &Network<'_>) -> Result<(), Error> {
     Err(Error::Recalibrate("no layer keeps running statistics; there is nothing to re-estimate"))
 }
 
-/// What a sweep scores at every point of the grid that its axes span.
+/// What is scored at every point of the grid that some axes span.
 #[derive(Clone, Copy, Debug)]
 pub struct Sweep<'a> {
     /// Varied imperfections.
@@ -200,63 +200,120 @@ pub struct Sweep<'a> {
     pub chips: u32,
     /// Samples, and how many of them re-estimate the running statistics of each device before it is scored.
     pub recalibrate: Option<(&'a Feed, usize)>,
+    /// What the network holds, to be put back where statistics were re-estimated.
+    pub parameters: &'a [f32],
+    /// What is scored.
+    pub feed: &'a Feed,
 }
 
 impl Sweep<'_> {
-    /// Scores a network with the parameters now on the device, which must be those given. `go_on` hears of every round of
-    /// chips, as many as the network's devices, and is asked whether to go on.
+    /// Scores a network, as many chips at once as it has devices. `go_on` hears of every such round and is asked whether to
+    /// go on.
     ///
     /// # Errors
     /// An axis that names nothing; statistics to re-estimate where none are kept, or for several devices at once; what
     /// the device reports. `None` if it was told to stop.
-    pub fn run(
+    pub fn run(&self, network: &Network<'_>, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Vec<Point>>, Error> {
+        let mut points = Vec::new();
+        for varied in grid(self.axes) {
+            let (mut accuracies, mut losses) = (Vec::new(), Vec::new());
+            let scored = self.each_round(network, &varied, &mut |first, chips| {
+                if !go_on() {
+                    return Ok(false);
+                }
+                for tally in network.evaluate_each(self.feed, first)?.iter().take(chips) {
+                    accuracies.push(tally.accuracy());
+                    losses.push(tally.mean_loss());
+                }
+                Ok(true)
+            })?;
+            if !scored {
+                return Ok(None);
+            }
+            points.push(Point { varied, accuracies, losses, samples: self.feed.len() });
+        }
+        Ok(Some(points))
+    }
+
+    /// Samples of each label (row) that were taken for each class (column), `[classes, classes]`, over all chips at one
+    /// point. Logits are read back: this is for evaluations. `go_on` is asked before every batch; `None` if it says no.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and for a network of several devices.
+    pub fn confusion(
         &self,
         network: &Network<'_>,
-        parameters: &[f32],
-        feed: &Feed,
+        labels: &[u32],
+        at: &[f64],
         go_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Vec<Point>>, Error> {
+    ) -> Result<Option<Vec<u64>>, Error> {
+        debug_assert_eq!(network.devices(), 1);
+        let classes = network.logits().shape()[1];
+        let mut counts = vec![0; classes * classes];
+        let counted = self.each_round(network, at, &mut |chip, _| {
+            let Some(logits) = network.predict(self.feed, chip, &mut |_| go_on())? else { return Ok(false) };
+            for (&label, logits) in labels.iter().zip(logits.chunks_exact(classes)) {
+                counts[label as usize * classes + largest(logits)] += 1;
+            }
+            Ok(true)
+        })?;
+        Ok(counted.then_some(counts))
+    }
+
+    /// Sets the chips of every round in turn at one point, and their statistics, and has them scored: from a number on,
+    /// so many. Whether nobody said to stop.
+    fn each_round(
+        &self,
+        network: &Network<'_>,
+        at: &[f64],
+        score: &mut dyn FnMut(u32, usize) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
         if self.recalibrate.is_some() {
             check_statistics(network)?;
             if network.devices() > 1 {
                 return Err(Error::Recalibrate("devices share their statistics; compile the network for one device"));
             }
         }
-        let targets = self.axes.iter().map(|axis| axis.resolve(network)).collect::<Result<Vec<_>, _>>()?;
-        let chips = distinct_chips(network, self.axes, self.chips)?;
-        let mut points = Vec::new();
-        for varied in grid(self.axes) {
-            let mut point = Point { varied, accuracies: Vec::new(), losses: Vec::new(), samples: feed.len() };
-            for first in (0..chips).step_by(network.devices()) {
-                if !go_on() {
-                    return Ok(None);
-                }
-                for device in 0..network.devices() {
-                    let mut values = vec![0.0; network.chip_len()];
-                    for (entries, &value) in targets.iter().zip(&point.varied) {
-                        entries
-                            .iter()
-                            .for_each(|entry| add(&mut values[entry.range()], entry, value, first + device as u32));
-                    }
-                    network.set_chip(device, &values)?;
-                }
-                if let Some((samples, count)) = self.recalibrate {
-                    network.recalibrate(samples, count)?;
-                }
-                // The last round may hold more devices than there are chips left.
-                for tally in network.evaluate_each(feed, first)?.iter().take((chips - first) as usize) {
-                    point.accuracies.push(tally.accuracy());
-                    point.losses.push(tally.mean_loss());
-                }
-                if self.recalibrate.is_some() {
-                    network.gpu().write(&network.flat().parameters, parameters).map_err(crate::network::Error::from)?;
-                }
+        let (chips, devices) = (distinct_chips(network, self.axes, self.chips)?, network.devices());
+        let mut go_on = true;
+        for first in (0..chips).step_by(devices) {
+            for device in 0..devices {
+                network.set_chip(device, &chip(network, self.axes, at, first + device as u32)?)?;
             }
-            points.push(point);
+            if let Some((samples, count)) = self.recalibrate {
+                network.recalibrate(samples, count)?;
+            }
+            // The last round may hold more devices than there are chips left.
+            go_on = score(first, devices.min((chips - first) as usize))?;
+            if self.recalibrate.is_some() {
+                network.gpu().write(&network.flat().parameters, self.parameters).map_err(network::Error::from)?;
+            }
+            if !go_on {
+                break;
+            }
         }
         network.nominal()?;
-        Ok(Some(points))
+        Ok(go_on)
     }
+}
+
+/// The first of the largest, as `shaders/cross_entropy.wgsl` has it.
+fn largest(logits: &[f32]) -> usize {
+    (1..logits.len()).fold(0, |best, class| if logits[class] > logits[best] { class } else { best })
+}
+
+/// Imperfections of chip number `chip` where every axis has one value: a flat vector for [`Network::set_chip`].
+///
+/// # Errors
+/// An axis that names nothing.
+pub fn chip(network: &Network<'_>, axes: &[Axis], at: &[f64], chip: u32) -> Result<Vec<f32>, Error> {
+    let mut values = vec![0.0; network.chip_len()];
+    for (axis, &value) in axes.iter().zip(at) {
+        for entry in axis.resolve(network)? {
+            add(&mut values[entry.range()], entry, value, chip);
+        }
+    }
+    Ok(values)
 }
 
 /// Adds an imperfection of a size to one tensor of a chip.
@@ -272,7 +329,7 @@ fn add(values: &mut [f32], entry: &Entry<Imperfection>, size: f64, chip: u32) {
 }
 
 /// Every combination of the axes' values, the last axis fastest; one empty point without axes.
-fn grid(axes: &[Axis]) -> Vec<Vec<f64>> {
+pub fn grid(axes: &[Axis]) -> Vec<Vec<f64>> {
     axes.iter().fold(vec![Vec::new()], |points, axis| {
         points
             .iter()
@@ -299,6 +356,12 @@ mod tests {
             let message = values(wrong).unwrap_err().to_string();
             assert!(message.starts_with(&format!("--vary {wrong}: ")), "{message}");
         }
+    }
+
+    #[test]
+    fn the_first_of_equal_logits_is_taken() {
+        assert_eq!(largest(&[0.0, 2.0, 2.0, -1.0]), 1);
+        assert_eq!(largest(&[3.0]), 0);
     }
 
     #[test]

@@ -6,18 +6,22 @@
 //! | `metrics.csv` | a row an epoch |
 //! | `checkpoint.safetensors` | parameters by name, with units ([`checkpoint`]) |
 //! | `state.safetensors` | everything to continue exactly ([`State`]) |
-//! | `summary.json` | format, status, final scores, cost |
+//! | `summary.json` | format, status, final scores, cost, shape and normalisation of the samples |
 //! | `environment.json` | adapter, driver, versions |
 //! | `figures/` | SVG and PNG |
 //! | `events.out.tfevents.flatlight` | the metrics as TensorBoard events, if asked for |
 
 mod events;
+mod export;
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+pub use export::{Array, arrays, export};
+
+use crate::data::Dataset;
 use crate::gpu::Gpu;
 use crate::network::checkpoint::{self, FORMAT};
 use crate::network::{self, Network};
@@ -65,6 +69,27 @@ pub enum Status {
     Finished,
 }
 
+/// The samples that a run's network takes. A run keeps it, so that it predicts without its data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// Shape of a sample.
+    pub shape: Vec<usize>,
+    /// Number of classes.
+    pub classes: usize,
+    /// With `shift`, what the network sees of a raw value: raw * scale + shift.
+    pub scale: f32,
+    /// See `scale`.
+    pub shift: f32,
+}
+
+impl Input {
+    /// The samples of a data set as a recipe normalises them.
+    pub fn new(data: &Dataset, recipe: &Recipe) -> Self {
+        let (scale, shift) = data.normalisation(recipe.data.normalise);
+        Self { shape: data.shape.clone(), classes: data.classes, scale, shift }
+    }
+}
+
 /// `summary.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -94,6 +119,9 @@ pub struct Summary {
     pub test_accuracy: Option<f64>,
     /// Seconds of all epochs.
     pub seconds: f64,
+    /// The samples that the network takes; missing in runs of earlier versions.
+    #[serde(default)]
+    pub input: Option<Input>,
 }
 
 /// A run folder.
@@ -127,9 +155,9 @@ impl Run {
     ///
     /// # Errors
     /// What the disk reports; the folder is then as it was.
-    pub fn start(&self, recipe: &Recipe, gpu: &Gpu) -> Result<(), Error> {
+    pub fn start(&self, recipe: &Recipe, input: &Input, gpu: &Gpu) -> Result<(), Error> {
         files::create_folder(&self.path)?;
-        self.write_start(recipe, gpu).inspect_err(|_| {
+        self.write_start(recipe, input, gpu).inspect_err(|_| {
             // The first error is the one to tell. The folder itself goes only if nothing else is in it.
             for file in ["recipe.toml", "environment.json", "summary.json"] {
                 let _ = std::fs::remove_file(self.path.join(file));
@@ -138,7 +166,7 @@ impl Run {
         })
     }
 
-    fn write_start(&self, recipe: &Recipe, gpu: &Gpu) -> Result<(), Error> {
+    fn write_start(&self, recipe: &Recipe, input: &Input, gpu: &Gpu) -> Result<(), Error> {
         let header = "# The resolved recipe of this run: `flatlight train` with this file repeats it.\n";
         files::write(&self.path.join("recipe.toml"), format!("{header}{}", recipe.text()?).as_bytes())?;
         let adapter = gpu.adapter();
@@ -154,7 +182,7 @@ impl Run {
                 "architecture": std::env::consts::ARCH,
             }),
         )?;
-        self.write_summary(&Summary::new(recipe, &[], 0, false))
+        self.write_summary(&Summary::new(recipe, input, &[], 0, false))
     }
 
     /// The summary.
@@ -186,6 +214,16 @@ impl Run {
         Ok(Recipe::read(&self.path.join("recipe.toml"))?)
     }
 
+    /// The samples that the network takes.
+    ///
+    /// # Errors
+    /// As [`summary`](Self::summary); also a run of a version that did not keep them.
+    pub fn input(&self) -> Result<Input, Error> {
+        let missing =
+            "does not hold shape and normalisation of the samples (an earlier flatlight made it); train again";
+        self.summary()?.input.ok_or_else(|| self.complain("summary.json", missing.to_owned()))
+    }
+
     /// The rows of `metrics.csv`.
     ///
     /// # Errors
@@ -205,6 +243,7 @@ impl Run {
     pub fn save(
         &self,
         recipe: &Recipe,
+        input: &Input,
         network: &Network<'_>,
         rows: &[EpochRow],
         state: &State,
@@ -233,7 +272,7 @@ impl Run {
                 checkpoint::units(network.parameters()),
             )?;
         }
-        self.write_summary(&Summary::new(recipe, rows, state.step, done))?;
+        self.write_summary(&Summary::new(recipe, input, rows, state.step, done))?;
         Ok(state.write(&self.path.join(STATE))?)
     }
 
@@ -306,7 +345,7 @@ impl Run {
 }
 
 impl Summary {
-    fn new(recipe: &Recipe, rows: &[EpochRow], steps: u64, done: bool) -> Self {
+    fn new(recipe: &Recipe, input: &Input, rows: &[EpochRow], steps: u64, done: bool) -> Self {
         let method = recipe.training.method;
         let [forward, backward] = method.cost();
         Self {
@@ -324,6 +363,7 @@ impl Summary {
             test_accuracy: rows.last().map(|row| row.test_accuracy),
             // An empty sum of floats is -0.
             seconds: rows.iter().map(|row| row.seconds).sum::<f64>() + 0.0,
+            input: Some(input.clone()),
         }
     }
 }

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Logits of an exported network, in numpy, and how far they are from what `flatlight predict` wrote.
+
+    flatlight predict RUN --input X.npy --output Y.npy
+    flatlight export RUN --to EXPORT
+    python3 assets/python/forward.py EXPORT X.npy Y.npy RUN/checkpoint.safetensors
+
+Needs numpy and safetensors. Exits with 1 where a logit is off by more than 1e-5 of the largest, or where the checkpoint
+and the export differ.
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from safetensors.numpy import load_file
+
+
+def image(x, shape):
+    """Samples as [samples, channels, height, width]."""
+    return x.reshape(len(x), *([1] * (3 - len(shape))), *shape)
+
+
+def windows(x, side, stride):
+    """Square windows [samples, channels, rows, columns, side, side]."""
+    return sliding_window_view(x, (side, side), axis=(2, 3))[:, :, ::stride, ::stride]
+
+
+def normalise(x, layer, array):
+    shape = layer["input"]
+    channels = shape[0] if len(shape) == 3 else 1 if len(shape) == 2 else shape[0]
+    x = x.reshape(len(x), channels, -1)
+    if layer["type"] == "batch-norm":
+        mean, variance = array("mean")[:, None], array("variance")[:, None]
+    elif layer["type"] == "layer-norm":
+        mean, variance = x.mean(1, keepdims=True), x.var(1, keepdims=True)
+    else:
+        groups = x.reshape(len(x), layer["groups"], -1)
+        each = channels // layer["groups"]
+        mean = groups.mean(2).repeat(each, 1)[:, :, None]
+        variance = groups.var(2).repeat(each, 1)[:, :, None]
+    return array("gamma")[:, None] * (x - mean) / np.sqrt(variance + layer["epsilon"]) + array("beta")[:, None]
+
+
+def detect(y, layer):
+    """The nearest of 2^bits levels from -full_scale to full_scale."""
+    if "adc_bits" not in layer:
+        return y
+    top, full_scale = 2 ** layer["adc_bits"] - 1, layer["full_scale"]
+    step = 2 * full_scale / top
+    return step * np.clip(np.floor((y + full_scale) / step + 0.5), 0, top) - full_scale
+
+
+def forward(manifest, arrays, x):
+    x = x * manifest["input"]["scale"] + manifest["input"]["shift"]
+    for layer in manifest["layers"]:
+        kind = layer["type"]
+        array = lambda name: arrays[f"{layer['name']}.{name}"].astype(np.float64)
+        if kind == "ring-dense":
+            x = detect(x.reshape(len(x), -1) @ array("weight").T, layer) + array("bias")
+        elif kind == "ring-convolution":
+            side, edge = layer["kernel"], layer["padding"]
+            x = np.pad(image(x, layer["input"]), ((0, 0), (0, 0), (edge, edge), (edge, edge)))
+            taps = array("weight").reshape(-1, x.shape[1], side, side)
+            x = np.einsum("bcijkl,ockl->boij", windows(x, side, layer["stride"]), taps)
+        elif kind in ("max-pool", "average-pool"):
+            seen = windows(image(x, layer["input"]), layer["window"], layer["stride"])
+            x = seen.max((4, 5)) if kind == "max-pool" else seen.mean((4, 5))
+        elif kind in ("batch-norm", "layer-norm", "group-norm"):
+            x = normalise(x, layer, array)
+        elif kind in FUNCTIONS:
+            x = FUNCTIONS[kind](x)
+        else:
+            sys.exit(f"error: layer type {kind} is unknown here")
+        x = x.reshape(len(x), *layer["output"])
+    return x
+
+
+FUNCTIONS = {"relu": lambda x: np.maximum(x, 0), "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tanh": np.tanh}
+
+
+def main(export, samples, logits, checkpoint):
+    folder = pathlib.Path(export)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    arrays = np.load(folder / manifest["archive"])
+    for entry in manifest["arrays"]:
+        assert list(arrays[entry["name"]].shape) == entry["shape"], entry["name"]
+        if "table" in entry:
+            table = np.loadtxt(folder / entry["table"], delimiter=",", dtype=np.float32, ndmin=2)
+            assert (table == arrays[entry["name"]]).all(), entry["table"]
+
+    # The checkpoint holds what was set; behind a converter or crosstalk a detuning is another one.
+    behind = {layer["name"] for layer in manifest["layers"] if {"dac_bits", "crosstalk"} & layer.keys()}
+    for name, tensor in load_file(checkpoint).items():
+        if name in arrays.files and not (name.split(".")[0] in behind and name.endswith(".detuning")):
+            assert (tensor == arrays[name]).all(), name
+
+    own, device = forward(manifest, arrays, np.load(samples).astype(np.float64)), np.load(logits)
+    worst = np.abs(own - device).max() / np.abs(own).max()
+    print(f"{len(own)} samples: the largest difference is {worst:.1e} of the largest logit")
+    return int(not worst <= 1e-5)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 5:
+        sys.exit(__doc__.strip())
+    sys.exit(main(*sys.argv[1:]))

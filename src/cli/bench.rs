@@ -1,0 +1,171 @@
+//! `flatlight bench`
+
+use std::time::Instant;
+
+use clap::Args;
+
+use super::output;
+use super::train::{compile_training, prepare};
+use super::{Context, Failure, method};
+use crate::data::{Dataset, Split, Values};
+use crate::gpu::Gpu;
+use crate::random;
+use crate::recipe::{Recipe, did_you_mean};
+use crate::training::Method;
+
+/// A training step that is timed: the network of a built-in recipe on random samples.
+struct Case {
+    name: &'static str,
+    recipe: &'static str,
+    shape: &'static [usize],
+    classes: usize,
+    batch: usize,
+}
+
+const CASES: [Case; 1] =
+    [Case { name: "ring-lenet", recipe: "mnist-rings", shape: &[28, 28], classes: 10, batch: 256 }];
+
+/// Steps before the clock runs: kernels are compiled when they first run.
+const WARM_UP: usize = 2;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Cases:
+  ring-lenet   LeNet-5 with a ring for each weight (mnist-rings), images of 28 x 28, batch 256
+
+Random images and labels; Adam at 0.001; sat with rho 0.05 over all parameters, not adaptive. With --json a case's
+output ends with one JSON object on a line: case, method, batch, steps, seconds_per_step (median), min_s, max_s,
+samples_per_second, adapter.
+
+Examples:
+  flatlight bench
+  flatlight bench ring-lenet --method standard --batch 64 --json")]
+pub(super) struct Bench {
+    /// Case to time [default: all]
+    case: Option<String>,
+
+    /// End with one line of JSON a case
+    #[arg(long)]
+    json: bool,
+
+    /// Steps to time
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    steps: u32,
+
+    /// Samples of a step, instead of the case's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    batch: Option<u32>,
+
+    /// Training method: standard, noise, sat
+    #[arg(long, value_name = "METHOD", default_value = "sat", value_parser = method)]
+    method: Method,
+}
+
+impl Bench {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let cases: Vec<_> =
+            CASES.iter().filter(|case| self.case.as_ref().is_none_or(|name| name == case.name)).collect();
+        if let (Some(name), []) = (&self.case, &cases[..]) {
+            let known = CASES.map(|case| case.name);
+            return Err(Failure::Usage(format!(
+                "no case `{name}`; there are: {}{}",
+                known.join(", "),
+                did_you_mean(name, known)
+            )));
+        }
+        let gpu = context.open()?;
+        context.say(&format!("adapter: {} ({})", gpu.adapter().name, gpu.adapter().kind));
+        for case in cases {
+            self.time(context, &gpu, case)?;
+        }
+        Ok(())
+    }
+
+    fn time(&self, context: &Context, gpu: &Gpu, case: &Case) -> Result<(), Failure> {
+        let batch = self.batch.map_or(case.batch, |batch| batch as usize);
+        let recipe = self.recipe(case, batch)?;
+        let data = random_data(case, batch);
+        let network = compile_training(gpu, &recipe, &data)?;
+        let mut trainer = prepare(&network, &recipe, &data)?;
+        let mut seconds = Vec::new();
+        for step in 0..WARM_UP + self.steps as usize {
+            if context.stopped() {
+                return Err(Failure::Interrupted("interrupted".to_owned()));
+            }
+            let start = Instant::now();
+            trainer.train_step()?;
+            gpu.wait()?;
+            if step >= WARM_UP {
+                seconds.push(start.elapsed().as_secs_f64());
+            }
+        }
+        seconds.sort_by(f64::total_cmp);
+        let (middle, count) = (seconds.len() / 2, seconds.len());
+        let median = if count % 2 == 1 { seconds[middle] } else { 0.5 * (seconds[middle - 1] + seconds[middle]) };
+        let (least, most) = (seconds[0], seconds[count - 1]);
+        let rate = batch as f64 / median;
+
+        let header = ["case", "method", "batch", "median ms", "min ms", "max ms", "samples/s"].map(str::to_owned);
+        let method = self.method.word();
+        let milliseconds = |seconds: f64| format!("{:.3}", 1e3 * seconds);
+        let row = vec![
+            case.name.to_owned(),
+            method.to_owned(),
+            batch.to_string(),
+            milliseconds(median),
+            milliseconds(least),
+            milliseconds(most),
+            format!("{rate:.0}"),
+        ];
+        let mut text = output::table(&header, &[row]);
+        if gpu.adapter().timestamps {
+            text.push_str(&format!("\n{}\n", trainer.profile(1)?));
+        }
+        if self.json {
+            let line = serde_json::json!({
+                "case": case.name,
+                "method": method,
+                "batch": batch,
+                "steps": count,
+                "seconds_per_step": median,
+                "min_s": least,
+                "max_s": most,
+                "samples_per_second": rate,
+                "adapter": gpu.adapter().name,
+            });
+            text.push_str(&format!("\n{line}\n"));
+        }
+        output::print(&text)
+    }
+
+    /// The built-in recipe with the settings that all cases share.
+    fn recipe(&self, case: &Case, batch: usize) -> Result<Recipe, Failure> {
+        let settings = [
+            format!("training.method={}", self.method.word()),
+            format!("training.batch={batch}"),
+            "training.schedule=constant".to_owned(),
+            "training.optimizer={kind=\"adam\",learning_rate=0.001}".to_owned(),
+            "training.sat={rho=0.05,adaptive=false,scope=\"all\"}".to_owned(),
+        ];
+        Ok(Recipe::built_in(case.recipe, &settings)?)
+    }
+}
+
+/// As many random images as a batch holds, with random labels.
+fn random_data(case: &Case, batch: usize) -> Dataset {
+    let features: usize = case.shape.iter().product();
+    let mut units = random::units(1, random::stream("bench"));
+    let mut below = |bound: usize| (units.next().unwrap_or(0.0) * bound as f64) as u32;
+    let values: Vec<u8> = (0..batch * features).map(|_| below(256) as u8).collect();
+    let labels: Vec<u32> = (0..batch).map(|_| below(case.classes)).collect();
+    let test = Split { values: Values::Bytes(values[..features].to_vec()), labels: labels[..1].to_vec() };
+    Dataset {
+        name: "random".to_owned(),
+        shape: case.shape.to_vec(),
+        classes: case.classes,
+        scale: 1.0 / 255.0,
+        train: Split { values: Values::Bytes(values), labels },
+        validation: None,
+        test,
+    }
+}

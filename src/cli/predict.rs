@@ -1,0 +1,122 @@
+//! `flatlight predict`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output::{self, Progress};
+use super::train::explain;
+use super::{Context, Failure};
+use crate::data::{self, Split};
+use crate::files;
+use crate::gpu::Gpu;
+use crate::network::Network;
+use crate::recipe::Recipe;
+use crate::robustness::{self, Axis, EVALUATION_BATCH, chip};
+use crate::run::{Input, Run};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The run normalises raw values as it did in training; its data set need not be there.
+
+Examples:
+  flatlight predict RUN --input X.npy --output Y.npy
+  flatlight predict RUN --input X.npy --output Y.npy --at temperature=0.5")]
+pub(super) struct Predict {
+    /// Run folder, as `flatlight train` makes it
+    run: PathBuf,
+
+    /// Raw samples [samples, ...] of type u1, f2, f4 or f8, flat or as images
+    #[arg(long, value_name = "X.npy")]
+    input: PathBuf,
+
+    /// Logits [samples, classes] of type f4
+    #[arg(long, value_name = "Y.npy")]
+    output: PathBuf,
+
+    /// Set an imperfection that `evaluate --help` lists, of chip 0 if random; can be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    at: Vec<String>,
+}
+
+impl Predict {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let conditions = self.conditions()?;
+        let run = Run::at(&self.run);
+        let (recipe, input) = (run.recipe()?, run.input()?);
+        let (shape, values) = data::load_samples(&self.input)?;
+        if !alike(&shape, &input.shape) {
+            return Err(Failure::Failed(format!(
+                "{}: samples have the shape {shape:?}, but the network of {} takes {:?}; reshape them",
+                self.input.display(),
+                self.run.display(),
+                input.shape
+            )));
+        }
+        let samples = values.len() / shape.iter().product::<usize>();
+        // Labels are for scores only.
+        let split = Split { values, labels: vec![0; samples] };
+        let gpu = context.open()?;
+        let network = trained(&gpu, &run, &recipe, &input, EVALUATION_BATCH.min(samples))?;
+        let at: Vec<_> = conditions.iter().map(|axis| axis.values[0]).collect();
+        network.set_chip(0, &chip(&network, &conditions, &at, 0).map_err(blame)?)?;
+        let feed = network.feed(&split, (input.scale, input.shift))?;
+        let progress = Progress::new(context, "predict", samples as u64, 0, 1);
+        let logits = network.predict(&feed, 0, &mut |done| {
+            progress.step(done as u64);
+            !context.stopped()
+        })?;
+        progress.finish();
+        let logits = logits.ok_or_else(|| Failure::Interrupted("interrupted; nothing was written".to_owned()))?;
+        let bytes = data::npy(&[samples, input.classes], &logits)
+            .map_err(|error| Failure::Failed(format!("{}: {error}", self.output.display())))?;
+        files::write(&self.output, &bytes)?;
+        output::print(&format!("logits [{samples}, {}] in {}\n", input.classes, self.output.display()))
+    }
+
+    /// Reads every `--at`.
+    fn conditions(&self) -> Result<Vec<Axis>, Failure> {
+        let mut axes: Vec<Axis> = Vec::new();
+        for given in &self.at {
+            let axis: Axis = given.parse().map_err(blame)?;
+            if axis.values.len() != 1 {
+                return Err(Failure::Usage(format!("--at {given}: write NAME=VALUE, such as temperature=0.5")));
+            }
+            if axes.iter().any(|other| other.name == axis.name) {
+                return Err(Failure::Usage(format!("--at: `{}` is given twice", axis.name)));
+            }
+            axes.push(axis);
+        }
+        Ok(axes)
+    }
+}
+
+/// Conditions are read like axes, but are not called so.
+fn blame(error: robustness::Error) -> Failure {
+    match error {
+        robustness::Error::Vary { given, message } => Failure::Usage(format!("--at {given}: {message}")),
+        other => other.into(),
+    }
+}
+
+/// Whether samples of one shape can be taken for those of another: flat, or the same sides.
+fn alike(given: &[usize], wanted: &[usize]) -> bool {
+    let sides = |shape: &[usize]| shape.iter().copied().filter(|&side| side != 1).collect::<Vec<_>>();
+    let count = |shape: &[usize]| shape.iter().product::<usize>();
+    let flat = given.len() == 1 || wanted.len() == 1;
+    count(given) == count(wanted) && (flat || sides(given) == sides(wanted))
+}
+
+/// The network of a run, as it was trained, on a nominal device.
+pub(super) fn trained<'g>(
+    gpu: &'g Gpu,
+    run: &Run,
+    recipe: &Recipe,
+    input: &Input,
+    batch: usize,
+) -> Result<Network<'g>, Failure> {
+    let network = Network::new(gpu, &recipe.layers, &input.shape, input.classes, batch)
+        .map_err(|error| explain(recipe, error.into()))?;
+    gpu.write(&network.flat().parameters, &run.parameters(&network)?)?;
+    Ok(network)
+}

@@ -1,0 +1,168 @@
+//! A trained network for other programs: arrays as CSV and npz, and a manifest that says how to compute with them.
+
+use std::io::{Cursor, Write as _};
+use std::path::Path;
+
+use serde_json::{Value, json};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use super::{Error, Input};
+use crate::layer::Role;
+use crate::network::checkpoint::FORMAT;
+use crate::network::{self, LayerRecipe, Network};
+use crate::recipe::Recipe;
+use crate::{data, files, gpu};
+
+/// An array of a network as the device has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Place of its layer in the network.
+    pub layer: usize,
+    /// Name within the layer.
+    pub name: String,
+    /// Shape; rings are `[outputs, inputs]`.
+    pub shape: Vec<usize>,
+    /// Unit, empty for a plain number.
+    pub unit: &'static str,
+    /// Values, row-major.
+    pub values: Vec<f32>,
+}
+
+/// Every array that inference needs, with the parameters and imperfections now on the device, layer by layer. Of rings:
+/// `current` where one sets them, `detuning` and `weight` behind converter and crosstalk, read from the device.
+///
+/// # Errors
+/// What the device reports.
+pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
+    let gpu = network.gpu();
+    gpu.submit(&[&*network.actuate()])?;
+    let flat: Vec<f32> = gpu.read(&network.flat().parameters)?;
+    let mut all = Vec::new();
+    let mut entries: Vec<_> = network.parameters().iter().collect();
+    entries.sort_by_key(|entry| (entry.layer, entry.position));
+    for entry in entries {
+        let (layer, unit) = (entry.layer, entry.spec.unit);
+        let values = &flat[entry.range()];
+        let array = |name: &str, shape: &[usize], unit, values: Vec<f32>| Array {
+            layer,
+            name: name.to_owned(),
+            shape: shape.to_vec(),
+            unit,
+            values,
+        };
+        let derived = |name: &str| match network.derived(&format!("{}.{name}", network.shapes()[layer].0)) {
+            Some(slice) => gpu.read(slice).map(Some),
+            None => Ok::<_, gpu::Error>(None),
+        };
+        match entry.spec.role {
+            Role::Control => {
+                let detuning = derived("detuning")?;
+                if entry.spec.name != "detuning" || detuning.is_none() {
+                    all.push(array(entry.spec.name, &entry.shape, unit, values.to_vec()));
+                }
+                for (name, unit, values) in [("detuning", "nm", detuning), ("weight", "", derived("weight")?)] {
+                    all.extend(values.map(|values| array(name, &entry.shape, unit, values)));
+                }
+            }
+            Role::Digital => all.push(array(entry.spec.name, &entry.shape, unit, values.to_vec())),
+            // Mean and variance of every channel, in turn.
+            Role::Statistic => {
+                for (name, first) in [("mean", 0), ("variance", 1)] {
+                    let values = values.iter().skip(first).step_by(2).copied().collect();
+                    all.push(array(name, &entry.shape[..1], unit, values));
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Writes the arrays of a network into a folder: one CSV a quantity of a ring layer, `NAME.npz` with all, and
+/// `manifest.json`, which goes last. Gives the number of arrays.
+///
+/// # Errors
+/// What the device or the disk reports.
+pub fn export(recipe: &Recipe, input: &Input, network: &Network<'_>, folder: &Path) -> Result<usize, Error> {
+    let arrays = arrays(network)?;
+    let full = |array: &Array| format!("{}.{}", network.shapes()[array.layer].0, array.name);
+    let archive = format!("{}.npz", recipe.name);
+    let unpacked = |error: String| Error::Folder { path: folder.join(&archive), message: error };
+
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    // Trained numbers hardly compress; numpy.savez stores them as they are, too.
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    let (mut tables, mut listed) = (Vec::new(), Vec::new());
+    for array in &arrays {
+        let name = full(array);
+        let bytes = data::npy(&array.shape, &array.values).map_err(|error| unpacked(error.to_string()))?;
+        zip.start_file(format!("{name}.npy"), options).map_err(|error| unpacked(error.to_string()))?;
+        zip.write_all(&bytes).map_err(|error| unpacked(error.to_string()))?;
+        let mut entry = json!({ "name": name, "shape": array.shape, "unit": array.unit });
+        if let [outputs, inputs] = array.shape[..] {
+            let file = format!("{name}.csv");
+            tables.push((file.clone(), table(&name, array, [outputs, inputs])));
+            entry["table"] = Value::String(file);
+        }
+        listed.push(entry);
+    }
+    let packed = zip.finish().map_err(|error| unpacked(error.to_string()))?.into_inner();
+    let layers: Vec<_> = recipe
+        .layers
+        .iter()
+        .enumerate()
+        .map(|(place, layer)| {
+            let before = place.checked_sub(1).map_or(&input.shape, |before| &network.shapes()[before].1);
+            let own = arrays.iter().filter(|array| array.layer == place).map(|array| array.name.clone()).collect();
+            describe(layer, &network.shapes()[place], before, own)
+        })
+        .collect();
+    let manifest = json!({
+        "format": FORMAT,
+        "recipe": recipe.name,
+        "archive": archive,
+        "input": input,
+        "layers": layers,
+        "arrays": listed,
+    });
+
+    files::create_folder(folder)?;
+    for (file, text) in &tables {
+        files::write(&folder.join(file), text.as_bytes())?;
+    }
+    files::write(&folder.join(&archive), &packed)?;
+    files::write(&folder.join("manifest.json"), format!("{manifest:#}\n").as_bytes())?;
+    Ok(arrays.len())
+}
+
+/// A row an output, a column an input, below a line that numpy.loadtxt passes over.
+fn table(name: &str, array: &Array, [outputs, inputs]: [usize; 2]) -> String {
+    let unit = if array.unit.is_empty() { "a plain number" } else { array.unit };
+    let mut text = format!("# {name}, {unit}; {outputs} rows: outputs; {inputs} columns: inputs\n");
+    for row in array.values.chunks(inputs) {
+        let cells: Vec<_> = row.iter().map(f32::to_string).collect();
+        text.push_str(&cells.join(","));
+        text.push('\n');
+    }
+    text
+}
+
+/// A layer of the manifest: its keys with the defaults that depend on others, shapes of a sample, names of its arrays.
+fn describe(layer: &LayerRecipe, (name, output): &(String, Vec<usize>), input: &[usize], arrays: Vec<String>) -> Value {
+    let mut entry = json!(layer);
+    entry["name"] = json!(name);
+    entry["input"] = json!(input);
+    entry["output"] = json!(output);
+    entry["arrays"] = json!(arrays);
+    match layer {
+        LayerRecipe::RingConvolution(recipe) => {
+            entry["stride"] = json!(recipe.stride.unwrap_or(1));
+            entry["padding"] = json!(recipe.padding.unwrap_or(0));
+        }
+        LayerRecipe::MaxPool(recipe) | LayerRecipe::AveragePool(recipe) => {
+            entry["stride"] = json!(recipe.stride.unwrap_or(recipe.window));
+        }
+        _ => {}
+    }
+    entry
+}

@@ -1,0 +1,439 @@
+//! `predict`, `export`, `bench` and `evaluate --confusion`, as a user meets them. What an export says must be enough to
+//! compute the logits that `predict` writes: here with the `f64` references, in `assets/python/forward.py` with numpy.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use flatlight::data;
+use flatlight::network::checkpoint;
+use flatlight::reference::{convolution, normalization, pool};
+use serde_json::Value;
+
+/// Every kind of layer with parameters, and rings behind converters, crosstalk and a common bus.
+const RECIPE: &str = r#"name = "small"
+
+[data]
+set = "digits"
+normalise = "standard"
+
+[[layers]]
+type = "ring-convolution"
+outputs = 4
+kernel = 3
+padding = 1
+dac_bits = 8
+crosstalk = 0.02
+
+[[layers]]
+type = "batch-norm"
+
+[[layers]]
+type = "relu"
+
+[[layers]]
+type = "max-pool"
+window = 2
+
+[[layers]]
+type = "ring-convolution"
+outputs = 8
+kernel = 2
+stride = 2
+actuator = "joule"
+
+[[layers]]
+type = "layer-norm"
+
+[[layers]]
+type = "average-pool"
+window = 2
+stride = 1
+
+[[layers]]
+type = "tanh"
+
+[[layers]]
+type = "ring-dense"
+outputs = 12
+bank = 4
+half_width = 0.1
+
+[[layers]]
+type = "group-norm"
+groups = 3
+
+[[layers]]
+type = "sigmoid"
+
+[[layers]]
+type = "ring-dense"
+name = "last"
+outputs = 10
+actuator = "linear"
+
+[training]
+method = "standard"
+epochs = 1
+batch = 128
+"#;
+
+struct Bench(tempfile::TempDir);
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self(tempfile::tempdir().unwrap());
+        std::fs::write(bench.path("recipe.toml"), RECIPE).unwrap();
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flatlight"));
+        command.args(arguments.split_whitespace()).arg("--quiet").current_dir(self.0.path()).stdin(Stdio::null());
+        command.env_remove("RUST_LOG").env("FLATLIGHT_DATA", self.path("data"));
+        command.env("XDG_RUNTIME_DIR", self.0.path()).env("NODEVICE_SELECT", "1");
+        command.output().unwrap()
+    }
+
+    #[track_caller]
+    fn done(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs what must be refused in one line.
+    #[track_caller]
+    fn refuse(&self, arguments: &str, code: i32, parts: &[&str]) {
+        let output = self.run(arguments);
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), line.lines().count()), (Some(code), 1), "{arguments}: {line}");
+        parts.iter().for_each(|part| assert!(line.contains(part), "`{part}` is not in `{line}`"));
+        assert_eq!(output.stdout, b"", "{arguments}");
+    }
+
+    fn write_npy(&self, name: &str, shape: &[usize], values: &[f32]) {
+        std::fs::write(self.path(name), data::npy(shape, values).unwrap()).unwrap();
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_slice(&std::fs::read(self.path(name)).unwrap()).unwrap()
+    }
+}
+
+/// Shape and values of an npy file.
+fn array(bytes: &[u8]) -> (Vec<usize>, Vec<f64>) {
+    let file = npyz::NpyFile::new(bytes).unwrap();
+    let shape = file.shape().iter().map(|&axis| axis as usize).collect();
+    (shape, file.into_vec::<f32>().unwrap().into_iter().map(f64::from).collect())
+}
+
+fn logits(bench: &Bench, name: &str) -> (Vec<usize>, Vec<f64>) {
+    array(&std::fs::read(bench.path(name)).unwrap())
+}
+
+/// Arrays of an npz archive by name.
+fn archive(path: &Path) -> BTreeMap<String, (Vec<usize>, Vec<f64>)> {
+    let mut zip = zip::ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap();
+    let mut arrays = BTreeMap::new();
+    for place in 0..zip.len() {
+        let mut file = zip.by_index(place).unwrap();
+        let name = file.name().unwrap().strip_suffix(".npy").unwrap().to_owned();
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        arrays.insert(name, array(&bytes));
+    }
+    arrays
+}
+
+fn sizes(value: &Value) -> Vec<usize> {
+    value.as_array().unwrap().iter().map(|size| size.as_u64().unwrap() as usize).collect()
+}
+
+/// Logits from nothing but a manifest, its arrays and raw samples.
+fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, raw: &[f64]) -> Vec<f64> {
+    let [scale, shift] = ["scale", "shift"].map(|key| manifest["input"][key].as_f64().unwrap());
+    let mut x: Vec<f64> = raw.iter().map(|raw| raw * scale + shift).collect();
+    for layer in manifest["layers"].as_array().unwrap() {
+        let number = |key: &str| layer[key].as_u64().unwrap_or_else(|| panic!("{layer}: {key}")) as usize;
+        let own = |name: &str| &arrays[&format!("{}.{name}", layer["name"].as_str().unwrap())].1;
+        let shape = sizes(&layer["input"]);
+        let [channels, height, width] = match shape[..] {
+            [channels, height, width] => [channels, height, width],
+            [height, width] => [1, height, width],
+            _ => [shape.iter().product(), 1, 1],
+        };
+        let kind = layer["type"].as_str().unwrap();
+        x = match kind {
+            "ring-dense" => {
+                let (weight, bias) = (own("weight"), own("bias"));
+                let inputs = weight.len() / bias.len();
+                let outputs = |sample: &[f64]| -> Vec<f64> {
+                    let rows = weight.chunks(inputs).zip(bias);
+                    rows.map(|(row, bias)| bias + row.iter().zip(sample).map(|(w, x)| w * x).sum::<f64>()).collect()
+                };
+                x.chunks(inputs).flat_map(outputs).collect()
+            }
+            "ring-convolution" => convolution::Shape {
+                channels_in: channels,
+                height,
+                width,
+                channels_out: number("outputs"),
+                kernel: [number("kernel"); 2],
+                stride: number("stride"),
+                padding: number("padding"),
+            }
+            .forward(&x, own("weight"), None),
+            "max-pool" | "average-pool" => {
+                let planes = x.len() / (height * width);
+                let windows = pool::Shape { planes, height, width, window: number("window"), stride: number("stride") };
+                if kind == "max-pool" { pool::max_forward(&x, &windows) } else { pool::average_forward(&x, &windows) }
+            }
+            "batch-norm" | "layer-norm" | "group-norm" => {
+                let over = match kind {
+                    "batch-norm" => normalization::Over::Batch,
+                    "layer-norm" => normalization::Over::Layer,
+                    _ => normalization::Over::Group(number("groups")),
+                };
+                let epsilon = layer["epsilon"].as_f64().unwrap();
+                let norm = normalization::Normalization { over, channels, positions: height * width, epsilon };
+                let statistics = if kind == "batch-norm" {
+                    own("mean").iter().zip(own("variance")).flat_map(|(&mean, &variance)| [mean, variance]).collect()
+                } else {
+                    norm.statistics(&x)
+                };
+                norm.forward(&x, &statistics, own("gamma"), own("beta"))
+            }
+            "relu" => x.iter().map(|x| x.max(0.0)).collect(),
+            "tanh" => x.iter().map(|x| x.tanh()).collect(),
+            "sigmoid" => x.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
+            other => panic!("{other}"),
+        };
+    }
+    x
+}
+
+/// The embedded test digits as raw numbers.
+fn digits() -> (Vec<f32>, Vec<u32>) {
+    let test = data::load("digits", None).unwrap().test;
+    let data::Values::Bytes(bytes) = test.values else { panic!("bytes") };
+    (bytes.into_iter().map(f32::from).collect(), test.labels)
+}
+
+#[test]
+fn an_export_holds_all_that_the_logits_of_predict_need() {
+    let bench = Bench::new();
+    bench.done("train recipe.toml --out run");
+    // Rings of another half width have a figure of their own.
+    for figure in ["rings", "rings-2", "weights", "currents"] {
+        assert!(bench.path(&format!("run/figures/{figure}.svg")).exists(), "{figure}");
+    }
+    let (raw, labels) = digits();
+    bench.write_npy("X.npy", &[1797, 8, 8], &raw);
+    let said = bench.done("predict run --input X.npy --output Y.npy");
+    assert_eq!(said, "logits [1797, 10] in Y.npy\n");
+    let (shape, predicted) = logits(&bench, "Y.npy");
+    assert_eq!(shape, [1797, 10]);
+
+    // They are the logits that the score of the training comes from.
+    let right = predicted
+        .chunks(10)
+        .zip(&labels)
+        .filter(|(row, label)| row.iter().all(|logit| *logit <= row[**label as usize]));
+    let accuracy = bench.json("run/summary.json")["test_accuracy"].as_f64().unwrap();
+    assert_eq!(right.count(), (1797.0 * accuracy).round() as usize);
+
+    assert_eq!(bench.done("export run --to out"), "20 arrays in out\n");
+    let manifest = bench.json("out/manifest.json");
+    let arrays = archive(&bench.path("out/small.npz"));
+    let raw: Vec<_> = raw.iter().map(|&value| f64::from(value)).collect();
+    let own = forward(&manifest, &arrays, &raw);
+    let largest = own.iter().fold(0.0, |largest: f64, logit| largest.max(logit.abs()));
+    let worst = own.iter().zip(&predicted).fold(0.0, |worst: f64, (own, device)| worst.max((own - device).abs()));
+    assert!(worst <= 1e-5 * largest, "{worst} of {largest}");
+
+    // Everything that the manifest lists is there, and nothing else.
+    let listed: Vec<_> = manifest["arrays"].as_array().unwrap().iter().collect();
+    assert_eq!(listed.len(), arrays.len());
+    for entry in listed {
+        let (shape, values) = &arrays[entry["name"].as_str().unwrap()];
+        assert_eq!(*shape, sizes(&entry["shape"]), "{entry}");
+        let Some(table) = entry["table"].as_str() else { continue };
+        let text = std::fs::read_to_string(bench.path("out").join(table)).unwrap();
+        let (header, rows) = text.split_once('\n').unwrap();
+        assert!(header.starts_with(&format!("# {}, ", entry["name"].as_str().unwrap())), "{header}");
+        let cells: Vec<Vec<f32>> =
+            rows.lines().map(|row| row.split(',').map(|cell| cell.parse().unwrap()).collect()).collect();
+        assert_eq!([cells.len(), cells[0].len()], shape[..], "{table}");
+        assert!(cells.concat().iter().zip(values).all(|(cell, value)| f64::from(*cell) == *value), "{table}");
+    }
+    let unit = |name: &str| {
+        let found = manifest["arrays"].as_array().unwrap().iter().find(|entry| entry["name"] == name);
+        found.unwrap_or_else(|| panic!("{name}"))["unit"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(["ring2.current", "ring2.detuning", "last.current"].map(unit), ["mA", "nm", "mA"]);
+    assert_eq!(["ring1.weight", "last.bias", "norm1.variance"].map(unit), [""; 3]);
+
+    // What sets the rings is as in the checkpoint; converter and crosstalk change what the device makes of it.
+    let (tensors, _) = checkpoint::read(&bench.path("run/checkpoint.safetensors")).unwrap();
+    let set = |name: &str| -> Vec<f64> {
+        let tensor = tensors.iter().find(|tensor| tensor.name == name).unwrap();
+        tensor.values.iter().map(|&value| f64::from(value)).collect()
+    };
+    assert_eq!(arrays["ring2.current"].1, set("ring2.current"));
+    assert_eq!(arrays["ring3.detuning"].1, set("ring3.detuning"));
+    assert_ne!(arrays["ring1.detuning"].1, set("ring1.detuning"));
+    let statistics = set("norm1.statistics");
+    assert_eq!([arrays["norm1.mean"].1[1], arrays["norm1.variance"].1[1]], statistics[2..4]);
+}
+
+#[test]
+fn predictions_need_no_data_set_and_take_flat_samples() {
+    let bench = Bench::new();
+    let (raw, labels) = digits();
+    // The test digits as a set of their own, which goes away after training.
+    let npy = |kind: &str, shape: &str, bytes: &[u8]| {
+        let text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
+        let text = format!("{text:<117}\n");
+        [b"\x93NUMPY\x01\x00", &(text.len() as u16).to_le_bytes()[..], text.as_bytes(), bytes].concat()
+    };
+    let pixels: Vec<u8> = raw.iter().map(|&value| value as u8).collect();
+    let classes: Vec<u8> = labels.iter().map(|&label| label as u8).collect();
+    std::fs::create_dir_all(bench.path("data/own")).unwrap();
+    for split in ["train", "test"] {
+        let write =
+            |what: &str, bytes| std::fs::write(bench.path(&format!("data/own/{split}_{what}.npy")), bytes).unwrap();
+        write("images", npy("|u1", "1797, 8, 8", &pixels));
+        write("labels", npy("|u1", "1797,", &classes));
+    }
+    bench.done("train recipe.toml --set data.set=own --out run");
+    std::fs::remove_dir_all(bench.path("data")).unwrap();
+    bench.refuse("evaluate run", 1, &["own"]);
+
+    std::fs::write(bench.path("bytes.npy"), npy("|u1", "1797, 8, 8", &pixels)).unwrap();
+    bench.write_npy("flat.npy", &[1797, 64], &raw);
+    bench.write_npy("channel.npy", &[1797, 1, 8, 8], &raw);
+    for name in ["bytes", "flat", "channel"] {
+        bench.done(&format!("predict run --input {name}.npy --output {name}-y.npy"));
+    }
+    let whole = logits(&bench, "bytes-y.npy");
+    assert_eq!(logits(&bench, "flat-y.npy"), whole);
+    assert_eq!(logits(&bench, "channel-y.npy"), whole);
+    // A sample does not depend on those beside it.
+    bench.write_npy("one.npy", &[1, 8, 8], &raw[64 * 1000..64 * 1001]);
+    bench.done("predict run --input one.npy --output one-y.npy");
+    let one = logits(&bench, "one-y.npy").1;
+    assert!(one.iter().zip(&whole.1[10_000..]).all(|(one, all)| (one - all).abs() < 1e-5), "{one:?}");
+
+    // A warmer device says something else, and a device without a change the same.
+    bench.done("predict run --input flat.npy --output warm-y.npy --at temperature=1");
+    assert_ne!(logits(&bench, "warm-y.npy"), whole);
+    bench.done("predict run --input flat.npy --output same-y.npy --at temperature=0 --at last.ring_offset=0");
+    assert_eq!(logits(&bench, "same-y.npy"), whole);
+}
+
+#[test]
+fn what_cannot_be_predicted_or_exported_is_told() {
+    let bench = Bench::new();
+    bench.done("train recipe.toml --out run");
+    let predict = |input: &str, rest: &str| format!("predict run --input {input} --output Y.npy {rest}");
+    bench.write_npy("odd.npy", &[3, 7, 8], &[0.0; 168]);
+    bench.refuse(
+        &predict("odd.npy", ""),
+        1,
+        &["odd.npy: samples have the shape [7, 8]", "run takes [8, 8]", "reshape"],
+    );
+    bench.write_npy("turned.npy", &[3, 4, 16], &[0.0; 192]);
+    bench.refuse(&predict("turned.npy", ""), 1, &["[4, 16]", "[8, 8]"]);
+    bench.write_npy("single.npy", &[64], &[0.0; 64]);
+    bench.refuse(&predict("single.npy", ""), 1, &["single.npy", "64", "(sample, ...)"]);
+    bench.write_npy("nan.npy", &[2, 64], &[[0.0; 127].as_slice(), &[f32::NAN]].concat());
+    bench.refuse(&predict("nan.npy", ""), 1, &["nan.npy: sample 1, element 63", "NaN"]);
+    bench.refuse(&predict("missing.npy", ""), 1, &["missing.npy"]);
+    bench.refuse(&predict("recipe.toml", ""), 1, &["recipe.toml", "npy"]);
+    bench.write_npy("X.npy", &[2, 64], &[0.0; 128]);
+    bench.refuse(&predict("X.npy", "--at temprature=1"), 2, &["--at temprature", "did you mean `temperature`?"]);
+    bench.refuse(&predict("X.npy", "--at temperature=0:1:1"), 2, &["--at temperature=0:1:1", "NAME=VALUE"]);
+    bench.refuse(&predict("X.npy", "--at temperature=0 --at temperature=1"), 2, &["`temperature` is given twice"]);
+    assert!(!bench.path("Y.npy").exists());
+    bench.refuse(
+        "predict run --input X.npy --output nowhere/Y.npy",
+        1,
+        &["cannot write nowhere/Y.npy", "choose a place"],
+    );
+    bench.refuse("predict nowhere --input X.npy --output Y.npy", 1, &["nowhere: is not a run folder"]);
+    bench.refuse("export nowhere --to out", 1, &["nowhere: is not a run folder"]);
+    bench.refuse("export run --to recipe.toml/out", 1, &["cannot make the folder", "choose another place"]);
+
+    // A run of a version that kept no normalisation.
+    let mut summary = bench.json("run/summary.json");
+    summary.as_object_mut().unwrap().remove("input");
+    std::fs::write(bench.path("run/summary.json"), summary.to_string()).unwrap();
+    for command in [predict("X.npy", ""), "export run --to out".to_owned()] {
+        bench.refuse(&command, 1, &["run/summary.json: does not hold shape and normalisation", "train again"]);
+    }
+    assert!(!bench.path("out").exists());
+    bench.done("evaluate run");
+}
+
+#[test]
+fn bench_times_steps_of_a_named_case() {
+    let bench = Bench::new();
+    let text = bench.done("bench ring-lenet --steps 2 --batch 3 --method standard --json");
+    assert!(text.lines().next().unwrap().trim_start().starts_with("case"), "{text}");
+    let line: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let words = ["case", "method"].map(|key| line[key].as_str().unwrap());
+    assert_eq!(words, ["ring-lenet", "standard"]);
+    assert_eq!(["batch", "steps"].map(|key| line[key].as_u64().unwrap()), [3, 2]);
+    let [least, median, most, rate] =
+        ["min_s", "seconds_per_step", "max_s", "samples_per_second"].map(|key| line[key].as_f64().unwrap());
+    assert!(0.0 < least && least <= median && median <= most, "{line}");
+    assert!((rate * median - 3.0).abs() < 1e-6, "{line}");
+    assert!(!line["adapter"].as_str().unwrap().is_empty());
+    assert!(!bench.done("bench --steps 1 --batch 1").contains('{'));
+    bench.refuse("bench ring-lenett", 2, &["no case `ring-lenett`; there are: ring-lenet; did you mean `ring-lenet`?"]);
+    bench.refuse("bench --steps 0", 2, &["--steps"]);
+    bench.refuse("bench --method sta", 2, &["standard, noise, sat"]);
+}
+
+#[test]
+fn confusion_matrices_add_up_to_the_scores() {
+    let bench = Bench::new();
+    bench.done("train recipe.toml --out run");
+    let before = std::fs::read_dir(bench.path("run/figures")).unwrap().count();
+    bench.done("evaluate run --vary temperature=-1:1:0.5 --csv t.csv");
+    assert!(!bench.path("run/confusion.csv").exists());
+    bench.done("evaluate run --vary temperature=-1:1:0.5 --confusion");
+    assert_eq!(std::fs::read_dir(bench.path("run/figures")).unwrap().count(), before + 2);
+    let rows = |name: &str| -> Vec<Vec<f64>> {
+        let text = std::fs::read_to_string(bench.path(name)).unwrap();
+        text.lines().skip(1).map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect()
+    };
+    let (scores, table) = (rows("t.csv"), rows("run/confusion.csv"));
+    let (_, labels) = digits();
+    assert_eq!(table.len(), 30);
+    for (matrix, temperature) in table.chunks(10).zip([0.0, -1.0, 1.0]) {
+        let score = scores.iter().find(|row| row[0] == temperature).unwrap();
+        let right: f64 = matrix.iter().enumerate().map(|(label, row)| row[2 + label]).sum();
+        assert_eq!(right, (1797.0 * score[1]).round(), "{temperature}");
+        for (label, row) in matrix.iter().enumerate() {
+            let samples = labels.iter().filter(|own| **own as usize == label).count();
+            assert_eq!((row[0], row[1]), (temperature, label as f64));
+            assert_eq!(row[2..].iter().sum::<f64>(), samples as f64, "{label}");
+        }
+    }
+    // Random imperfections: all chips together, in a matrix a point.
+    bench.done("evaluate run --vary ring_offset=0.05 --chips 3 --confusion");
+    let table = rows("run/confusion.csv");
+    let total = |matrix: &[Vec<f64>]| matrix.iter().flat_map(|row| &row[2..]).sum::<f64>();
+    assert_eq!([total(&table[..10]), total(&table[10..])], [3.0 * 1797.0; 2]);
+    bench.done("evaluate run --confusion");
+    let text = std::fs::read_to_string(bench.path("run/confusion.csv")).unwrap();
+    assert_eq!(text.lines().next(), Some("label,0,1,2,3,4,5,6,7,8,9"));
+    assert_eq!(text.lines().count(), 11);
+}
