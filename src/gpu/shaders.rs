@@ -22,6 +22,7 @@ macro_rules! library {
 library![
     "shared/clock",
     "shared/complex",
+    "shared/convolution",
     "shared/indexing",
     "shared/math",
     "shared/product",
@@ -35,6 +36,7 @@ library![
     "bias",
     "complex_matmul",
     "convolution",
+    "convolution_subgroup",
     "cross_entropy",
     "detect",
     "disturb",

@@ -4,7 +4,7 @@
 //! Weights are `[channels_out, channels_in, kernel height, kernel width]`.
 
 use super::{bias, expect, matrix, word};
-use crate::gpu::{Error, Gpu, MAX_LOOP_TURNS, PlanBuilder, Scalar, Slice, Work};
+use crate::gpu::{Bind, Error, Gpu, MAX_LOOP_TURNS, PlanBuilder, Scalar, Slice, Work};
 use crate::uniform;
 
 uniform! {
@@ -13,6 +13,20 @@ uniform! {
         kernel_height: u32, kernel_width: u32, stride: u32, spread: u32, lead_y: u32, lead_x: u32, lift_y: u32,
         lift_x: u32, weight_out: u32, weight_in: u32, weight_first: u32, weight_step: u32, run: u32, n_runs: u32
     }
+}
+
+/// Shaders by variant.
+const PORTABLE: (&str, &str) = ("portable", "convolution");
+const SUBGROUP: (&str, &str) = ("subgroup", "convolution_subgroup");
+
+/// Names of the variants that run on an adapter, the one that always does first.
+pub fn variants(gpu: &Gpu) -> Vec<&'static str> {
+    let adapter = gpu.adapter();
+    let mut available = vec![PORTABLE.0];
+    if adapter.subgroups && adapter.subgroup == (8, 8) {
+        available.push(SUBGROUP.0);
+    }
+    available
 }
 
 /// Invocations that are to share a gradient of weights, if there are as many output rows.
@@ -163,11 +177,11 @@ pub fn forward(
         Some(bias) => {
             expect(NAME, bias, &[shape.channels_out])?;
             let binds = [x.read(), weight.read(), bias.read(), y.write()];
-            plan.dispatch("convolution", "forward_bias", &params, &binds, tiles(&params))
+            correlate(plan, "forward_bias", &params, &binds)
         }
         None => {
             let binds = [x.read(), weight.read(), y.write()];
-            plan.dispatch("convolution", "forward", &params, &binds, tiles(&params))
+            correlate(plan, "forward", &params, &binds)
         }
     }
 }
@@ -217,7 +231,7 @@ pub fn backward_input(
     };
     check_taps(plan, NAME, &params)?;
     let binds = [d_y.read(), weight.read(), d_x.write()];
-    plan.dispatch("convolution", "backward_input", &params, &binds, tiles(&params))
+    correlate(plan, "backward_input", &params, &binds)
 }
 
 /// Room for the partial sums of [`backward_weight`] and of [`backward_bias`].
@@ -251,8 +265,21 @@ pub fn backward_weight(
     plan.check_loop(NAME, run * shape.row_turns()?)?;
     let sums = partials.part("partial sums", 0, &[n_runs, d_weight.len()])?;
     let params = shape.params(NAME, batch)?;
-    let work = Work::Items(n_runs * shape.weight_tiles());
-    plan.dispatch("convolution", "backward_weight", &params, &[x.read(), d_y.read(), sums.write()], work)?;
+    let binds = [x.read(), d_y.read(), sums.write()];
+    match chosen(plan.gpu())? {
+        variant if variant == SUBGROUP.0 && shape.stride == 1 => {
+            let [channels, taps] = subgroup_tile(&params);
+            let lines = shape.channels_in * shape.kernel[0] * (shape.kernel[1] / taps as usize);
+            let work = 8 * lines.div_ceil(8) * shape.channels_out.div_ceil(channels as usize) * n_runs;
+            let columns = (1..=16).rev().find(|columns| params.width_out.is_multiple_of(*columns)).unwrap_or(1);
+            let constants = [("CHANNELS", channels), ("COLUMNS", columns), ("TAPS", taps)];
+            plan.dispatch_with(SUBGROUP.1, "backward_weight", &constants, &params, &binds, Work::Items(work))?;
+        }
+        _ => {
+            let work = Work::Items(n_runs * shape.weight_tiles());
+            plan.dispatch(PORTABLE.1, "backward_weight", &params, &binds, work)?;
+        }
+    }
     bias::backward(plan, &sums, &d_weight.reshape(&[d_weight.len()])?)
 }
 
@@ -280,16 +307,36 @@ pub fn backward_bias(
     bias::backward(plan, &sums, d_bias)
 }
 
-/// One invocation for 4 columns of 8 channels of 4 samples.
-fn tiles(params: &Params) -> Work {
+/// Records a sum over taps with the variant that is fastest here.
+fn correlate(plan: &mut PlanBuilder<'_>, entry: &str, params: &Params, binds: &[Bind<'_>]) -> Result<(), Error> {
     let count = |words: u32| words as usize;
-    Work::Items(
-        count(params.width_out).div_ceil(4 * count(params.spread))
-            * count(params.spread)
-            * count(params.height_out)
-            * count(params.channels_out).div_ceil(8)
-            * count(params.batch).div_ceil(4),
-    )
+    let [batch, height, width] = [params.batch, params.height_out, params.width_out].map(count);
+    let channels_out = count(params.channels_out);
+    match chosen(plan.gpu())? {
+        variant if variant == SUBGROUP.0 && params.stride == 1 && params.spread == 1 => {
+            let [channels, taps] = subgroup_tile(params);
+            let columns = params.width_out.div_ceil(params.width_out.div_ceil(16));
+            let across = width.div_ceil(count(columns));
+            let work = 8 * batch.div_ceil(8) * height * across * channels_out.div_ceil(count(channels));
+            let constants = [("CHANNELS", channels), ("COLUMNS", columns), ("TAPS", taps)];
+            plan.dispatch_with(SUBGROUP.1, entry, &constants, params, binds, Work::Items(work))
+        }
+        _ => {
+            let across = width.div_ceil(4 * count(params.spread)) * count(params.spread);
+            let work = across * height * channels_out.div_ceil(8) * batch.div_ceil(4);
+            plan.dispatch(PORTABLE.1, entry, params, binds, Work::Items(work))
+        }
+    }
+}
+
+fn subgroup_tile(params: &Params) -> [u32; 2] {
+    let channels = params.channels_out.div_ceil(params.channels_out.div_ceil(8));
+    let taps = (1..=5).rev().find(|taps| params.kernel_width.is_multiple_of(*taps)).unwrap_or(1);
+    [channels, taps]
+}
+
+fn chosen(gpu: &Gpu) -> Result<&'static str, Error> {
+    gpu.variant("convolution", &variants(gpu), |variant| Ok(Some(if variant == "portable" { 1.0 } else { 0.5 })))
 }
 
 /// Refuses sums over more taps than an invocation may take turns for.

@@ -36,12 +36,25 @@ const PLAIN: &[&[usize]] = &[
     &[2, 800, 1, 1, 200, 1, 1, 1, 0],
 ];
 
-pub fn cases() -> [Case; 2] {
-    [convolve("convolution::forward_bias", SIZES, FIRST), convolve("convolution::forward", PLAIN, SECOND)]
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for [with_bias, without, variant] in [
+        ["convolution::forward_bias", "convolution::forward", "portable"],
+        ["convolution::forward_bias, subgroup", "convolution::forward, subgroup", "subgroup"],
+    ] {
+        cases.push(convolve(with_bias, variant, SIZES, FIRST));
+        cases.push(convolve(without, variant, PLAIN, SECOND));
+    }
+    cases
 }
 
-fn convolve(name: &'static str, sizes: &'static [&'static [usize]], bench: &'static [usize]) -> Case {
-    let has_bias = name.ends_with("_bias");
+fn convolve(
+    name: &'static str,
+    variant: &'static str,
+    sizes: &'static [&'static [usize]],
+    bench: &'static [usize],
+) -> Case {
+    let has_bias = name.contains("_bias");
     let make = move |draws: super::Draws, size: &[usize]| {
         let [batch, channels_in, height, width, channels_out, rows, columns, stride, padding] =
             size.try_into().expect("nine extents");
@@ -67,11 +80,11 @@ fn convolve(name: &'static str, sizes: &'static [&'static [usize]], bench: &'sta
         }
         let flops = 2 * batch * features_out * weights / channels_out;
         let words = batch * (features_in + features_out) + weights;
-        let mut costs = vec![
-            cost(name, flops, words),
-            cost("convolution::backward_input", flops, words),
-            cost("convolution::backward_weight", flops, words),
-        ];
+        let shader = if variant == "portable" { "convolution".to_owned() } else { format!("convolution_{variant}") };
+        let forward = if has_bias { "forward_bias" } else { "forward" };
+        let mut costs = [forward, "backward_input", "backward_weight"]
+            .map(|entry| cost(format!("{shader}::{entry}"), flops, words))
+            .to_vec();
         if has_bias {
             costs.push(cost("convolution::backward_bias", batch * features_out, batch * features_out));
         }
@@ -105,5 +118,8 @@ fn convolve(name: &'static str, sizes: &'static [&'static [usize]], bench: &'sta
             inputs,
         }
     };
-    case(name, sizes, bench, make).tolerance(2e-5, 0.0).note("linear in each input; strides 1 to 4")
+    case(name, sizes, bench, make)
+        .tolerance(2e-5, 0.0)
+        .variant("convolution", variant)
+        .note("linear in each input; strides 1 to 4")
 }
