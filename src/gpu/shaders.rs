@@ -37,6 +37,7 @@ library![
     "complex_matmul",
     "convolution",
     "convolution_subgroup",
+    "convolution_tiled",
     "cross_entropy",
     "detect",
     "disturb",

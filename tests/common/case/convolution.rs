@@ -23,6 +23,9 @@ const SIZES: &[&[usize]] = &[
     &[4, 7, 9, 9, 17, 3, 3, 1, 1],
     &[64, 1, 13, 65, 1, 7, 3, 4, 2],
     &[63, 3, 11, 11, 9, 4, 4, 2, 1],
+    // Rows in several tiles of many columns, kernels in several windows of taps; samples in eights and not.
+    &[12, 3, 7, 34, 11, 3, 7, 1, 3],
+    &[8, 2, 6, 37, 3, 2, 8, 1, 0],
     FIRST,
     // Many workgroups for the outputs and for the bias.
     &[9, 1, 130, 130, 17, 1, 1, 1, 0],
@@ -41,6 +44,7 @@ pub fn cases() -> Vec<Case> {
     for [with_bias, without, variant] in [
         ["convolution::forward_bias", "convolution::forward", "portable"],
         ["convolution::forward_bias, subgroup", "convolution::forward, subgroup", "subgroup"],
+        ["convolution::forward_bias, tiled", "convolution::forward, tiled", "tiled"],
     ] {
         cases.push(convolve(with_bias, variant, SIZES, FIRST));
         cases.push(convolve(without, variant, PLAIN, SECOND));
