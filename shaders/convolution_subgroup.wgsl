@@ -135,7 +135,7 @@ fn correlate(tile: Tile, lane: u32) -> Sums {
     let end_k = min(max(params.lift_y + params.height_in, place) - place, params.kernel_height);
     let first_column = tile.column + params.lead_x - params.lift_x;
     let step = params.weight_step;
-    // One loop over channels, rows and windows of taps: all sums are kept in memory from turn to turn.
+    // One loop over channels, rows and windows of taps, as every loop saves all sums at every turn.
     let turns = params.channels_in * (max(end_k, first_k) - first_k) * (params.kernel_width / TAPS);
     var channel = 0u;
     var k = first_k;

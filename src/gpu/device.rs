@@ -95,6 +95,9 @@ pub struct Counters {
     pub allocated: u64,
 }
 
+/// Shader, entry point, constants.
+type KernelKey = (String, String, Vec<Constant>);
+
 /// An open device. All methods take `&self`.
 pub struct Gpu {
     pub(crate) device: wgpu::Device,
@@ -102,7 +105,7 @@ pub struct Gpu {
     summary: AdapterSummary,
     binding_limit: u64,
     group_limit: u32,
-    kernels: Mutex<HashMap<(String, String, Vec<Constant>), Arc<Kernel>>>,
+    kernels: Mutex<HashMap<KernelKey, Arc<Kernel>>>,
     shaders: Mutex<HashMap<String, Arc<(Shader, wgpu::ShaderModule)>>>,
     failure: Arc<Mutex<Option<Error>>>,
     in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,

@@ -366,8 +366,8 @@ fn correlate(
 /// among eight samples.
 fn fits_subgroup(params: &Params) -> bool {
     let words = [params.batch, params.channels_in, params.height_in, params.width_in];
-    let is_even = words.iter().fold(1, |product, extent| product * extent % 4) == 0;
-    params.stride == 1 && params.spread == 1 && params.batch >= 4 && is_even
+    let is_whole = words.iter().fold(1, |product, extent| product * extent % 4) == 0;
+    params.stride == 1 && params.spread == 1 && params.batch >= 4 && is_whole
 }
 
 /// Tile of the subgroup variant.
@@ -401,7 +401,8 @@ fn divisor(extent: u32, most: u32) -> u32 {
 /// Seconds of a convolution with a variant, or `None` if it does not give what the portable one gives.
 fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
     const BATCH: usize = 64;
-    let shape = Shape { channels_in: 8, height: 16, width: 16, channels_out: 16, kernel: [3, 3], stride: 1, padding: 1 };
+    let shape =
+        Shape { channels_in: 8, height: 16, width: 16, channels_out: 16, kernel: [3, 3], stride: 1, padding: 1 };
     let values = |count: usize| (0..count).map(|at| (at * 37 % 101) as f32 / 101.0 - 0.5).collect::<Vec<_>>();
     let x = gpu.upload("timed x", &[BATCH, shape.features_in()], &values(BATCH * shape.features_in()))?;
     let weight = gpu.upload("timed weight", &shape.weight(), &values(shape.weight().iter().product()))?;
