@@ -5,7 +5,8 @@ use std::path::Path;
 
 use flatlight::gpu::Error;
 use flatlight::gpu::shaders::{BindingKind, Embedded, LIBRARY, Shader, link};
-use naga::back::{hlsl, msl, spv};
+use naga::back::pipeline_constants::process_overrides;
+use naga::back::{PipelineConstants, hlsl, msl, spv};
 
 /// What WebGPU promises everywhere.
 const STORAGE_BUFFERS: usize = 8;
@@ -88,6 +89,9 @@ fn every_kernel_fits_every_adapter() {
 #[test]
 fn every_kernel_translates_to_spirv_msl_and_hlsl() {
     for Shader { path, module, info, entries, .. } in kernels() {
+        // Constants that are chosen when a kernel is made have their defaults.
+        let (module, info) = process_overrides(&module, &info, None, &PipelineConstants::default())
+            .unwrap_or_else(|error| panic!("{path}: {error}"));
         let words = spv::write_vec(&module, &info, &spv::Options::default(), None)
             .unwrap_or_else(|error| panic!("{path} to SPIR-V: {error}"));
         assert_eq!(words.first(), Some(&0x0723_0203), "{path}: the mark of SPIR-V");

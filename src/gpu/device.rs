@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::buffer::{Buffer, Ledger, Slice, Word};
 use super::error::{bytes, one_line};
-use super::kernel::Kernel;
+use super::kernel::{Constant, Kernel};
 use super::plan::Plan;
 use super::shaders::{Embedded, Shader};
 use super::variants::Variants;
@@ -95,6 +95,9 @@ pub struct Counters {
     pub allocated: u64,
 }
 
+/// Shader, entry point, constants.
+type KernelKey = (String, String, Vec<Constant>);
+
 /// An open device. All methods take `&self`.
 pub struct Gpu {
     pub(crate) device: wgpu::Device,
@@ -102,7 +105,7 @@ pub struct Gpu {
     summary: AdapterSummary,
     binding_limit: u64,
     group_limit: u32,
-    kernels: Mutex<HashMap<(String, String), Arc<Kernel>>>,
+    kernels: Mutex<HashMap<KernelKey, Arc<Kernel>>>,
     shaders: Mutex<HashMap<String, Arc<(Shader, wgpu::ShaderModule)>>>,
     failure: Arc<Mutex<Option<Error>>>,
     in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,
@@ -395,17 +398,17 @@ impl Gpu {
         lock(&self.failure).get_or_insert(Error::DeviceLost("destroyed on request".to_owned()));
     }
 
-    /// A kernel by shader and entry point, compiled once.
+    /// A kernel by shader, entry point and values of its `override` declarations, compiled once.
     ///
     /// # Errors
     /// [`Error::Shader`] or [`Error::NoKernel`].
-    pub fn kernel(&self, shader: &str, entry: &str) -> Result<Arc<Kernel>, Error> {
-        let key = (shader.to_owned(), entry.to_owned());
+    pub fn kernel(&self, shader: &str, entry: &str, constants: &[Constant]) -> Result<Arc<Kernel>, Error> {
+        let key = (shader.to_owned(), entry.to_owned(), constants.to_vec());
         if let Some(kernel) = lock(&self.kernels).get(&key) {
             return Ok(Arc::clone(kernel));
         }
         let loaded = self.shader(shader)?;
-        let kernel = Arc::new(self.guarded(|| Kernel::new(&self.device, &loaded.0, &loaded.1, entry))??);
+        let kernel = Arc::new(self.guarded(|| Kernel::new(&self.device, &loaded.0, &loaded.1, entry, constants))??);
         lock(&self.kernels).insert(key, Arc::clone(&kernel));
         Ok(kernel)
     }

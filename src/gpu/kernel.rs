@@ -3,6 +3,9 @@
 use super::Error;
 use super::shaders::{Binding, BindingKind, Shader};
 
+/// Name and value of an `override` declaration of a shader.
+pub type Constant = (&'static str, u32);
+
 /// An entry point, compiled for the device, with its bindings as the shader declares them.
 #[derive(Debug)]
 pub struct Kernel {
@@ -19,6 +22,7 @@ impl Kernel {
         shader: &Shader,
         module: &wgpu::ShaderModule,
         entry: &str,
+        constants: &[Constant],
     ) -> Result<Self, Error> {
         let declared = shader.entry(entry)?;
         let name = format!("{}::{entry}", shader.path);
@@ -53,7 +57,10 @@ impl Kernel {
             layout: Some(&pipeline_layout),
             module,
             entry_point: Some(entry),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &constants.iter().map(|(name, value)| (*name, f64::from(*value))).collect::<Vec<_>>(),
+                ..Default::default()
+            },
             cache: None,
         });
         Ok(Self { name, bindings: declared.bindings.clone(), workgroup: declared.workgroup, pipeline, layout })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::buffer::{Access, Bind, Slice};
 use super::error::bytes;
-use super::kernel::Kernel;
+use super::kernel::{Constant, Kernel};
 use super::shaders::BindingKind;
 use super::{Error, Gpu, Layout, Scalar, Uniform};
 
@@ -132,7 +132,23 @@ impl<'a> PlanBuilder<'a> {
         binds: &[Bind<'_>],
         work: Work,
     ) -> Result<(), Error> {
-        let kernel = self.gpu.kernel(shader, entry)?;
+        self.dispatch_with(shader, entry, &[], params, binds, work)
+    }
+
+    /// A [`dispatch`](Self::dispatch) with values for the shader's `override` declarations.
+    ///
+    /// # Errors
+    /// Those of [`dispatch`](Self::dispatch).
+    pub fn dispatch_with<P: Uniform>(
+        &mut self,
+        shader: &str,
+        entry: &str,
+        constants: &[Constant],
+        params: &P,
+        binds: &[Bind<'_>],
+        work: Work,
+    ) -> Result<(), Error> {
+        let kernel = self.gpu.kernel(shader, entry, constants)?;
         let complain = |binding: &str, message: String| Error::Binding {
             kernel: kernel.name.clone(),
             binding: binding.to_owned(),

@@ -22,6 +22,7 @@ macro_rules! library {
 library![
     "shared/clock",
     "shared/complex",
+    "shared/convolution",
     "shared/indexing",
     "shared/math",
     "shared/product",
@@ -35,6 +36,8 @@ library![
     "bias",
     "complex_matmul",
     "convolution",
+    "convolution_subgroup",
+    "convolution_tiled",
     "cross_entropy",
     "detect",
     "disturb",

@@ -1,10 +1,11 @@
-//! Convolution of images as deep learning has it (cross-correlation); `shaders/convolution.wgsl`.
+//! Convolution of images as deep learning has it (cross-correlation); `shaders/convolution.wgsl` and its variants
+//! `convolution_subgroup.wgsl` and `convolution_tiled.wgsl`, which add in the same order.
 //!
 //! Activations are matrices `[batch, features]`, an image a row: its channels one after the other, each row by row.
 //! Weights are `[channels_out, channels_in, kernel height, kernel width]`.
 
 use super::{bias, expect, matrix, word};
-use crate::gpu::{Error, Gpu, MAX_LOOP_TURNS, PlanBuilder, Scalar, Slice, Work};
+use crate::gpu::{Bind, Constant, Error, Gpu, MAX_LOOP_TURNS, PlanBuilder, Scalar, Slice, Work};
 use crate::uniform;
 
 uniform! {
@@ -13,6 +14,34 @@ uniform! {
         kernel_height: u32, kernel_width: u32, stride: u32, spread: u32, lead_y: u32, lead_x: u32, lift_y: u32,
         lift_x: u32, weight_out: u32, weight_in: u32, weight_first: u32, weight_step: u32, run: u32, n_runs: u32
     }
+}
+
+/// Shaders by variant.
+const PORTABLE: (&str, &str) = ("portable", "convolution");
+const SUBGROUP: (&str, &str) = ("subgroup", "convolution_subgroup");
+const TILED: (&str, &str) = ("tiled", "convolution_tiled");
+
+/// Names of the variants that run on an adapter, the one that always does first.
+pub fn variants(gpu: &Gpu) -> Vec<&'static str> {
+    let adapter = gpu.adapter();
+    let mut available = vec![PORTABLE.0];
+    if adapter.subgroups && adapter.subgroup == (8, 8) {
+        available.push(SUBGROUP.0);
+    }
+    if adapter.limits.max_compute_invocations_per_workgroup >= 256 {
+        available.push(TILED.0);
+    }
+    available
+}
+
+/// Name of the shader that is fastest here.
+fn fastest(gpu: &Gpu) -> Result<&'static str, Error> {
+    let chosen = gpu.variant("convolution", &variants(gpu), |variant| time(gpu, variant))?;
+    Ok(shader_of(chosen))
+}
+
+fn shader_of(variant: &str) -> &'static str {
+    [SUBGROUP, TILED].iter().find(|(name, _)| *name == variant).map_or(PORTABLE.1, |(_, shader)| *shader)
 }
 
 /// Invocations that are to share a gradient of weights, if there are as many output rows.
@@ -106,9 +135,9 @@ impl Shape {
         self.channels_out.div_ceil(8) * self.channels_in * self.kernel[0].div_ceil(3) * across
     }
 
-    /// Loop turns that a row of outputs costs a gradient.
+    /// Loop turns that a row of outputs costs a gradient at most; the tiled variant takes 27 turns for 16 outputs.
     fn row_turns(&self) -> Result<usize, Error> {
-        Ok(1 + self.output_width()?)
+        Ok(2 * (1 + self.output_width()?))
     }
 
     /// Constants of a forward pass.
@@ -159,15 +188,16 @@ pub fn forward(
     expect(NAME, y, &[batch, shape.features_out()?])?;
     let params = shape.params(NAME, batch)?;
     check_taps(plan, NAME, &params)?;
+    let shader = fastest(plan.gpu())?;
     match bias {
         Some(bias) => {
             expect(NAME, bias, &[shape.channels_out])?;
             let binds = [x.read(), weight.read(), bias.read(), y.write()];
-            plan.dispatch("convolution", "forward_bias", &params, &binds, tiles(&params))
+            correlate(plan, shader, "forward_bias", &params, &binds)
         }
         None => {
             let binds = [x.read(), weight.read(), y.write()];
-            plan.dispatch("convolution", "forward", &params, &binds, tiles(&params))
+            correlate(plan, shader, "forward", &params, &binds)
         }
     }
 }
@@ -216,8 +246,9 @@ pub fn backward_input(
         ..along
     };
     check_taps(plan, NAME, &params)?;
+    let shader = fastest(plan.gpu())?;
     let binds = [d_y.read(), weight.read(), d_x.write()];
-    plan.dispatch("convolution", "backward_input", &params, &binds, tiles(&params))
+    correlate(plan, shader, "backward_input", &params, &binds)
 }
 
 /// Room for the partial sums of [`backward_weight`] and of [`backward_bias`].
@@ -251,8 +282,29 @@ pub fn backward_weight(
     plan.check_loop(NAME, run * shape.row_turns()?)?;
     let sums = partials.part("partial sums", 0, &[n_runs, d_weight.len()])?;
     let params = shape.params(NAME, batch)?;
-    let work = Work::Items(n_runs * shape.weight_tiles());
-    plan.dispatch("convolution", "backward_weight", &params, &[x.read(), d_y.read(), sums.write()], work)?;
+    let binds = [x.read(), d_y.read(), sums.write()];
+    let entry = "backward_weight";
+    match fastest(plan.gpu())? {
+        shader if shader == TILED.1 => {
+            let filters = d_weight.len() / shape.channels_out;
+            let groups = n_runs * shape.channels_out.div_ceil(32) * filters.div_ceil(128);
+            plan.dispatch(shader, entry, &params, &binds, Work::Groups(groups))?;
+        }
+        shader if shader == SUBGROUP.1 && fits_subgroup(&params) && d_y.len().is_multiple_of(4) => {
+            let tile = SubgroupTile::of(&params);
+            // Outputs past the end of a row are no zeros.
+            let columns = divisor(params.width_out, 16);
+            let filter_rows = d_weight.len() / shape.channels_out / tile.taps as usize;
+            let blocks = shape.channels_out.div_ceil(tile.channels as usize);
+            let work = Work::Items(8 * n_runs * blocks * filter_rows.div_ceil(8));
+            let constants = SubgroupTile { columns, ..tile }.constants();
+            plan.dispatch_with(shader, entry, &constants, &params, &binds, work)?;
+        }
+        _ => {
+            let work = Work::Items(n_runs * shape.weight_tiles());
+            plan.dispatch(PORTABLE.1, entry, &params, &binds, work)?;
+        }
+    }
     bias::backward(plan, &sums, &d_weight.reshape(&[d_weight.len()])?)
 }
 
@@ -280,16 +332,102 @@ pub fn backward_bias(
     bias::backward(plan, &sums, d_bias)
 }
 
-/// One invocation for 4 columns of 8 channels of 4 samples.
-fn tiles(params: &Params) -> Work {
+/// Records sums over channels and taps.
+fn correlate(
+    plan: &mut PlanBuilder<'_>,
+    shader: &str,
+    entry: &str,
+    params: &Params,
+    binds: &[Bind<'_>],
+) -> Result<(), Error> {
     let count = |words: u32| words as usize;
-    Work::Items(
-        count(params.width_out).div_ceil(4 * count(params.spread))
-            * count(params.spread)
-            * count(params.height_out)
-            * count(params.channels_out).div_ceil(8)
-            * count(params.batch).div_ceil(4),
-    )
+    let [batch, height, width] = [params.batch, params.height_out, params.width_out].map(count);
+    let channels = count(params.channels_out);
+    match shader {
+        _ if shader == TILED.1 => {
+            let work = Work::Groups(channels.div_ceil(32) * (batch * height * width).div_ceil(128));
+            plan.dispatch(shader, entry, params, binds, work)
+        }
+        _ if shader == SUBGROUP.1 && fits_subgroup(params) => {
+            let tile = SubgroupTile::of(params);
+            let across = width.div_ceil(count(tile.columns));
+            let work = 8 * batch.div_ceil(8) * height * across * channels.div_ceil(count(tile.channels));
+            plan.dispatch_with(shader, entry, &tile.constants(), params, binds, Work::Items(work))
+        }
+        _ => {
+            let across = width.div_ceil(4 * count(params.spread)) * count(params.spread);
+            let work = across * height * channels.div_ceil(8) * batch.div_ceil(4);
+            plan.dispatch(PORTABLE.1, entry, params, binds, Work::Items(work))
+        }
+    }
+}
+
+/// Whether the subgroup variant takes a convolution: it has no strides, reads x four words at a time, and shares work
+/// among eight samples.
+fn fits_subgroup(params: &Params) -> bool {
+    let words = [params.batch, params.channels_in, params.height_in, params.width_in];
+    let is_whole = words.iter().fold(1, |product, extent| product * extent % 4) == 0;
+    params.stride == 1 && params.spread == 1 && params.batch >= 4 && is_whole
+}
+
+/// Tile of the subgroup variant.
+struct SubgroupTile {
+    channels: u32,
+    columns: u32,
+    taps: u32,
+}
+
+impl SubgroupTile {
+    /// The largest that fits, cut so that the last one is not much smaller than the others.
+    fn of(params: &Params) -> Self {
+        let even = |extent: u32, most: u32| extent.div_ceil(extent.div_ceil(most));
+        Self {
+            channels: even(params.channels_out, 8),
+            columns: even(params.width_out, 16),
+            taps: divisor(params.kernel_width, 5),
+        }
+    }
+
+    fn constants(&self) -> [Constant; 3] {
+        [("CHANNELS", self.channels), ("COLUMNS", self.columns), ("TAPS", self.taps)]
+    }
+}
+
+/// The largest divisor that is not larger than `most`.
+fn divisor(extent: u32, most: u32) -> u32 {
+    (1..=most).rev().find(|divisor| extent.is_multiple_of(*divisor)).unwrap_or(1)
+}
+
+/// Seconds of a convolution with a variant, or `None` if it does not give what the portable one gives.
+fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
+    const BATCH: usize = 64;
+    let shape =
+        Shape { channels_in: 8, height: 16, width: 16, channels_out: 16, kernel: [3, 3], stride: 1, padding: 1 };
+    let values = |count: usize| (0..count).map(|at| (at * 37 % 101) as f32 / 101.0 - 0.5).collect::<Vec<_>>();
+    let x = gpu.upload("timed x", &[BATCH, shape.features_in()], &values(BATCH * shape.features_in()))?;
+    let weight = gpu.upload("timed weight", &shape.weight(), &values(shape.weight().iter().product()))?;
+    let params = shape.params("convolution::forward", BATCH)?;
+    let mut results = Vec::new();
+    let mut best = f64::INFINITY;
+    for shader in [PORTABLE.1, shader_of(variant)] {
+        let y = gpu.zeros("timed y", &[BATCH, shape.features_out()?], Scalar::F32)?;
+        let mut plan = PlanBuilder::new(gpu, "timed");
+        correlate(&mut plan, shader, "forward", &params, &[x.read(), weight.read(), y.write()])?;
+        let plan = plan.finish()?;
+        best = f64::INFINITY;
+        // The first turn compiles.
+        for _ in 0..4 {
+            gpu.wait()?;
+            let start = std::time::Instant::now();
+            gpu.submit(&[&plan])?;
+            gpu.wait()?;
+            best = best.min(start.elapsed().as_secs_f64());
+        }
+        results.push(gpu.read::<f32>(&y)?);
+    }
+    // Sums of 72 terms below 1/4 in the same order; a compiler may round fewer of them.
+    let agree = results[0].iter().zip(&results[1]).all(|(one, other)| (one - other).abs() < 1e-4);
+    Ok(agree.then_some(best))
 }
 
 /// Refuses sums over more taps than an invocation may take turns for.

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
 use flatlight::gpu::{Gpu, Options};
-use flatlight::ops::matmul;
+use flatlight::ops::{convolution, matmul};
 
 /// Opens a device. A machine without an adapter cannot pass: the message says what to install.
 pub fn open(options: &Options) -> Gpu {
@@ -36,7 +36,11 @@ pub fn device(variant: Option<(&'static str, &'static str)>, options: &Options) 
 
 /// Whether this adapter has the variant that a case is about.
 pub fn runs_here(variant: Option<(&str, &str)>) -> bool {
-    variant.is_none_or(|(family, name)| family != "matmul" || matmul::variants(gpu()).contains(&name))
+    variant.is_none_or(|(family, name)| match family {
+        "matmul" => matmul::variants(gpu()).contains(&name),
+        "convolution" => convolution::variants(gpu()).contains(&name),
+        _ => true,
+    })
 }
 
 /// Runs a test again in a process of its own, with variables set: for what other tests would disturb. True in there.

@@ -23,6 +23,9 @@ const SIZES: &[&[usize]] = &[
     &[4, 7, 9, 9, 17, 3, 3, 1, 1],
     &[64, 1, 13, 65, 1, 7, 3, 4, 2],
     &[63, 3, 11, 11, 9, 4, 4, 2, 1],
+    // Rows in several tiles of many columns, kernels in several windows of taps; samples in eights and not.
+    &[12, 3, 7, 34, 11, 3, 7, 1, 3],
+    &[8, 2, 6, 37, 3, 2, 8, 1, 0],
     FIRST,
     // Many workgroups for the outputs and for the bias.
     &[9, 1, 130, 130, 17, 1, 1, 1, 0],
@@ -36,12 +39,26 @@ const PLAIN: &[&[usize]] = &[
     &[2, 800, 1, 1, 200, 1, 1, 1, 0],
 ];
 
-pub fn cases() -> [Case; 2] {
-    [convolve("convolution::forward_bias", SIZES, FIRST), convolve("convolution::forward", PLAIN, SECOND)]
+pub fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for [with_bias, without, variant] in [
+        ["convolution::forward_bias", "convolution::forward", "portable"],
+        ["convolution::forward_bias, subgroup", "convolution::forward, subgroup", "subgroup"],
+        ["convolution::forward_bias, tiled", "convolution::forward, tiled", "tiled"],
+    ] {
+        cases.push(convolve(with_bias, variant, SIZES, FIRST));
+        cases.push(convolve(without, variant, PLAIN, SECOND));
+    }
+    cases
 }
 
-fn convolve(name: &'static str, sizes: &'static [&'static [usize]], bench: &'static [usize]) -> Case {
-    let has_bias = name.ends_with("_bias");
+fn convolve(
+    name: &'static str,
+    variant: &'static str,
+    sizes: &'static [&'static [usize]],
+    bench: &'static [usize],
+) -> Case {
+    let has_bias = name.contains("_bias");
     let make = move |draws: super::Draws, size: &[usize]| {
         let [batch, channels_in, height, width, channels_out, rows, columns, stride, padding] =
             size.try_into().expect("nine extents");
@@ -67,11 +84,11 @@ fn convolve(name: &'static str, sizes: &'static [&'static [usize]], bench: &'sta
         }
         let flops = 2 * batch * features_out * weights / channels_out;
         let words = batch * (features_in + features_out) + weights;
-        let mut costs = vec![
-            cost(name, flops, words),
-            cost("convolution::backward_input", flops, words),
-            cost("convolution::backward_weight", flops, words),
-        ];
+        let shader = if variant == "portable" { "convolution".to_owned() } else { format!("convolution_{variant}") };
+        let forward = if has_bias { "forward_bias" } else { "forward" };
+        let mut costs = [forward, "backward_input", "backward_weight"]
+            .map(|entry| cost(format!("{shader}::{entry}"), flops, words))
+            .to_vec();
         if has_bias {
             costs.push(cost("convolution::backward_bias", batch * features_out, batch * features_out));
         }
@@ -105,5 +122,8 @@ fn convolve(name: &'static str, sizes: &'static [&'static [usize]], bench: &'sta
             inputs,
         }
     };
-    case(name, sizes, bench, make).tolerance(2e-5, 0.0).note("linear in each input; strides 1 to 4")
+    case(name, sizes, bench, make)
+        .tolerance(2e-5, 0.0)
+        .variant("convolution", variant)
+        .note("linear in each input; strides 1 to 4")
 }

@@ -1,0 +1,340 @@
+// The convolutions of convolution.wgsl for adapters whose subgroups have eight lanes (Mesa's software renderer): the same
+// equations, the same order of addition, the same bits. Stride and spread are 1; x and d_y have a multiple of four words.
+// Layout: loads cost most there, broadcasts next to nothing. What a subgroup shares, each lane loads an eighth of.
+//   forward, backward_input   a subgroup owns 8 channels x 16 columns of one row of 8 samples, a lane a sample: it loads
+//                             a row of 20 elements for up to 5 taps and 8 channels, and the weights of one channel.
+//                             All lanes meet the same rows, so that rows outside cost nothing.
+//   backward_weight           a subgroup owns 8 channels out x 8 rows of 5 taps, a lane a row: for 16 positions it loads
+//                             20 elements of its row of x, and 16 gradients of one channel.
+// Rows are loaded as vectors wherever they start, and shifted into place. Tiles are cut to a shape by constants: what is
+// computed of a tile and not stored is no work, as the driver drops it.
+// Reference: src/reference/convolution.rs
+
+import package::shared::convolution::{Params};
+import package::shared::indexing::{indexing_group};
+
+const WORKGROUP: u32 = 64u;
+const LANES: u32 = 8u;
+// Tile: at most 8 channels, 16 columns and 5 taps, which divide the kernel's width; in backward_weight columns divide
+// the width of the output.
+override CHANNELS: u32 = 8u;
+override COLUMNS: u32 = 16u;
+override TAPS: u32 = 5u;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;                     // [batch, channels_in, height_in, width_in]
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;                  // [channels_out]
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;               // [batch, channels_out, height_out, width_out]
+@group(0) @binding(5) var<storage, read> d_y: array<vec4<f32>>;                   // like y
+@group(0) @binding(6) var<storage, read_write> partials: array<f32>;        // [runs, channels_out (, channels_in, height, width)]
+
+/// [channel][column]
+alias Sums = array<mat4x4<f32>, 8>;
+
+/// A lane's sample, and the first of its outputs.
+struct Tile {
+    sample: u32,
+    channel: u32,
+    row: u32,
+    column: u32,
+}
+
+fn tile(index: u32, lane: u32) -> Tile {
+    let blocks = (params.channels_out + CHANNELS - 1u) / CHANNELS;
+    let across = (params.width_out + COLUMNS - 1u) / COLUMNS;
+    let line = index / LANES / blocks / across;
+    let sample = line / params.height_out * LANES + lane;
+    let column = index / LANES / blocks % across * COLUMNS;
+    return Tile(sample, index / LANES % blocks * CHANNELS, line % params.height_out, column);
+}
+
+/// Twenty neighbours.
+struct Row {
+    window: mat4x4<f32>,
+    next: vec4<f32>,
+}
+
+/// Twenty neighbours out of six vectors, from the first to fourth word on, as `place` is 0 to 3 past a multiple of 4.
+fn shifted(place: i32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e: vec4<f32>, f: vec4<f32>) -> Row {
+    let two = (place & 2) != 0;
+    let a2 = select(a, vec4(a.zw, b.xy), two);
+    let b2 = select(b, vec4(b.zw, c.xy), two);
+    let c2 = select(c, vec4(c.zw, d.xy), two);
+    let d2 = select(d, vec4(d.zw, e.xy), two);
+    let e2 = select(e, vec4(e.zw, f.xy), two);
+    let f2 = select(f.x, f.z, two);
+    let one = (place & 1) != 0;
+    return Row(
+        mat4x4(
+            select(a2, vec4(a2.yzw, b2.x), one),
+            select(b2, vec4(b2.yzw, c2.x), one),
+            select(c2, vec4(c2.yzw, d2.x), one),
+            select(d2, vec4(d2.yzw, e2.x), one),
+        ),
+        select(e2, vec4(e2.yzw, f2), one),
+    );
+}
+
+fn inside(values: vec4<f32>, column: u32, width: u32) -> vec4<f32> {
+    return select(vec4(0.0), values, vec4(column, column + 1u, column + 2u, column + 3u) < vec4(width));
+}
+
+/// A row of x, which starts at word `row`, from a column on, and zeros past its ends. What is loaded from before the
+/// first row lies outside of it and is not used.
+fn load_x(row: u32, column: u32, width: u32) -> Row {
+    let place = i32(row + column);
+    let at = place >> 2u;
+    let words = shifted(place, x[at], x[at + 1], x[at + 2], x[at + 3], x[at + 4], x[at + 5]);
+    return Row(
+        mat4x4(
+            inside(words.window[0], column, width),
+            inside(words.window[1], column + 4u, width),
+            inside(words.window[2], column + 8u, width),
+            inside(words.window[3], column + 12u, width),
+        ),
+        inside(words.next, column + 16u, width),
+    );
+}
+
+/// Sixteen gradients.
+fn load_d_y(place: i32) -> mat4x4<f32> {
+    let at = place >> 2u;
+    return shifted(place, d_y[at], d_y[at + 1], d_y[at + 2], d_y[at + 3], d_y[at + 4], vec4(0.0)).window;
+}
+
+/// The window a column further.
+fn moved(window: mat4x4<f32>, next: f32) -> mat4x4<f32> {
+    return mat4x4(
+        vec4(window[0].yzw, window[1].x),
+        vec4(window[1].yzw, window[2].x),
+        vec4(window[2].yzw, window[3].x),
+        vec4(window[3].yzw, next),
+    );
+}
+
+/// Adds a tap: each lane's own channel of the weights, and its columns.
+fn accumulate(sums: ptr<function, Sums>, own: f32, window: mat4x4<f32>) {
+    (*sums)[0] += subgroupBroadcast(own, 0u) * window;
+    (*sums)[1] += subgroupBroadcast(own, 1u) * window;
+    (*sums)[2] += subgroupBroadcast(own, 2u) * window;
+    (*sums)[3] += subgroupBroadcast(own, 3u) * window;
+    (*sums)[4] += subgroupBroadcast(own, 4u) * window;
+    (*sums)[5] += subgroupBroadcast(own, 5u) * window;
+    (*sums)[6] += subgroupBroadcast(own, 6u) * window;
+    (*sums)[7] += subgroupBroadcast(own, 7u) * window;
+}
+
+fn correlate(tile: Tile, lane: u32) -> Sums {
+    let plane = params.height_in * params.width_in;
+    let own = min(tile.channel + lane, params.channels_out - 1u) * params.weight_out + params.weight_first;
+    let sample = min(tile.sample, params.batch - 1u) * params.channels_in * plane;
+    // Rows outside are skipped.
+    let place = tile.row + params.lead_y;
+    let first_k = max(params.lift_y, place) - place;
+    let end_k = min(max(params.lift_y + params.height_in, place) - place, params.kernel_height);
+    let first_column = tile.column + params.lead_x - params.lift_x;
+    let step = params.weight_step;
+    // One loop over channels, rows and windows of taps, as every loop saves all sums at every turn.
+    let turns = params.channels_in * (max(end_k, first_k) - first_k) * (params.kernel_width / TAPS);
+    var channel = 0u;
+    var k = first_k;
+    var l = 0u;
+    var sums = Sums();
+    for (var turn = 0u; turn < turns; turn++) {
+        let at = sample + channel * plane + (place + k - params.lift_y) * params.width_in;
+        let w = own + channel * params.weight_in + (k * params.kernel_width + l) * step;
+        let row = load_x(at, first_column + l, params.width_in);
+        var window = row.window;
+        accumulate(&sums, weight[w], window);
+        if TAPS > 1u {
+            window = moved(window, row.next.x);
+            accumulate(&sums, weight[w + step], window);
+        }
+        if TAPS > 2u {
+            window = moved(window, row.next.y);
+            accumulate(&sums, weight[w + 2u * step], window);
+        }
+        if TAPS > 3u {
+            window = moved(window, row.next.z);
+            accumulate(&sums, weight[w + 3u * step], window);
+        }
+        if TAPS > 4u {
+            window = moved(window, row.next.w);
+            accumulate(&sums, weight[w + 4u * step], window);
+        }
+        l += TAPS;
+        k += select(0u, 1u, l == params.kernel_width);
+        l = select(l, 0u, l == params.kernel_width);
+        channel += select(0u, 1u, k == end_k);
+        k = select(k, first_k, k == end_k);
+    }
+    return sums;
+}
+
+fn store_channel(tile: Tile, index: u32, values: mat4x4<f32>) {
+    let channel = tile.channel + index;
+    if index >= CHANNELS || tile.sample >= params.batch || channel >= params.channels_out {
+        return;
+    }
+    let at = ((tile.sample * params.channels_out + channel) * params.height_out + tile.row) * params.width_out + tile.column;
+    let room = params.width_out - tile.column;
+    store_four(at, 0u, room, values[0]);
+    store_four(at, 4u, room, values[1]);
+    store_four(at, 8u, room, values[2]);
+    store_four(at, 12u, room, values[3]);
+}
+
+fn store_four(at: u32, first: u32, room: u32, values: vec4<f32>) {
+    store_one(at, first, room, values.x);
+    store_one(at, first + 1u, room, values.y);
+    store_one(at, first + 2u, room, values.z);
+    store_one(at, first + 3u, room, values.w);
+}
+
+fn store_one(at: u32, column: u32, room: u32, value: f32) {
+    if column < COLUMNS && column < room {
+        y[at + column] = value;
+    }
+}
+
+fn add(sums: mat4x4<f32>, offset: f32) -> mat4x4<f32> {
+    return mat4x4(sums[0] + offset, sums[1] + offset, sums[2] + offset, sums[3] + offset);
+}
+
+fn store(tile: Tile, sums: Sums, offset: f32) {
+    store_channel(tile, 0u, add(sums[0], subgroupBroadcast(offset, 0u)));
+    store_channel(tile, 1u, add(sums[1], subgroupBroadcast(offset, 1u)));
+    store_channel(tile, 2u, add(sums[2], subgroupBroadcast(offset, 2u)));
+    store_channel(tile, 3u, add(sums[3], subgroupBroadcast(offset, 3u)));
+    store_channel(tile, 4u, add(sums[4], subgroupBroadcast(offset, 4u)));
+    store_channel(tile, 5u, add(sums[5], subgroupBroadcast(offset, 5u)));
+    store_channel(tile, 6u, add(sums[6], subgroupBroadcast(offset, 6u)));
+    store_channel(tile, 7u, add(sums[7], subgroupBroadcast(offset, 7u)));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
+    let tile = tile(indexing_group(group, groups) * WORKGROUP + index, lane);
+    store(tile, correlate(tile, lane), 0.0);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_bias(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
+    let tile = tile(indexing_group(group, groups) * WORKGROUP + index, lane);
+    store(tile, correlate(tile, lane), bias[min(tile.channel + lane, params.channels_out - 1u)]);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
+    let tile = tile(indexing_group(group, groups) * WORKGROUP + index, lane);
+    store(tile, correlate(tile, lane), 0.0);
+}
+
+/// [channel][tap]
+alias Filters = array<array<f32, 5>, 8>;
+
+fn add_taps(sums: array<f32, 5>, d: f32, low: vec4<f32>, high: f32) -> array<f32, 5> {
+    let four = vec4(sums[0], sums[1], sums[2], sums[3]) + d * low;
+    return array<f32, 5>(four.x, four.y, four.z, four.w, sums[4] + d * high);
+}
+
+/// Adds a position: each lane's own channel of the gradient, and the five elements that its taps meet.
+fn add_position(sums: ptr<function, Filters>, d: f32, low: vec4<f32>, high: f32) {
+    (*sums)[0] = add_taps((*sums)[0], subgroupBroadcast(d, 0u), low, high);
+    (*sums)[1] = add_taps((*sums)[1], subgroupBroadcast(d, 1u), low, high);
+    (*sums)[2] = add_taps((*sums)[2], subgroupBroadcast(d, 2u), low, high);
+    (*sums)[3] = add_taps((*sums)[3], subgroupBroadcast(d, 3u), low, high);
+    (*sums)[4] = add_taps((*sums)[4], subgroupBroadcast(d, 4u), low, high);
+    (*sums)[5] = add_taps((*sums)[5], subgroupBroadcast(d, 5u), low, high);
+    (*sums)[6] = add_taps((*sums)[6], subgroupBroadcast(d, 6u), low, high);
+    (*sums)[7] = add_taps((*sums)[7], subgroupBroadcast(d, 7u), low, high);
+}
+
+fn add_four(sums: ptr<function, Filters>, first: u32, d: vec4<f32>, low: vec4<f32>, high: vec4<f32>) {
+    if first < COLUMNS {
+        add_position(sums, d.x, low, high.x);
+    }
+    if first + 1u < COLUMNS {
+        add_position(sums, d.y, vec4(low.yzw, high.x), high.y);
+    }
+    if first + 2u < COLUMNS {
+        add_position(sums, d.z, vec4(low.zw, high.xy), high.z);
+    }
+    if first + 3u < COLUMNS {
+        add_position(sums, d.w, vec4(low.w, high.xyz), high.w);
+    }
+}
+
+fn store_filter(at: u32, sums: array<f32, 5>, there: bool) {
+    if there {
+        partials[at] = sums[0];
+        if TAPS > 1u {
+            partials[at + 1u] = sums[1];
+        }
+        if TAPS > 2u {
+            partials[at + 2u] = sums[2];
+        }
+        if TAPS > 3u {
+            partials[at + 3u] = sums[3];
+        }
+        if TAPS > 4u {
+            partials[at + 4u] = sums[4];
+        }
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
+    // The subgroup's run and channels, and the lane's row of taps.
+    let windows = params.kernel_width / TAPS;
+    let filter_rows = params.channels_in * params.kernel_height * windows;
+    let across = (filter_rows + LANES - 1u) / LANES;
+    let blocks = (params.channels_out + CHANNELS - 1u) / CHANNELS;
+    let tile = (indexing_group(group, groups) * WORKGROUP + index) / LANES;
+    let filter_row = tile % across * LANES + lane;
+    let channel_out = tile / across % blocks * CHANNELS;
+    let run = tile / across / blocks;
+    if run >= params.n_runs {
+        return;
+    }
+    // Lanes past the end load what the last one loads, for broadcasts, and store nothing.
+    let own_row = min(filter_row, filter_rows - 1u);
+    let l = own_row % windows * TAPS;
+    let k = own_row / windows % params.kernel_height;
+    let channel_in = own_row / windows / params.kernel_height;
+
+    let plane = params.height_out * params.width_out;
+    let own = min(channel_out + lane, params.channels_out - 1u) * plane;
+    let end = min((run + 1u) * params.run, params.batch * params.height_out);
+    var sums = Filters();
+    for (var line = run * params.run; line < end; line++) {
+        let sample = line / params.height_out;
+        let i = line % params.height_out;
+        let row = i + k - params.lift_y;
+        let width = select(0u, params.width_in, row < params.height_in);
+        let at = ((sample * params.channels_in + channel_in) * params.height_in + row) * params.width_in;
+        let at_d_y = own + sample * params.channels_out * plane + i * params.width_out;
+        for (var j = 0u; j < params.width_out; j += COLUMNS) {
+            let elements = load_x(at, j + l - params.lift_x, width);
+            let gradients = load_d_y(i32(at_d_y + j));
+            add_four(&sums, 0u, gradients[0], elements.window[0], elements.window[1]);
+            add_four(&sums, 4u, gradients[1], elements.window[1], elements.window[2]);
+            add_four(&sums, 8u, gradients[2], elements.window[2], elements.window[3]);
+            add_four(&sums, 12u, gradients[3], elements.window[3], elements.next);
+        }
+    }
+    if filter_row < filter_rows {
+        let step = params.channels_in * params.kernel_height * params.kernel_width;
+        let at = (run * params.channels_out + channel_out) * step + filter_row * TAPS;
+        let room = min(CHANNELS, params.channels_out - channel_out);
+        store_filter(at, sums[0], true);
+        store_filter(at + step, sums[1], 1u < room);
+        store_filter(at + 2u * step, sums[2], 2u < room);
+        store_filter(at + 3u * step, sums[3], 3u < room);
+        store_filter(at + 4u * step, sums[4], 4u < room);
+        store_filter(at + 5u * step, sums[5], 5u < room);
+        store_filter(at + 6u * step, sums[6], 6u < room);
+        store_filter(at + 7u * step, sums[7], 7u < room);
+    }
+}
