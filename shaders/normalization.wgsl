@@ -22,7 +22,7 @@
 // Reference: src/reference/normalization.rs
 
 import package::shared::clock::{Clock};
-import package::shared::indexing::{indexing_group};
+import package::shared::indexing::{indexing_group, indexing_divide};
 
 const WORKGROUP: u32 = 64u;
 
@@ -42,7 +42,7 @@ struct Params {
     position_populations: u32,      //   position_populations (0 or 1)
     channels: u32,
     positions: u32,
-    lookups: u32,                   // of a quad that is written: 1 where its words are of one channel, else 4
+    lookups: u32,                   // of a load: 1 where its words are of one channel, else 4
     weighted: u32,                  // 1: sums are of gamma d_y, 0: of d_y
     rectify: u32,                   // 1: a rectifier follows
     component: u32,                 // of the sums, the one that is a gradient: 0 of beta, 1 of gamma
@@ -54,8 +54,8 @@ struct Params {
 @group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;                   // [batch, channels * positions]
 @group(0) @binding(3) var<storage, read> d_y: array<vec4<f32>>;                 // [batch, channels * positions]
-@group(0) @binding(4) var<storage, read> gamma: array<vec4<f32>>;               // [channels]
-@group(0) @binding(5) var<storage, read> beta: array<vec4<f32>>;                // [channels]
+@group(0) @binding(4) var<storage, read> gamma: array<f32>;                     // [channels]
+@group(0) @binding(5) var<storage, read> beta: array<f32>;                      // [channels]
 @group(0) @binding(6) var<storage, read> statistics: array<vec4<f32>>;          // [populations, 2] mean, variance
 @group(0) @binding(7) var<storage, read> pieces: array<vec2<f32>>;              // [blocks, runs, across, lanes, 2]
 @group(0) @binding(8) var<storage, read> slopes: array<vec4<f32>>;              // [populations, 2] sums of g, g n
@@ -78,9 +78,9 @@ fn item(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> u32 {
 }
 
 fn piece_of(index: u32) -> Piece {
-    let line = index / params.lanes;
-    let sheet = line / params.across;
-    let block = sheet / params.runs;
+    let line = indexing_divide(index, params.lanes);
+    let sheet = indexing_divide(line, params.across);
+    let block = indexing_divide(sheet, params.runs);
     let place = line - sheet * params.across;
     var piece: Piece;
     piece.population = (block * params.across + place) * params.spread;
@@ -151,9 +151,24 @@ fn moments_of(population: u32) -> Moments {
     return Moments(pairs[0], 1.0 / sqrt(pairs[1] + params.epsilon));
 }
 
-/// Gain or shift of the words of a load from the aligned quad of its first channel.
-fn by_channel(four: vec4<f32>, channel: u32) -> vec4<f32> {
-    return select(vec4(word_of(four, channel)), four, params.spread == 4u && outer_is_row());
+const WORDS: vec4<u32> = vec4(0u, 1u, 2u, 3u);
+
+/// Gain of the words of a load, whose first word is of this channel.
+fn gain_of(channel: u32) -> vec4<f32> {
+    var gain = vec4(gamma[channel]);
+    for (var word = 1u; word < params.lookups; word++) {
+        gain = select(gain, vec4(gamma[channel + word]), WORDS >= vec4(word));
+    }
+    return gain;
+}
+
+/// Shift of the words of a load, whose first word is of this channel.
+fn shift_of(channel: u32) -> vec4<f32> {
+    var shift = vec4(beta[channel]);
+    for (var word = 1u; word < params.lookups; word++) {
+        shift = select(shift, vec4(beta[channel + word]), WORDS >= vec4(word));
+    }
+    return shift;
 }
 
 fn channel_of(piece: Piece, outer: u32) -> u32 {
@@ -295,9 +310,9 @@ fn correlate(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) g
             own = moments_of(home + outer * params.row_populations);
         }
         let channel = channel_of(piece, outer);
-        let gain = by_channel(gamma[channel / 4u], channel);
+        let gain = gain_of(channel);
         let scale = gain * own.inverse;
-        let shift = by_channel(beta[channel / 4u], channel);
+        let shift = shift_of(channel);
         let weight = select(vec4(1.0), gain, params.weighted == 1u);
         for (var inner = piece.lane; inner < params.inner; inner += params.lanes) {
             let at = piece.first + outer * step + inner;
@@ -321,8 +336,8 @@ fn correlate_positions(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_wor
     let piece = piece_of(index);
     let end = outer_end();
     let step = params.across * params.inner;
-    let gain = by_channel(gamma[piece.channel / 4u], piece.channel);
-    let shift = by_channel(beta[piece.channel / 4u], piece.channel);
+    let gain = gain_of(piece.channel);
+    let shift = shift_of(piece.channel);
     var first = vec4(0.0);
     var second = vec4(0.0);
     for (var outer = piece.run; outer < end; outer += params.runs) {
@@ -368,7 +383,7 @@ fn gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     }
 }
 
-/// A column of aligned quads, and what belongs to the words of the first.
+/// A column of aligned quads, every runs-th along outer and all along across, and what belongs to the words of the first.
 struct Column {
     quad: u32,
     run: u32,
@@ -386,49 +401,48 @@ fn is_column(index: u32) -> bool {
 }
 
 fn column_of(index: u32) -> Column {
-    let line = index / params.lanes;
-    let block = line / params.runs;
+    let line = indexing_divide(index, params.lanes);
+    let block = indexing_divide(line, params.runs);
     var column: Column;
     column.run = line - block * params.runs;
-    column.quad = (block * params.outer + column.run) * params.lanes + index - line * params.lanes;
-    for (var lookup = params.lookups; lookup > 0u; lookup--) {
-        let at = 4u * column.quad + lookup - 1u;
-        let line = at / params.positions;
-        let row = line / params.channels;
+    column.quad = (block * params.across * params.outer + column.run) * params.lanes + index - line * params.lanes;
+    for (var word = params.lookups; word > 0u; word--) {
+        let at = 4u * column.quad + word - 1u;
+        let line = indexing_divide(at, params.positions);
+        let row = indexing_divide(line, params.channels);
         let channel = line - row * params.channels;
         let position = at - line * params.positions;
-        let population = row * params.row_populations + channel / params.population_channels + position * params.position_populations;
+        let group = indexing_divide(channel, params.population_channels);
+        let population = row * params.row_populations + group + position * params.position_populations;
         let own = moments_of(population);
-        // Words before the next one that is looked up.
-        let words = is_looked_up(lookup);
+        let words = looked_up(word);
         column.channel = channel;
         column.row = select(column.row, vec4(row), words);
         column.population = select(column.population, vec4(population), words);
         column.mean = select(column.mean, own.mean, words);
         column.inverse = select(column.inverse, own.inverse, words);
-        column.gain = select(column.gain, vec4(word_of(gamma[channel / 4u], channel)), words);
-        column.shift = select(column.shift, vec4(word_of(beta[channel / 4u], channel)), words);
+        column.gain = select(column.gain, vec4(gamma[channel]), words);
+        column.shift = select(column.shift, vec4(beta[channel]), words);
     }
     return column;
 }
 
-/// The words of a quad that share a look-up: all, or one.
-fn is_looked_up(lookup: u32) -> vec4<bool> {
-    return vec4(params.lookups == 1u) | (vec4(1u, 2u, 3u, 4u) == vec4(lookup));
+/// The words of a quad that a look-up is for: all, or one.
+fn looked_up(word: u32) -> vec4<bool> {
+    return vec4(params.lookups == 1u) | (WORDS + 1u == vec4(word));
 }
 
-/// Moves gain and shift to a place along outer, if that is a channel.
-fn turn_to(column: ptr<function, Column>, outer: u32) {
-    if !outer_is_row() {
-        let channel = (*column).channel + outer - (*column).run;
-        (*column).gain = vec4(word_of(gamma[channel / 4u], channel));
-        (*column).shift = vec4(word_of(beta[channel / 4u], channel));
+/// Moves gain and shift along across.
+fn turn_to(column: ptr<function, Column>, across: u32) {
+    if across > 0u {
+        (*column).gain = vec4(gamma[(*column).channel + across]);
+        (*column).shift = vec4(beta[(*column).channel + across]);
     }
 }
 
 /// Whether the words of a quad belong to rows that are there.
 fn is_valid(column: Column, outer: u32) -> vec4<bool> {
-    return column.row + select(0u, outer - column.run, outer_is_row()) < vec4(clock.rows);
+    return column.row + (outer - column.run) < vec4(clock.rows);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -439,11 +453,14 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     }
     var column = column_of(index);
     var quad = column.quad;
-    for (var outer = column.run; outer < params.outer; outer += params.runs) {
-        turn_to(&column, outer);
-        let value = column.gain * column.inverse * (x[quad] - column.mean) + column.shift;
-        y[quad] = select(vec4(0.0), rectified(value, value), is_valid(column, outer));
-        quad += params.runs * params.lanes;
+    for (var across = 0u; across < params.across; across++) {
+        turn_to(&column, across);
+        let scale = column.gain * column.inverse;
+        for (var outer = column.run; outer < params.outer; outer += params.runs) {
+            let value = scale * (x[quad] - column.mean) + column.shift;
+            y[quad] = select(vec4(0.0), rectified(value, value), is_valid(column, outer));
+            quad += params.runs * params.lanes;
+        }
     }
 }
 
@@ -455,9 +472,9 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     }
     var column = column_of(index);
     var sums = mat2x4(vec4(0.0), vec4(0.0));
-    for (var lookup = params.lookups; lookup > 0u; lookup--) {
-        let words = is_looked_up(lookup);
-        let population = column.population[lookup - 1u];
+    for (var word = params.lookups; word > 0u; word--) {
+        let words = looked_up(word);
+        let population = column.population[word - 1u];
         let own = pairs_of(slopes[population / 2u], slopes[population / 2u + params.apart], population);
         sums = mat2x4(select(sums[0], own[0], words), select(sums[1], own[1], words));
     }
@@ -467,13 +484,16 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     let mean_g = factor * means[0];
     let mean_gn = factor * means[1];
     var quad = column.quad;
-    for (var outer = column.run; outer < params.outer; outer += params.runs) {
-        turn_to(&column, outer);
-        let above = x[quad] - column.mean;
-        let g = column.gain * rectified(d_y[quad], column.gain * column.inverse * above + column.shift);
-        let d = (g - mean_g - above * column.inverse * mean_gn) * column.inverse;
-        d_x[quad] = select(vec4(0.0), d, is_valid(column, outer));
-        quad += params.runs * params.lanes;
+    for (var across = 0u; across < params.across; across++) {
+        turn_to(&column, across);
+        let scale = column.gain * column.inverse;
+        for (var outer = column.run; outer < params.outer; outer += params.runs) {
+            let above = x[quad] - column.mean;
+            let g = column.gain * rectified(d_y[quad], scale * above + column.shift);
+            let d = (g - mean_g - above * column.inverse * mean_gn) * column.inverse;
+            d_x[quad] = select(vec4(0.0), d, is_valid(column, outer));
+            quad += params.runs * params.lanes;
+        }
     }
 }
 

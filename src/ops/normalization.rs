@@ -357,6 +357,7 @@ impl Normalization {
             runs: word(cut.runs)?,
             lanes: word(cut.lanes)?,
             row_blocks: word(axes.row_blocks)?,
+            lookups: if axes.spread == 4 && axes.row_blocks == 0 { 4 } else { 1 },
             // Pieces of populations are where they are.
             row_populations: if is_own { 0 } else { params.row_populations },
             population_channels: if is_own { 1 } else { params.population_channels },
@@ -386,7 +387,8 @@ impl Normalization {
     }
 
     /// An invocation a column of aligned quads: along the rows for batch normalization, along the channels of a population
-    /// otherwise. Where these do not all start at multiples of four words, a quad is a column.
+    /// otherwise. Where these do not all start at multiples of four words, a quad is a column. The tensor is
+    /// `[blocks, across, outer, lanes]` quads.
     fn over_columns(
         &self,
         plan: &mut PlanBuilder<'_>,
@@ -396,15 +398,11 @@ impl Normalization {
     ) -> Result<(), Error> {
         let word = |count| word("normalization", count);
         let &Self { batch, channels, positions, .. } = self;
-        let (blocks, outer, words, row_blocks) = match self.over() {
-            Over::Batch => (1, batch, channels * positions, 0),
-            Over::Layer => (batch, channels, positions, 1),
-            Over::Group(groups) => (batch * groups, channels / groups, positions, groups),
-        };
-        let (blocks, outer, words, row_blocks) = if words.is_multiple_of(4) {
-            (blocks, outer, words, row_blocks)
-        } else {
-            (1, 1, batch * channels * positions, 0)
+        let (blocks, across, outer, words) = match self.over() {
+            Over::Batch if (channels * positions).is_multiple_of(4) => (1, 1, batch, channels * positions),
+            Over::Layer if positions.is_multiple_of(4) => (batch, channels, 1, positions),
+            Over::Group(groups) if positions.is_multiple_of(4) => (batch * groups, channels / groups, 1, positions),
+            _ => (1, 1, 1, batch * channels * positions),
         };
         let (runs, lanes) = (even(outer, (outer / LOADS).max(1)), words.div_ceil(4));
         let shared = positions.is_multiple_of(4);
@@ -412,15 +410,15 @@ impl Normalization {
         let params = Params {
             blocks: word(blocks)?,
             outer: word(outer)?,
+            across: word(across)?,
             runs: word(runs)?,
             lanes: word(lanes)?,
-            row_blocks: word(row_blocks)?,
             lookups: if shared { 1 } else { 4 },
             apart: u32::from(shared && self.over() == Over::Layer),
             weighted,
             ..self.shape_params()?
         };
-        plan.check_loop(&format!("normalization::{entry}"), outer.div_ceil(runs) + 8)?;
+        plan.check_loop(&format!("normalization::{entry}"), across * (outer.div_ceil(runs) + 1) + 8)?;
         plan.dispatch("normalization", entry, &params, binds, Work::Items(blocks * runs * lanes))
     }
 
