@@ -89,7 +89,15 @@ impl Norm {
             (NormKind::Group, None) => return Err("`groups` is missing: a group-norm needs their number".to_owned()),
             (_, Some(_)) => return Err("`groups` belongs to group-norm only".to_owned()),
         };
-        Ok(Self { over, recipe, shape: shape.to_vec(), channels, positions, rectify: false, scratch: RefCell::default() })
+        Ok(Self {
+            over,
+            recipe,
+            shape: shape.to_vec(),
+            channels,
+            positions,
+            rectify: false,
+            scratch: RefCell::default(),
+        })
     }
 
     fn norm(&self, batch: usize) -> Normalization {
@@ -151,7 +159,8 @@ impl Layer for Norm {
     }
 
     fn rectified(&self) -> Option<Box<dyn Layer>> {
-        (!self.rectify).then(|| Box::new(Self { rectify: true, scratch: RefCell::default(), ..self.clone() }) as Box<dyn Layer>)
+        (!self.rectify)
+            .then(|| Box::new(Self { rectify: true, scratch: RefCell::default(), ..self.clone() }) as Box<dyn Layer>)
     }
 
     fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, pass: Pass) -> Result<(), Error> {

@@ -309,7 +309,8 @@ impl Normalization {
 
     fn axes(&self) -> Axes {
         let &Self { batch, channels, positions, .. } = self;
-        let words = Axes { blocks: batch, outer: channels, across: positions, inner: 1, width: 1, spread: 1, row_blocks: 1 };
+        let words =
+            Axes { blocks: batch, outer: channels, across: positions, inner: 1, width: 1, spread: 1, row_blocks: 1 };
         match self.over() {
             Over::Batch => self.channel_axes(),
             Over::Layer => words.loads(),
@@ -328,7 +329,8 @@ impl Normalization {
     /// Axes with the channels as populations.
     fn channel_axes(&self) -> Axes {
         let &Self { batch, channels, positions, .. } = self;
-        let words = Axes { blocks: 1, outer: batch, across: channels, inner: positions, width: 1, spread: 1, row_blocks: 0 };
+        let words =
+            Axes { blocks: 1, outer: batch, across: channels, inner: positions, width: 1, spread: 1, row_blocks: 0 };
         match self.over() {
             // A load would be of several groups.
             Over::Group(groups) if positions == 1 && !(channels / groups.max(1)).is_multiple_of(4) => words,

@@ -218,7 +218,8 @@ fn rectified(
         let Problem { inputs, outputs, clocks, costs, .. } = (plain.make)(draws, size);
         let values: Vec<_> = inputs.iter().map(|input| input.values.clone()).collect();
         let near = |y: f64| y.abs() < 1e-2;
-        let upstream = draws.uniform("d_y", setting.elements, -1.0, 1.0).into_iter().zip(setting.padded(before(&values)));
+        let upstream =
+            draws.uniform("d_y", setting.elements, -1.0, 1.0).into_iter().zip(setting.padded(before(&values)));
         let upstream = upstream.map(|(d, y)| if near(y) { 0.0 } else { d }).collect();
         Problem {
             inputs,
