@@ -17,8 +17,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> gradient: array<vec4<f32>>;   // [count]
-@group(0) @binding(2) var<storage, read> parameters: array<vec4<f32>>;   // [count]
+@group(0) @binding(1) var<storage, read> gradient: array<vec4<f32>>;        // [count]
+@group(0) @binding(2) var<storage, read> parameters: array<vec4<f32>>;      // [count]
 @group(0) @binding(3) var<storage, read> segments: array<vec4<f32>>;        // [count / 64, 4]
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;        // [groups]
 @group(0) @binding(5) var<storage, read> summands: array<f32>;              // partials of the whole vector

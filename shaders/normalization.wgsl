@@ -43,6 +43,7 @@ struct Params {
     channels: u32,
     positions: u32,
     lookups: u32,                   // of a load: 1 where its words are of one channel, else 4
+    outer_rows: u32,                // of what is written: 1 where places along outer are rows
     weighted: u32,                  // 1: sums are of gamma d_y, 0: of d_y
     rectify: u32,                   // 1: a rectifier follows
     component: u32,                 // of the sums, the one that is a gradient: 0 of beta, 1 of gamma
@@ -442,7 +443,7 @@ fn turn_to(column: ptr<function, Column>, across: u32) {
 
 /// Whether the words of a quad belong to rows that are there.
 fn is_valid(column: Column, outer: u32) -> vec4<bool> {
-    return column.row + (outer - column.run) < vec4(clock.rows);
+    return column.row + (outer - column.run) * params.outer_rows < vec4(clock.rows);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -452,9 +453,9 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
         return;
     }
     var column = column_of(index);
-    var quad = column.quad;
     for (var across = 0u; across < params.across; across++) {
         turn_to(&column, across);
+        var quad = column.quad + across * params.outer * params.lanes;
         let scale = column.gain * column.inverse;
         for (var outer = column.run; outer < params.outer; outer += params.runs) {
             let value = scale * (x[quad] - column.mean) + column.shift;
@@ -483,9 +484,9 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     let factor = select(column.gain, vec4(1.0), params.weighted == 1u);
     let mean_g = factor * means[0];
     let mean_gn = factor * means[1];
-    var quad = column.quad;
     for (var across = 0u; across < params.across; across++) {
         turn_to(&column, across);
+        var quad = column.quad + across * params.outer * params.lanes;
         let scale = column.gain * column.inverse;
         for (var outer = column.run; outer < params.outer; outer += params.runs) {
             let above = x[quad] - column.mean;

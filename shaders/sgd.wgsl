@@ -15,10 +15,10 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<uniform> clock: Clock;
-@group(0) @binding(2) var<storage, read> gradient: array<vec4<f32>>;   // [count]
+@group(0) @binding(2) var<storage, read> gradient: array<vec4<f32>>;        // [count]
 @group(0) @binding(3) var<storage, read> segments: array<vec4<f32>>;        // [count / 64, 4]
-@group(0) @binding(4) var<storage, read_write> parameters: array<vec4<f32>>;   // [count]
-@group(0) @binding(5) var<storage, read_write> velocity: array<vec4<f32>>;   // [count]
+@group(0) @binding(4) var<storage, read_write> parameters: array<vec4<f32>>;// [count]
+@group(0) @binding(5) var<storage, read_write> velocity: array<vec4<f32>>;  // [count]
 
 @compute @workgroup_size(WORKGROUP)
 fn update(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {

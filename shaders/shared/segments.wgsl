@@ -2,7 +2,6 @@
 // words belongs to one tensor. A table of vec4 a block says what may be done to it: (lower bound, upper
 // bound, 1 if a physical control parameter, 1 if no parameter but a statistic that passes keep).
 
-const SEGMENTS_BLOCK: u32 = 64u;
 const SEGMENTS_QUADS: u32 = 16u;           // of a block: kernels take four words at a time
 
 const SEGMENTS_SCOPE_CONTROL: u32 = 0u;    // the physical control parameters

@@ -6,7 +6,7 @@ use super::buffer::{Access, Bind, Slice};
 use super::error::bytes;
 use super::kernel::Kernel;
 use super::shaders::BindingKind;
-use super::{Error, Gpu, Layout, Scalar, Uniform};
+use super::{Error, Gpu, Layout, Uniform};
 
 /// The most loop turns, nested and successive loops summed, that one invocation may take. Mesa 22.3.6 stops
 /// an invocation after 65,535 turns and returns wrong results without a word.
@@ -267,7 +267,7 @@ fn check_access(kind: &BindingKind, bind: &Bind<'_>) -> Result<(), String> {
                 return Err(format!("uniform `{name}` has {} bytes, {slice} has {}", layout.bytes, slice.byte_len()));
             }
         }
-        BindingKind::Storage { scalar, width, writable, is_read } => {
+        BindingKind::Storage { scalar, writable, is_read, .. } => {
             match (bind.access, writable, is_read) {
                 (Access::Uniform(layout), ..) => kind.check(&layout)?,
                 (Access::Read, true, _) => {
@@ -281,7 +281,7 @@ fn check_access(kind: &BindingKind, bind: &Bind<'_>) -> Result<(), String> {
                 }
                 _ => {}
             }
-            if slice.scalar() != *scalar && !(slice.scalar() == Scalar::U32 && *width > 1) {
+            if slice.scalar() != *scalar {
                 return Err(format!("the shader takes {scalar:?}, {slice} holds {:?}", slice.scalar()));
             }
         }

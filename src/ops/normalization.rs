@@ -12,7 +12,7 @@ uniform! {
     struct Params as "Params" {
         blocks: u32, outer: u32, across: u32, inner: u32, width: u32, spread: u32, apart: u32, runs: u32, lanes: u32,
         row_blocks: u32, row_populations: u32, population_channels: u32, position_populations: u32, channels: u32,
-        positions: u32, lookups: u32, weighted: u32, rectify: u32, component: u32, epsilon: f32, momentum: f32,
+        positions: u32, lookups: u32, outer_rows: u32, weighted: u32, rectify: u32, component: u32, epsilon: f32, momentum: f32,
     }
 }
 
@@ -388,9 +388,9 @@ impl Normalization {
         })
     }
 
-    /// An invocation a column of aligned quads: along the rows for batch normalization, along the channels of a population
-    /// otherwise. Where these do not all start at multiples of four words, a quad is a column. The tensor is
-    /// `[blocks, across, outer, lanes]` quads.
+    /// An invocation a column of aligned quads, the tensor as `[blocks, across, outer, lanes]` of them: along the rows for
+    /// batch normalization, otherwise along the channels of a population, and their lines if these are of one population.
+    /// Where such do not all start at multiples of four words, a quad is a column.
     fn over_columns(
         &self,
         plan: &mut PlanBuilder<'_>,
@@ -400,14 +400,18 @@ impl Normalization {
     ) -> Result<(), Error> {
         let word = |count| word("normalization", count);
         let &Self { batch, channels, positions, .. } = self;
-        let (blocks, across, outer, words) = match self.over() {
-            Over::Batch if (channels * positions).is_multiple_of(4) => (1, 1, batch, channels * positions),
-            Over::Layer if positions.is_multiple_of(4) => (batch, channels, 1, positions),
-            Over::Group(groups) if positions.is_multiple_of(4) => (batch * groups, channels / groups, 1, positions),
-            _ => (1, 1, 1, batch * channels * positions),
-        };
-        let (runs, lanes) = (even(outer, (outer / LOADS).max(1)), words.div_ceil(4));
         let shared = positions.is_multiple_of(4);
+        let (blocks, across, outer, lanes) = match self.over() {
+            Over::Batch if (channels * positions).is_multiple_of(4) => (1, 1, batch, channels * positions / 4),
+            Over::Layer if shared => (batch, channels, 1, positions / 4),
+            Over::Group(groups) if shared => {
+                let line = positions / 4;
+                let lanes = (1..=LANES).rev().find(|lanes| line.is_multiple_of(*lanes)).unwrap_or(1);
+                (batch * groups, channels / groups, line / lanes, lanes)
+            }
+            _ => (1, 1, 1, (batch * channels * positions).div_ceil(4)),
+        };
+        let runs = even(outer, (outer / LOADS).max(1));
         let Params { weighted, .. } = params;
         let params = Params {
             blocks: word(blocks)?,
@@ -417,6 +421,7 @@ impl Normalization {
             lanes: word(lanes)?,
             lookups: if shared { 1 } else { 4 },
             apart: u32::from(shared && self.over() == Over::Layer),
+            outer_rows: u32::from(self.over() == Over::Batch),
             weighted,
             ..self.shape_params()?
         };
