@@ -3,16 +3,16 @@
 //   m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  p -= lr (m / c1) / (sqrt(v / c2) + eps) + lr decay p
 // The decay acts on the parameters inside its scope; 0 is plain Adam, bit for bit.
 // c1 = 1 - b1^t and c2 = 1 - b2^t come with the clock, in double precision from the host.
-// Layout: an invocation owns a parameter. Reference: src/reference/adam.rs
+// Layout: an invocation owns four neighbours; vectors are whole blocks of 64 words. Reference: src/reference/adam.rs
 
 import package::shared::clock::{Clock};
 import package::shared::indexing::{indexing_group};
-import package::shared::segments::{SEGMENTS_BLOCK, segments_inside, segments_project};
+import package::shared::segments::{SEGMENTS_QUADS, segments_inside, segments_project};
 
 const WORKGROUP: u32 = 64u;
 
 struct Params {
-    count: u32,
+    count: u32,          // words / 4
     beta_1: f32,
     beta_2: f32,
     epsilon: f32,
@@ -22,11 +22,11 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<uniform> clock: Clock;
-@group(0) @binding(2) var<storage, read> gradient: array<f32>;              // [count]
+@group(0) @binding(2) var<storage, read> gradient: array<vec4<f32>>;        // [count]
 @group(0) @binding(3) var<storage, read> segments: array<vec4<f32>>;        // [count / 64, 4]
-@group(0) @binding(4) var<storage, read_write> parameters: array<f32>;      // [count]
-@group(0) @binding(5) var<storage, read_write> mean: array<f32>;            // [count]
-@group(0) @binding(6) var<storage, read_write> square: array<f32>;          // [count]
+@group(0) @binding(4) var<storage, read_write> parameters: array<vec4<f32>>;// [count]
+@group(0) @binding(5) var<storage, read_write> mean: array<vec4<f32>>;      // [count]
+@group(0) @binding(6) var<storage, read_write> square: array<vec4<f32>>;    // [count]
 
 @compute @workgroup_size(WORKGROUP)
 fn update(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -39,7 +39,7 @@ fn update(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
     let v = params.beta_2 * square[at] + (1.0 - params.beta_2) * g * g;
     mean[at] = m;
     square[at] = v;
-    let segment = segments[at / SEGMENTS_BLOCK];
+    let segment = segments[at / SEGMENTS_QUADS];
     let p = parameters[at];
     let decay = clock.learning_rate * params.decay * segments_inside(segment, params.decay_scope) * p;
     let step = clock.learning_rate * (m / clock.correction_1) / (sqrt(v / clock.correction_2) + params.epsilon);

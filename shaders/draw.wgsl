@@ -3,10 +3,11 @@
 // Samples are bytes packed four to a word, or floats. A set larger than a binding is cut into parts of whole
 // samples; a dispatch a part fills the rows whose sample lies in it. Padding rows (row >= clock.rows) are filled
 // with zeros by the part that holds sample 0.
-// Layout: an invocation owns an element of the batch. Reference: src/reference/draw.rs
+// Layout: an invocation owns four neighbours of the batch, and looks their sample up once where rows are multiples of four.
+// Reference: src/reference/draw.rs
 
 import package::shared::clock::{Clock};
-import package::shared::indexing::{indexing_group};
+import package::shared::indexing::{indexing_group, indexing_divide};
 import package::shared::random::{random_permute, random_mix};
 
 const WORKGROUP: u32 = 64u;
@@ -17,6 +18,7 @@ struct Params {
     n_samples: u32,       // of the whole set
     part_first: u32,      // first sample of this part
     part_samples: u32,
+    together: u32,        // neighbours that are of one sample for sure: 4 or 1
     scale: f32,
     shift: f32,
 }
@@ -32,7 +34,7 @@ struct Params {
 const NOT_HERE: u32 = 0xffffffffu;
 const PADDING: u32 = 0xfffffffeu;
 
-/// What an invocation fills in: element of x, row, feature, and the sample's place in this part or a mark.
+/// What is filled in together: first element of x, row, feature, and the sample's place in this part or a mark.
 struct Target {
     at: u32,
     row: u32,
@@ -40,10 +42,9 @@ struct Target {
     place: u32,
 }
 
-fn find(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> Target {
-    let at = indexing_group(group, groups) * WORKGROUP + lane;
-    let row = at / params.n_features;
-    let feature = at % params.n_features;
+fn find(at: u32) -> Target {
+    let row = indexing_divide(at, params.n_features);
+    let feature = at - row * params.n_features;
     if row >= params.batch {
         return Target(at, row, feature, NOT_HERE);
     }
@@ -64,27 +65,40 @@ fn source(found: Target) -> u32 {
     return select(found.place, 0u, found.place == PADDING) * params.n_features + found.feature;
 }
 
-fn store(found: Target, value: f32) {
+fn store(found: Target, next: u32, value: f32) {
     let padding = found.place == PADDING;
-    x[found.at] = select(value * params.scale + params.shift, 0.0, padding);
-    if found.feature == 0u {
+    x[found.at + next] = select(value * params.scale + params.shift, 0.0, padding);
+    if found.feature + next == 0u {
         labels[found.row] = select(set_labels[select(params.part_first + found.place, 0u, padding)], 0u, padding);
     }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn bytes(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let found = find(group, groups, lane);
-    if found.place != NOT_HERE {
+    let first = 4u * (indexing_group(group, groups) * WORKGROUP + lane);
+    for (var word = 0u; word < 4u; word += params.together) {
+        let found = find(first + word);
+        if found.place == NOT_HERE {
+            continue;
+        }
         let byte = source(found);
-        store(found, f32((packed[byte / 4u] >> (8u * (byte % 4u))) & 0xffu));
+        let four = packed[byte / 4u];
+        for (var next = 0u; next < params.together; next++) {
+            store(found, next, f32((four >> (8u * (byte % 4u + next))) & 0xffu));
+        }
     }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn floats(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let found = find(group, groups, lane);
-    if found.place != NOT_HERE {
-        store(found, values[source(found)]);
+    let first = 4u * (indexing_group(group, groups) * WORKGROUP + lane);
+    for (var word = 0u; word < 4u; word += params.together) {
+        let found = find(first + word);
+        if found.place == NOT_HERE {
+            continue;
+        }
+        for (var next = 0u; next < params.together; next++) {
+            store(found, next, values[source(found) + next]);
+        }
     }
 }

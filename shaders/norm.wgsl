@@ -5,20 +5,20 @@
 // Layout: lanes stride over the vector, then a tree in workgroup memory. Reference: src/reference/norm.rs
 
 import package::shared::indexing::{indexing_group};
-import package::shared::segments::{SEGMENTS_BLOCK, segments_inside};
+import package::shared::segments::{SEGMENTS_QUADS, segments_inside};
 
 const WORKGROUP: u32 = 64u;
 
 struct Params {
-    count: u32,
+    count: u32,          // words / 4, or partials
     n_groups: u32,       // workgroups that `partial` runs with
     scope: u32,
     adaptive: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> gradient: array<f32>;              // [count]
-@group(0) @binding(2) var<storage, read> parameters: array<f32>;            // [count]
+@group(0) @binding(1) var<storage, read> gradient: array<vec4<f32>>;        // [count]
+@group(0) @binding(2) var<storage, read> parameters: array<vec4<f32>>;      // [count]
 @group(0) @binding(3) var<storage, read> segments: array<vec4<f32>>;        // [count / 64, 4]
 @group(0) @binding(4) var<storage, read_write> partials: array<f32>;        // [groups]
 @group(0) @binding(5) var<storage, read> summands: array<f32>;              // partials of the whole vector
@@ -42,15 +42,15 @@ fn reduce(lane: u32, value: f32) -> f32 {
 @compute @workgroup_size(WORKGROUP)
 fn partial(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let index = indexing_group(group, groups);
-    var sum = 0.0;
+    var sum = vec4(0.0);
     if index < params.n_groups {
         for (var at = index * WORKGROUP + lane; at < params.count; at += params.n_groups * WORKGROUP) {
-            let scale = select(1.0, parameters[at], params.adaptive == 1u);
-            let value = segments_inside(segments[at / SEGMENTS_BLOCK], params.scope) * scale * gradient[at];
+            let scale = select(vec4(1.0), parameters[at], params.adaptive == 1u);
+            let value = segments_inside(segments[at / SEGMENTS_QUADS], params.scope) * scale * gradient[at];
             sum += value * value;
         }
     }
-    let total = reduce(lane, sum);
+    let total = reduce(lane, (sum.x + sum.y) + (sum.z + sum.w));
     if lane == 0u && index < params.n_groups {
         partials[index] = total;
     }

@@ -4,10 +4,11 @@
 // NaN counts as the largest element, so that it passes.
 // Layout: an invocation owns the element that it writes. The backward passes gather: each element visits the windows
 // that cover it, so that overlapping windows are summed in a fixed order without atomics. Max finds its largest
-// elements again from the input, which is kept anyway. Where windows do not overlap, an invocation owns a whole one.
+// elements again from the input, which is kept anyway. Where windows do not overlap, an invocation owns a whole one; where
+// they halve images with even sides, four.
 // Reference: src/reference/pool.rs
 
-import package::shared::indexing::{indexing_group};
+import package::shared::indexing::{indexing_group, indexing_divide};
 import package::shared::math::{math_is_nan};
 
 const WORKGROUP: u32 = 64u;
@@ -28,11 +29,16 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;       // [planes, out_height, out_width]
 @group(0) @binding(5) var<storage, read> peaks: array<f32>;         // y of the forward pass
 @group(0) @binding(4) var<storage, read_write> d_x: array<f32>;     // [planes, height, width]
+@group(0) @binding(6) var<storage, read> x_pairs: array<vec2<f32>>;             // x, d_y, y and d_x again, where images are halved
+@group(0) @binding(7) var<storage, read> d_y_quads: array<vec4<f32>>;
+@group(0) @binding(8) var<storage, read_write> y_quads: array<vec4<f32>>;
+@group(0) @binding(9) var<storage, read_write> d_x_pairs: array<vec2<f32>>;
 
 /// Plane, row and column of an element of planes of this size.
 fn place(at: u32, height: u32, width: u32) -> vec3<u32> {
-    let line = at / width;
-    return vec3(line / height, line % height, at % width);
+    let line = indexing_divide(at, width);
+    let plane = indexing_divide(line, height);
+    return vec3(plane, line - plane * height, at - line * width);
 }
 
 /// First element of the window of an output (plane, row, column).
@@ -48,7 +54,7 @@ fn largest(first: u32) -> u32 {
         for (var column = 0u; column < params.window; column++) {
             let at = first + row * params.width + column;
             let value = x[at];
-            if !math_is_nan(peak) && (math_is_nan(value) || value > peak) {
+            if is_larger(value, peak) {
                 best = at;
                 peak = value;
             }
@@ -122,6 +128,70 @@ fn max_backward_apart(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_work
             let pixel = (own.x * params.height + row) * params.width + column;
             d_x[pixel] = select(0.0, gradient, pixel == best);
         }
+    }
+}
+
+/// Whether a value takes the place of the largest so far.
+fn is_larger(value: f32, peak: f32) -> bool {
+    return !math_is_nan(peak) && (math_is_nan(value) || value > peak);
+}
+
+/// The largest element of a window of two by two, and the place of the first.
+struct Peak {
+    value: f32,
+    place: u32,
+}
+
+fn peak_of(top: vec2<f32>, bottom: vec2<f32>) -> Peak {
+    let right = is_larger(top.y, top.x);
+    var peak = Peak(select(top.x, top.y, right), select(0u, 1u, right));
+    let low = is_larger(bottom.x, peak.value);
+    peak = Peak(select(peak.value, bottom.x, low), select(peak.place, 2u, low));
+    let last = is_larger(bottom.y, peak.value);
+    return Peak(select(peak.value, bottom.y, last), select(peak.place, 3u, last));
+}
+
+/// The upper pairs of the windows of four outputs; the lower ones are a line of pairs further.
+fn pairs_of(quad: u32) -> vec4<u32> {
+    let at = 4u * quad + vec4(0u, 1u, 2u, 3u);
+    return at + params.out_width * vec4(
+        indexing_divide(at.x, params.out_width),
+        indexing_divide(at.y, params.out_width),
+        indexing_divide(at.z, params.out_width),
+        indexing_divide(at.w, params.out_width),
+    );
+}
+
+/// Windows of two by two, two apart, over images with even sides.
+@compute @workgroup_size(WORKGROUP)
+fn max_forward_half(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let quad = indexing_group(group, groups) * WORKGROUP + lane;
+    if 4u * quad >= params.count {
+        return;
+    }
+    let pairs = pairs_of(quad);
+    var peaks = vec4(0.0);
+    for (var word = 0u; word < 4u; word++) {
+        let pair = pairs[word];
+        peaks[word] = peak_of(x_pairs[pair], x_pairs[pair + params.out_width]).value;
+    }
+    y_quads[quad] = peaks;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn max_backward_half(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let quad = indexing_group(group, groups) * WORKGROUP + lane;
+    if 4u * quad >= params.count {
+        return;
+    }
+    let pairs = pairs_of(quad);
+    let gradients = d_y_quads[quad];
+    for (var word = 0u; word < 4u && 4u * quad + word < params.count; word++) {
+        let pair = pairs[word];
+        let place = peak_of(x_pairs[pair], x_pairs[pair + params.out_width]).place;
+        let gradient = gradients[word];
+        d_x_pairs[pair] = select(vec2(0.0), vec2(gradient), vec2(place) == vec2(0u, 1u));
+        d_x_pairs[pair + params.out_width] = select(vec2(0.0), vec2(gradient), vec2(place) == vec2(2u, 3u));
     }
 }
 

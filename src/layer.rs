@@ -146,6 +146,11 @@ pub trait Layer {
     /// Shape of one sample of the output.
     fn output_shape(&self) -> Vec<usize>;
 
+    /// This layer with a rectifier behind it, if it can be both at once: one tensor less that is written and read.
+    fn rectified(&self) -> Option<Box<dyn Layer>> {
+        None
+    }
+
     /// Turns control parameters and imperfections into what the light meets. Needed once for any number of
     /// forward passes with the same parameters and imperfections.
     ///

@@ -263,18 +263,18 @@ fn unknown_kernels_are_refused_with_what_there_is() {
 
 #[test]
 fn tensors_and_work_past_the_adapters_limits_are_refused() {
-    let small = open(&Options { binding_limit: Some(4096), group_limit: Some(2), ..Options::default() });
+    let small = open(&Options { binding_limit: Some(8192), group_limit: Some(2), ..Options::default() });
     let tensors = |count: usize| ["x", "y"].map(|name| small.zeros(name, &[count], Scalar::F32).unwrap());
-    let [x, y] = tensors(1025);
+    let [x, y] = tensors(2049);
     assert_eq!(
         refusal(once(&small, |plan| Activation::Relu.forward(plan, &x, &y))),
-        "`x` needs 4.0 KiB, the adapter allows 4.0 KiB a binding; choose a smaller batch or layer"
+        "`x` needs 8.0 KiB, the adapter allows 8.0 KiB a binding; choose a smaller batch or layer"
     );
-    // Two by two groups of 64.
-    let [x, y] = tensors(257);
+    // Two by two groups of 64 invocations, each of which takes four.
+    let [x, y] = tensors(1025);
     let message = refusal(once(&small, |plan| Activation::Relu.forward(plan, &x, &y)));
     assert!(message.contains("is more work than a dispatch can hold"), "{message}");
-    let [x, y] = tensors(256);
+    let [x, y] = tensors(1024);
     assert!(once(&small, |plan| Activation::Relu.forward(plan, &x, &y)).is_ok());
 
     let message = small.zeros("vast", &[1 << 40, 1 << 40], Scalar::F32).unwrap_err().to_string();
@@ -386,6 +386,7 @@ fn replaying_a_plan_holds_no_more_memory() {
 
 /// Random words of the device, and a workgroup that no device has.
 const PROBE: &str = "
+import package::shared::indexing::{indexing_divide};
 import package::shared::random::{random_bits, random_mix, random_permute};
 
 struct Params {
@@ -404,6 +405,18 @@ fn draw(@builtin(global_invocation_id) place: vec3<u32>) {
     }
 }
 
+@compute @workgroup_size(64)
+fn divide(@builtin(global_invocation_id) place: vec3<u32>) {
+    let at = place.x;
+    if at < params.count {
+        let random = random_bits(vec2(1u), vec2(at));
+        let a = random.x >> (1u + at % 31u);
+        let b = max(random.y >> (1u + at / 31u % 31u), 1u);
+        let multiple = a - a % b;
+        words[at] = vec4(a, b, indexing_divide(a, b), indexing_divide(max(multiple, 1u) - 1u, b));
+    }
+}
+
 @compute @workgroup_size(8192)
 fn vast() {
     words[0] = vec4(params.count);
@@ -411,10 +424,10 @@ fn vast() {
 ";
 
 #[test]
-fn shaders_of_a_folder_come_first_and_draw_the_words_of_the_host() {
+fn shaders_of_a_folder_come_first_and_draw_and_divide_as_the_host() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("probe.wgsl"), PROBE).unwrap();
-    if !alone("shaders_of_a_folder_come_first_and_draw_the_words_of_the_host", &[("FLATLIGHT_SHADERS", folder.path())])
+    if !alone("shaders_of_a_folder_come_first_and_draw_and_divide_as_the_host", &[("FLATLIGHT_SHADERS", folder.path())])
     {
         return;
     }
@@ -425,6 +438,17 @@ fn shaders_of_a_folder_come_first_and_draw_the_words_of_the_host() {
     for (at, got) in (0_u32..).zip(gpu().read::<u32>(&words).unwrap().chunks_exact(4)) {
         let bits = random::bits([at.wrapping_mul(77), !at], [at, at.wrapping_mul(at)]);
         assert_eq!(got, [bits[0], bits[1], random::mix(at), random::permute(at, count, 42)], "place {at}");
+    }
+
+    let count = 100_000_u32;
+    let quotients = gpu().zeros("quotients", &[count as usize, 4], Scalar::U32).unwrap();
+    let binds = [quotients.write()];
+    once(gpu(), |plan| plan.dispatch("probe", "divide", &Count { count }, &binds, Work::Items(count as usize)))
+        .unwrap();
+    for words in gpu().read::<u32>(&quotients).unwrap().chunks_exact(4) {
+        let [a, b] = [words[0], words[1]];
+        // Just below a multiple, too.
+        assert_eq!(words[2..], [a / b, ((a - a % b).max(1) - 1) / b], "{a} / {b}");
     }
 
     // What our checks let through and wgpu does not is still an error, not a panic.

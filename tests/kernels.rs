@@ -486,7 +486,8 @@ fn normalization_refuses_what_does_not_fit() {
     let zeros = |shape: &[usize]| gpu().zeros("zeros", shape, Scalar::F32).expect("room");
     let clock = Clock::uniform(gpu()).expect("room");
     let mut plan = PlanBuilder::new(gpu(), "refused");
-    let uneven = Normalization { over: Over::Group(4), batch: 2, channels: 6, positions: 5, epsilon: 1e-5 };
+    let uneven =
+        Normalization { over: Over::Group(4), batch: 2, channels: 6, positions: 5, epsilon: 1e-5, rectify: false };
     let [x, parameter, statistics] = [zeros(&[2, 30]), zeros(&[6]), zeros(&[8, 2])];
     let state = State { clock: &clock, x: &x, gamma: &parameter, beta: &parameter, statistics: &statistics };
     let message = uneven.forward(&mut plan, state, &zeros(&[2, 30])).expect_err("4 groups of 6 channels").to_string();

@@ -947,6 +947,27 @@ fn detunings_start_alike_and_have_one_range_whatever_sets_them() {
     }
 }
 
+#[test]
+fn a_rectifier_becomes_part_of_the_norm_before_it_and_names_do_not_show_it() {
+    let norm = || LayerRecipe::BatchNorm(NormRecipe::default());
+    let of = |outputs| rings(&[outputs], [0.0, 1.0]).remove(0);
+    let layers = [of(5), norm(), LayerRecipe::Relu, LayerRecipe::Relu, of(4), norm(), LayerRecipe::Tanh, of(CLASSES)];
+    let network = compile(gpu(), &layers);
+    let forward = network.forward(Pass::First);
+    let activations: Vec<_> = forward.kernels().filter(|kernel| kernel.starts_with("activation")).collect();
+    assert_eq!(activations, ["activation::relu_forward", "activation::tanh_forward"]);
+    let names: Vec<_> = network.parameters().iter().map(|entry| entry.name.as_str()).collect();
+    for name in ["ring3.detuning", "norm1.gamma", "norm2.beta", "norm2.statistics"] {
+        assert!(names.contains(&name), "{name} is none of {names:?}");
+    }
+    // The names of rectifiers are taken all the same.
+    let LayerRecipe::RingDense(ring) = of(5) else { unreachable!("a dense layer") };
+    let named = LayerRecipe::RingDense(RingRecipe { name: Some("relu1".to_owned()), ..ring });
+    let clash = Network::new(gpu(), &[of(5), norm(), LayerRecipe::Relu, named], &[4], 5, 2);
+    let message = clash.err().expect("two layers of one name").to_string();
+    assert!(message.contains("layer 4 (relu1): two layers have this name"), "{message}");
+}
+
 /// No network above has parameters before a pool, so none of their gradients passes through one: here one does.
 #[test]
 fn pooling_hands_down_the_gradient_of_its_input() {

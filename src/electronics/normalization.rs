@@ -57,6 +57,7 @@ pub struct Norm {
     shape: Vec<usize>,
     channels: usize,
     positions: usize,
+    rectify: bool,
     /// Room for sums, shared by all passes that are recorded.
     scratch: RefCell<Option<Scratch>>,
 }
@@ -88,12 +89,20 @@ impl Norm {
             (NormKind::Group, None) => return Err("`groups` is missing: a group-norm needs their number".to_owned()),
             (_, Some(_)) => return Err("`groups` belongs to group-norm only".to_owned()),
         };
-        Ok(Self { over, recipe, shape: shape.to_vec(), channels, positions, scratch: RefCell::default() })
+        Ok(Self {
+            over,
+            recipe,
+            shape: shape.to_vec(),
+            channels,
+            positions,
+            rectify: false,
+            scratch: RefCell::default(),
+        })
     }
 
     fn norm(&self, batch: usize) -> Normalization {
         let (over, channels, positions, epsilon) = (self.over, self.channels, self.positions, self.recipe.epsilon);
-        Normalization { over, batch, channels, positions, epsilon }
+        Normalization { over, batch, channels, positions, epsilon, rectify: self.rectify }
     }
 
     fn scratch(&self, plan: &PlanBuilder<'_>, norm: &Normalization) -> Result<Scratch, Error> {
@@ -147,6 +156,11 @@ impl Layer for Norm {
 
     fn output_shape(&self) -> Vec<usize> {
         self.shape.clone()
+    }
+
+    fn rectified(&self) -> Option<Box<dyn Layer>> {
+        (!self.rectify)
+            .then(|| Box::new(Self { rectify: true, scratch: RefCell::default(), ..self.clone() }) as Box<dyn Layer>)
     }
 
     fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, pass: Pass) -> Result<(), Error> {

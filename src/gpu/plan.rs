@@ -6,7 +6,7 @@ use super::buffer::{Access, Bind, Slice};
 use super::error::bytes;
 use super::kernel::{Constant, Kernel};
 use super::shaders::BindingKind;
-use super::{Error, Gpu, Layout, Scalar, Uniform};
+use super::{Error, Gpu, Layout, Uniform};
 
 /// The most loop turns, nested and successive loops summed, that one invocation may take. Mesa 22.3.6 stops
 /// an invocation after 65,535 turns and returns wrong results without a word.
@@ -242,7 +242,7 @@ impl<'a> PlanBuilder<'a> {
                         .iter()
                         .map(|(binding, slice)| wgpu::BindGroupEntry {
                             binding: *binding,
-                            resource: resource(&slice.buffer.raw, slice.byte_offset(), slice.byte_len().max(4)),
+                            resource: resource(&slice.buffer.raw, slice.byte_offset(), whole_quads(slice)),
                         })
                         .collect();
                     if let Some((binding, offset, size)) = pending.params {
@@ -264,6 +264,12 @@ impl<'a> PlanBuilder<'a> {
     }
 }
 
+/// Bytes of a binding: up to a multiple of four words, so that kernels may take any tensor four words at a time. What they
+/// write past its end is padding (slices start at multiples of [`ALIGNMENT_WORDS`](super::ALIGNMENT_WORDS)).
+fn whole_quads(slice: &Slice) -> u64 {
+    slice.byte_len().max(1).next_multiple_of(16)
+}
+
 /// Compares a bind with what the shader declares and does.
 fn check_access(kind: &BindingKind, bind: &Bind<'_>) -> Result<(), String> {
     let slice = bind.slice;
@@ -277,7 +283,7 @@ fn check_access(kind: &BindingKind, bind: &Bind<'_>) -> Result<(), String> {
                 return Err(format!("uniform `{name}` has {} bytes, {slice} has {}", layout.bytes, slice.byte_len()));
             }
         }
-        BindingKind::Storage { scalar, width, writable, is_read } => {
+        BindingKind::Storage { scalar, writable, is_read, .. } => {
             match (bind.access, writable, is_read) {
                 (Access::Uniform(layout), ..) => kind.check(&layout)?,
                 (Access::Read, true, _) => {
@@ -291,11 +297,8 @@ fn check_access(kind: &BindingKind, bind: &Bind<'_>) -> Result<(), String> {
                 }
                 _ => {}
             }
-            if slice.scalar() != *scalar && !(slice.scalar() == Scalar::U32 && *width > 1) {
+            if slice.scalar() != *scalar {
                 return Err(format!("the shader takes {scalar:?}, {slice} holds {:?}", slice.scalar()));
-            }
-            if !slice.len().is_multiple_of(*width) {
-                return Err(format!("elements have {width} words, {slice} has {} words", slice.len()));
             }
         }
     }

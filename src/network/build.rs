@@ -65,9 +65,11 @@ impl Feed {
 /// A layer and its name.
 pub(super) type Named = (String, Box<dyn Layer>);
 
-/// Layers in order, each built for the shape that the one before puts out.
+/// Layers in order, each built for the shape that the one before puts out. A rectifier becomes part of a layer before it
+/// that can rectify; names are as if it had not.
 fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<Vec<Named>, Error> {
     let mut layers: Vec<Named> = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     let mut shape = sample_shape.to_vec();
     for (index, recipe) in recipes.iter().enumerate() {
         let alike = recipes[..=index].iter().filter(|other| other.stem() == recipe.stem()).count();
@@ -76,12 +78,16 @@ fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<Vec<N
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             return Err(complain("a name is made of letters, digits, - and _".to_owned()));
         }
-        if layers.iter().any(|(other, _)| *other == name) {
+        if names.contains(&name) {
             return Err(complain("two layers have this name; give one another `name`".to_owned()));
         }
         let layer = recipe.build(&shape).map_err(complain)?;
         shape = layer.output_shape();
-        layers.push((name, layer));
+        names.push(name.clone());
+        match layers.last_mut().and_then(|(_, before)| before.rectified().map(|both| (before, both))) {
+            Some((before, both)) if *recipe == LayerRecipe::Relu => *before = both,
+            _ => layers.push((name, layer)),
+        }
     }
     Ok(layers)
 }

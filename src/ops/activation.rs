@@ -36,8 +36,9 @@ impl Activation {
     pub fn forward(self, plan: &mut PlanBuilder<'_>, x: &Slice, y: &Slice) -> Result<(), Error> {
         let [entry, _] = self.entries();
         expect(&format!("activation::{entry}"), y, x.shape())?;
-        let params = Params { count: word(entry, x.len())? };
-        plan.dispatch("activation", entry, &params, &[x.read(), y.write()], Work::Items(x.len()))
+        let quads = x.len().div_ceil(4);
+        let params = Params { count: word(entry, quads)? };
+        plan.dispatch("activation", entry, &params, &[x.read(), y.write()], Work::Items(quads))
     }
 
     /// d_x = d_y f'(x), which the output y of the forward pass tells.
@@ -49,7 +50,8 @@ impl Activation {
         let operation = format!("activation::{entry}");
         expect(&operation, d_y, y.shape())?;
         expect(&operation, d_x, y.shape())?;
-        let params = Params { count: word(entry, y.len())? };
-        plan.dispatch("activation", entry, &params, &[d_y.read(), d_x.write(), y.read()], Work::Items(y.len()))
+        let quads = y.len().div_ceil(4);
+        let params = Params { count: word(entry, quads)? };
+        plan.dispatch("activation", entry, &params, &[d_y.read(), d_x.write(), y.read()], Work::Items(quads))
     }
 }

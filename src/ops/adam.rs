@@ -41,7 +41,7 @@ impl Adam {
         expect("adam::update", square, flat.parameters.shape())?;
         for piece in flat.pieces(plan.gpu()) {
             let params = Params {
-                count: word("adam", piece.1)?,
+                count: word("adam", piece.1.div_ceil(4))?,
                 beta_1: self.beta_1,
                 beta_2: self.beta_2,
                 epsilon: self.epsilon,
@@ -62,7 +62,7 @@ impl Adam {
                 mean.update(),
                 square.update(),
             ];
-            plan.dispatch("adam", "update", &params, &binds, Work::Items(piece.1))?;
+            plan.dispatch("adam", "update", &params, &binds, Work::Items(piece.1.div_ceil(4)))?;
         }
         Ok(())
     }

@@ -15,10 +15,10 @@ uniform! {
 pub fn update(plan: &mut PlanBuilder<'_>, clock: &Slice, flat: &Flat, average: &Slice) -> Result<(), Error> {
     expect("average::update", average, flat.parameters.shape())?;
     for piece in flat.pieces(plan.gpu()) {
-        let params = Params { count: word("average", piece.1)? };
+        let params = Params { count: word("average", piece.1.div_ceil(4))? };
         let (parameters, average) = (Flat::piece(&flat.parameters, piece)?, Flat::piece(average, piece)?);
         let binds = [clock.uniform::<Clock>(), parameters.read(), average.update()];
-        plan.dispatch("average", "update", &params, &binds, Work::Items(piece.1))?;
+        plan.dispatch("average", "update", &params, &binds, Work::Items(piece.1.div_ceil(4)))?;
     }
     Ok(())
 }
@@ -30,9 +30,15 @@ pub fn update(plan: &mut PlanBuilder<'_>, clock: &Slice, flat: &Flat, average: &
 pub fn exchange(plan: &mut PlanBuilder<'_>, flat: &Flat, average: &Slice) -> Result<(), Error> {
     expect("average::exchange", average, flat.parameters.shape())?;
     for piece in flat.pieces(plan.gpu()) {
-        let params = Params { count: word("average", piece.1)? };
+        let params = Params { count: word("average", piece.1.div_ceil(4))? };
         let (parameters, average) = (Flat::piece(&flat.parameters, piece)?, Flat::piece(average, piece)?);
-        plan.dispatch("average", "exchange", &params, &[average.update(), parameters.update()], Work::Items(piece.1))?;
+        plan.dispatch(
+            "average",
+            "exchange",
+            &params,
+            &[average.update(), parameters.update()],
+            Work::Items(piece.1.div_ceil(4)),
+        )?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::gpu::{Error, Gpu, PlanBuilder, Scalar, Slice, Work};
 use crate::uniform;
 
 uniform! {
-    struct Params as "Params" { batch: u32, n_features: u32, n_samples: u32, part_first: u32, part_samples: u32, scale: f32, shift: f32 }
+    struct Params as "Params" { batch: u32, n_features: u32, n_samples: u32, part_first: u32, part_samples: u32, together: u32, scale: f32, shift: f32 }
 }
 
 /// One split of a data set on the device: bytes four to a word, or floats; cut into parts of whole samples that the
@@ -97,11 +97,12 @@ impl Samples {
                 n_samples: word("draw", self.len())?,
                 part_first: word("draw", *first)?,
                 part_samples: word("draw", *count)?,
+                together: if self.features.is_multiple_of(4) { 4 } else { 1 },
                 scale,
                 shift,
             };
             let binds = [clock.uniform::<Clock>(), part.read(), self.labels.read(), x.write(), labels.write()];
-            plan.dispatch("draw", self.entry, &params, &binds, Work::Items(batch * self.features))?;
+            plan.dispatch("draw", self.entry, &params, &binds, Work::Items((batch * self.features).div_ceil(4)))?;
         }
         Ok(())
     }

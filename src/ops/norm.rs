@@ -36,9 +36,9 @@ pub fn forward(
     expect("norm::forward", partials, &[GROUPS * pieces.len()])?;
     for (index, &piece) in pieces.iter().enumerate() {
         let n_groups = piece.1.div_ceil(256).min(GROUPS);
-        plan.check_loop("norm::partial", piece.1.div_ceil(64 * n_groups) + 6)?;
+        plan.check_loop("norm::partial", piece.1.div_ceil(256 * n_groups) + 6)?;
         let params = Params {
-            count: word("norm", piece.1)?,
+            count: word("norm", piece.1.div_ceil(4))?,
             n_groups: word("norm", n_groups)?,
             scope: scope.word(),
             adaptive: u32::from(adaptive),

@@ -10,9 +10,9 @@ use crate::uniform;
 
 uniform! {
     struct Params as "Params" {
-        blocks: u32, outer: u32, across: u32, inner: u32, runs: u32, lanes: u32, row_blocks: u32,
-        row_populations: u32, population_channels: u32, position_populations: u32, weighted: u32, component: u32,
-        epsilon: f32, momentum: f32,
+        blocks: u32, outer: u32, across: u32, inner: u32, width: u32, spread: u32, apart: u32, runs: u32, lanes: u32,
+        row_blocks: u32, row_populations: u32, population_channels: u32, position_populations: u32, channels: u32,
+        positions: u32, lookups: u32, outer_rows: u32, weighted: u32, rectify: u32, component: u32, epsilon: f32, momentum: f32,
     }
 }
 
@@ -40,6 +40,8 @@ pub struct Normalization {
     pub positions: usize,
     /// Added to the variance; usually 1e-5.
     pub epsilon: f32,
+    /// Whether a rectifier follows: y is 0 where it would be below, and lets no gradient through there.
+    pub rectify: bool,
 }
 
 /// What the passes read.
@@ -75,13 +77,17 @@ pub struct Scratch {
     slopes: Slice,
 }
 
-/// The tensor as [blocks, outer, across, inner]; a population is what has the same block and the same place across.
+/// The tensor as [blocks, outer, across, inner] loads; a population is what has the same block and the same place across.
 #[derive(Clone, Copy)]
 struct Axes {
     blocks: usize,
     outer: usize,
     across: usize,
     inner: usize,
+    /// Words of a load.
+    width: usize,
+    /// Places across that a load covers.
+    spread: usize,
     /// Blocks in a row; 0 if the outer axis is that of the rows.
     row_blocks: usize,
 }
@@ -95,24 +101,39 @@ struct Cut {
 
 /// Momentum that says that the clock has it.
 const FROM_CLOCK: f32 = 0.0;
-/// Members that make it worth while to look up what belongs to a piece.
-const MEMBERS: usize = 64;
+/// Loads that make it worth while to look up what belongs to a piece.
+const LOADS: usize = 16;
 /// Pieces of a population that one invocation adds up.
 const SUMMANDS: usize = 256;
+/// Most neighbours along inner: 256 bytes.
+const LANES: usize = 16;
+
+/// No more parts than make the longest of them shorter.
+fn even(length: usize, parts: usize) -> usize {
+    let length = length.max(1);
+    length.div_ceil(length.div_ceil(parts))
+}
 
 impl Axes {
-    fn populations(self) -> usize {
-        self.blocks * self.across
+    /// From axes in words: loads are of four words, along inner, or along across where that is the innermost axis.
+    fn loads(self) -> Self {
+        match self {
+            Self { inner, .. } if inner.is_multiple_of(4) => Self { inner: inner / 4, width: 4, ..self },
+            Self { across, inner: 1, .. } if across.is_multiple_of(4) => {
+                Self { across: across / 4, width: 4, spread: 4, ..self }
+            }
+            _ => self,
+        }
     }
 
-    fn cut(self, most: usize) -> Cut {
-        // No more parts than make the longest of them shorter.
-        let even = |length: usize, parts: usize| {
-            let length = length.max(1);
-            length.div_ceil(length.div_ceil(parts))
-        };
-        let pieces = (self.outer * self.inner / MEMBERS).clamp(1, most);
-        let lanes = even(self.inner, pieces.min(64));
+    fn populations(self) -> usize {
+        self.blocks * self.across * self.spread
+    }
+
+    /// For sums.
+    fn cut(self) -> Cut {
+        let pieces = (self.outer * self.inner / LOADS).clamp(1, SUMMANDS);
+        let lanes = even(self.inner, pieces.min(LANES));
         Cut { runs: even(self.outer, pieces / lanes), lanes }
     }
 
@@ -142,7 +163,7 @@ impl Normalization {
     /// # Errors
     /// What the device reports.
     pub fn scratch(&self, gpu: &Gpu) -> Result<Scratch, Error> {
-        let pieces = [self.axes(), self.channel_axes()].map(|axes| axes.pieces(axes.cut(SUMMANDS)));
+        let pieces = [self.axes(), self.channel_axes()].map(|axes| axes.pieces(axes.cut()));
         Ok(Scratch {
             pieces: gpu.zeros("sums of pieces", &[pieces[0].max(pieces[1]), 2], Scalar::F32)?,
             slopes: gpu.zeros("sums of populations", &[self.populations(), 2], Scalar::F32)?,
@@ -157,7 +178,7 @@ impl Normalization {
         const OPERATION: &str = "normalization::statistics";
         self.check(OPERATION, state)?;
         let axes = self.axes();
-        let cut = axes.cut(SUMMANDS);
+        let cut = axes.cut();
         let is_whole = cut.runs * cut.lanes == 1;
         let pieces = scratch.of_pieces(axes, cut)?;
         let result = if is_whole { state.statistics } else { &pieces };
@@ -195,7 +216,7 @@ impl Normalization {
         expect(OPERATION, statistics, &[self.channels, 2])?;
         expect(OPERATION, stored, &[self.channels, 2])?;
         let momentum = momentum.unwrap_or(FROM_CLOCK);
-        let params = Params { momentum, ..self.params(self.axes(), Cut { runs: 1, lanes: 1 })? };
+        let params = Params { momentum, ..self.shape_params()? };
         let binds = [clock.uniform::<Clock>(), statistics.read(), stored.update()];
         plan.dispatch("normalization", "track", &params, &binds, Work::Items(self.channels))
     }
@@ -210,8 +231,7 @@ impl Normalization {
         expect(OPERATION, y, state.x.shape())?;
         let State { clock, x, gamma, beta, statistics } = state;
         let binds = [clock.uniform::<Clock>(), x.read(), gamma.read(), beta.read(), statistics.read(), y.write()];
-        let axes = self.axes();
-        over_pieces(plan, "forward", self.params(axes, axes.cut(usize::MAX))?, &binds)
+        self.over_columns(plan, "forward", Params::default(), &binds)
     }
 
     /// Gradients from d_y, which has the shape of x; the statistics must be those of x, not stored ones.
@@ -231,18 +251,26 @@ impl Normalization {
         expect(OPERATION, d_y, state.x.shape())?;
         expect(OPERATION, gradients.gamma, &[self.channels])?;
         expect(OPERATION, gradients.beta, &[self.channels])?;
-        let State { clock, x, gamma, statistics, .. } = state;
+        let State { clock, x, gamma, beta, statistics } = state;
 
-        let correlate = |plan: &mut PlanBuilder<'_>, axes, cut, weighted, result: &Slice| {
-            let binds =
-                [clock.uniform::<Clock>(), x.read(), d_y.read(), gamma.read(), statistics.read(), result.write()];
+        let correlate = |plan: &mut PlanBuilder<'_>, entry, axes, cut, weighted, result: &Slice| {
+            let binds = [
+                clock.uniform::<Clock>(),
+                x.read(),
+                d_y.read(),
+                gamma.read(),
+                beta.read(),
+                statistics.read(),
+                result.write(),
+            ];
             let params = Params { weighted: u32::from(weighted), ..self.params(axes, cut)? };
-            over_pieces(plan, "correlate", params, &binds)
+            over_pieces(plan, entry, params, &binds)
         };
         let channels = self.channel_axes();
-        let cut = channels.cut(SUMMANDS);
+        let cut = channels.cut();
         let pieces = scratch.of_pieces(channels, cut)?;
-        correlate(plan, channels, cut, false, &pieces)?;
+        let entry = if self.over() == Over::Layer { "correlate_positions" } else { "correlate" };
+        correlate(plan, entry, channels, cut, false, &pieces)?;
         for (component, gradient) in [(0, gradients.beta), (1, gradients.gamma)] {
             let params = Params { component, ..self.params(channels, cut)? };
             over_populations(plan, "gradient", params, &[pieces.read(), gradient.write()])?;
@@ -255,11 +283,11 @@ impl Normalization {
         // The channels are the populations of batch normalization: their pieces are there, but for the factor gamma.
         let weighted = self.over != Over::Batch;
         let axes = self.axes();
-        let cut = axes.cut(SUMMANDS);
+        let cut = axes.cut();
         let is_whole = weighted && cut.runs * cut.lanes == 1;
         let (pieces, slopes) = (scratch.of_pieces(axes, cut)?, scratch.of_populations(axes)?);
         if weighted {
-            correlate(plan, axes, cut, true, if is_whole { &slopes } else { &pieces })?;
+            correlate(plan, "correlate", axes, cut, true, if is_whole { &slopes } else { &pieces })?;
         }
         if !is_whole {
             over_populations(plan, "add", self.params(axes, cut)?, &[pieces.read(), slopes.write()])?;
@@ -269,57 +297,139 @@ impl Normalization {
             x.read(),
             d_y.read(),
             gamma.read(),
+            beta.read(),
             statistics.read(),
             slopes.read(),
             d_x.write(),
         ];
-        let params = Params { weighted: u32::from(weighted), ..self.params(axes, axes.cut(usize::MAX))? };
-        over_pieces(plan, "backward", params, &binds)
+        self.over_columns(plan, "backward", Params { weighted: u32::from(weighted), ..Params::default() }, &binds)
+    }
+
+    /// What shares a mean: the only position of a row is the whole row.
+    fn over(&self) -> Over {
+        if self.over == Over::Layer && self.positions == 1 { Over::Group(1) } else { self.over }
     }
 
     fn axes(&self) -> Axes {
         let &Self { batch, channels, positions, .. } = self;
-        match self.over {
+        let words =
+            Axes { blocks: batch, outer: channels, across: positions, inner: 1, width: 1, spread: 1, row_blocks: 1 };
+        match self.over() {
             Over::Batch => self.channel_axes(),
-            Over::Layer => Axes { blocks: batch, outer: channels, across: positions, inner: 1, row_blocks: 1 },
+            Over::Layer => words.loads(),
             Over::Group(groups) => Axes {
                 blocks: batch * groups,
                 outer: channels / groups.max(1),
                 across: 1,
                 inner: positions,
                 row_blocks: groups,
-            },
+                ..words
+            }
+            .loads(),
         }
     }
 
     /// Axes with the channels as populations.
     fn channel_axes(&self) -> Axes {
-        Axes { blocks: 1, outer: self.batch, across: self.channels, inner: self.positions, row_blocks: 0 }
+        let &Self { batch, channels, positions, .. } = self;
+        let words =
+            Axes { blocks: 1, outer: batch, across: channels, inner: positions, width: 1, spread: 1, row_blocks: 0 };
+        match self.over() {
+            // A load would be of several groups.
+            Over::Group(groups) if positions == 1 && !(channels / groups.max(1)).is_multiple_of(4) => words,
+            _ => words.loads(),
+        }
     }
 
     fn params(&self, axes: Axes, cut: Cut) -> Result<Params, Error> {
         let word = |count| word("normalization", count);
-        word(self.batch * self.channels * self.positions)?;
-        let (row_populations, population_channels, position_populations) = match self.over {
-            Over::Layer if axes.row_blocks == 0 => (self.positions, self.channels, 1),
-            Over::Group(groups) if axes.row_blocks == 0 => (groups, self.channels / groups, 0),
-            // The pieces are those of the populations.
-            _ => (0, 1, 0),
-        };
+        let is_own = axes.row_blocks > 0;
+        let params = self.shape_params()?;
+        let apart = axes.width == 4
+            && match self.over() {
+                Over::Batch => axes.spread == 4,
+                Over::Layer => true,
+                Over::Group(_) => false,
+            };
         Ok(Params {
             blocks: word(axes.blocks)?,
             outer: word(axes.outer)?,
             across: word(axes.across)?,
             inner: word(axes.inner)?,
+            width: word(axes.width)?,
+            spread: word(axes.spread)?,
+            apart: u32::from(apart),
             runs: word(cut.runs)?,
             lanes: word(cut.lanes)?,
             row_blocks: word(axes.row_blocks)?,
+            lookups: if axes.spread == 4 && axes.row_blocks == 0 { 4 } else { 1 },
+            // Pieces of populations are where they are.
+            row_populations: if is_own { 0 } else { params.row_populations },
+            population_channels: if is_own { 1 } else { params.population_channels },
+            ..params
+        })
+    }
+
+    /// What does not depend on how the work is cut.
+    fn shape_params(&self) -> Result<Params, Error> {
+        let word = |count| word("normalization", count);
+        word(self.batch * self.channels * self.positions)?;
+        let (row_populations, population_channels, position_populations) = match self.over() {
+            Over::Batch => (0, 1, 0),
+            Over::Layer => (self.positions, self.channels, 1),
+            Over::Group(groups) => (groups, self.channels / groups, 0),
+        };
+        Ok(Params {
+            channels: word(self.channels)?,
+            positions: word(self.positions)?,
             row_populations: word(row_populations)?,
             population_channels: word(population_channels)?,
             position_populations,
+            rectify: u32::from(self.rectify),
             epsilon: self.epsilon,
             ..Params::default()
         })
+    }
+
+    /// An invocation a column of aligned quads, the tensor as `[blocks, across, outer, lanes]` of them: along the rows for
+    /// batch normalization, otherwise along the channels of a population, and their lines if these are of one population.
+    /// Where such do not all start at multiples of four words, a quad is a column.
+    fn over_columns(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        entry: &str,
+        params: Params,
+        binds: &[Bind<'_>],
+    ) -> Result<(), Error> {
+        let word = |count| word("normalization", count);
+        let &Self { batch, channels, positions, .. } = self;
+        let shared = positions.is_multiple_of(4);
+        let (blocks, across, outer, lanes) = match self.over() {
+            Over::Batch if (channels * positions).is_multiple_of(4) => (1, 1, batch, channels * positions / 4),
+            Over::Layer if shared => (batch, channels, 1, positions / 4),
+            Over::Group(groups) if shared => {
+                let line = positions / 4;
+                let lanes = (1..=LANES).rev().find(|lanes| line.is_multiple_of(*lanes)).unwrap_or(1);
+                (batch * groups, channels / groups, line / lanes, lanes)
+            }
+            _ => (1, 1, 1, (batch * channels * positions).div_ceil(4)),
+        };
+        let runs = even(outer, (outer / LOADS).max(1));
+        let Params { weighted, .. } = params;
+        let params = Params {
+            blocks: word(blocks)?,
+            outer: word(outer)?,
+            across: word(across)?,
+            runs: word(runs)?,
+            lanes: word(lanes)?,
+            lookups: if shared { 1 } else { 4 },
+            apart: u32::from(shared && self.over() == Over::Layer),
+            outer_rows: u32::from(self.over() == Over::Batch),
+            weighted,
+            ..self.shape_params()?
+        };
+        plan.check_loop(&format!("normalization::{entry}"), across * (outer.div_ceil(runs) + 1) + 8)?;
+        plan.dispatch("normalization", entry, &params, binds, Work::Items(blocks * runs * lanes))
     }
 
     fn check(&self, operation: &str, state: State<'_>) -> Result<(), Error> {
@@ -350,6 +460,7 @@ fn over_pieces(plan: &mut PlanBuilder<'_>, entry: &str, params: Params, binds: &
 
 /// An invocation a population, which goes through all its pieces: at most twice [`SUMMANDS`] turns.
 fn over_populations(plan: &mut PlanBuilder<'_>, entry: &str, params: Params, binds: &[Bind<'_>]) -> Result<(), Error> {
-    let populations = params.blocks as usize * params.across as usize;
+    let Params { blocks, across, spread, .. } = params;
+    let populations = [blocks, across, spread].map(|extent| extent as usize).into_iter().product();
     plan.dispatch("normalization", entry, &params, binds, Work::Items(populations))
 }

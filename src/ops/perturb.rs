@@ -34,7 +34,7 @@ pub fn ascend(
     expect("perturb::ascend", norm, &[1])?;
     for piece in flat.pieces(plan.gpu()) {
         let params = Params {
-            count: word("perturb", piece.1)?,
+            count: word("perturb", piece.1.div_ceil(4))?,
             scope: ascent.scope.word(),
             adaptive: u32::from(ascent.adaptive),
             rho: ascent.rho,
@@ -42,7 +42,7 @@ pub fn ascend(
         let (gradient, parameters) = (Flat::piece(&flat.gradient, piece)?, Flat::piece(&flat.parameters, piece)?);
         let (segments, saved) = (flat.piece_segments(piece)?, Flat::piece(saved, piece)?);
         let binds = [gradient.read(), norm.read(), segments.read(), parameters.update(), saved.write()];
-        plan.dispatch("perturb", "ascend", &params, &binds, Work::Items(piece.1))?;
+        plan.dispatch("perturb", "ascend", &params, &binds, Work::Items(piece.1.div_ceil(4)))?;
     }
     Ok(())
 }
@@ -54,9 +54,15 @@ pub fn ascend(
 pub fn restore(plan: &mut PlanBuilder<'_>, flat: &Flat, saved: &Slice) -> Result<(), Error> {
     expect("perturb::restore", saved, flat.parameters.shape())?;
     for piece in flat.pieces(plan.gpu()) {
-        let params = Params { count: word("perturb", piece.1)?, ..Default::default() };
+        let params = Params { count: word("perturb", piece.1.div_ceil(4))?, ..Default::default() };
         let (parameters, saved) = (Flat::piece(&flat.parameters, piece)?, Flat::piece(saved, piece)?);
-        plan.dispatch("perturb", "restore", &params, &[parameters.write(), saved.read()], Work::Items(piece.1))?;
+        plan.dispatch(
+            "perturb",
+            "restore",
+            &params,
+            &[parameters.write(), saved.read()],
+            Work::Items(piece.1.div_ceil(4)),
+        )?;
     }
     Ok(())
 }

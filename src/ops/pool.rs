@@ -63,6 +63,10 @@ impl Shape {
         self.expect("pool::max_forward", x, y)?;
         plan.check_loop("pool::max_forward", nest(&[self.window; 2]))?;
         let (params, work) = self.params("pool::max_forward", y)?;
+        if self.halves() {
+            let work = Work::Items(y.len().div_ceil(4));
+            return plan.dispatch("pool", "max_forward_half", &params, &[x.read(), y.write()], work);
+        }
         plan.dispatch("pool", "max_forward", &params, &[x.read(), y.write()], work)
     }
 
@@ -82,6 +86,11 @@ impl Shape {
         self.expect("pool::max_backward", x, y)?;
         expect("pool::max_backward", d_x, x.shape())?;
         plan.check_loop("pool::max_backward", nest(&[self.cover(), self.cover(), self.window, self.window]))?;
+        if self.halves() {
+            let (params, _) = self.params("pool::max_backward", d_y)?;
+            let binds = [x.read(), d_y.read(), d_x.write()];
+            return plan.dispatch("pool", "max_backward_half", &params, &binds, Work::Items(d_y.len().div_ceil(4)));
+        }
         let (params, work) = self.params("pool::max_backward", d_x)?;
         if self.stride >= self.window {
             let [channels, height, width] = self.image;
@@ -122,6 +131,12 @@ impl Shape {
         let [batch, _] = matrix(operation, input)?;
         expect(operation, input, &[batch, self.image.iter().product()])?;
         expect(operation, output, &[batch, self.output().iter().product()])
+    }
+
+    /// Whether windows halve images with even sides: kernels for that take pairs of pixels.
+    fn halves(&self) -> bool {
+        let [_, height, width] = self.image;
+        self.window == 2 && self.stride == 2 && height.is_multiple_of(2) && width.is_multiple_of(2)
     }
 
     /// Most windows along an axis that cover a pixel.

@@ -21,13 +21,13 @@ pub fn update(
 ) -> Result<(), Error> {
     expect("sgd::update", velocity, flat.parameters.shape())?;
     for piece in flat.pieces(plan.gpu()) {
-        let params = Params { count: word("sgd", piece.1)?, momentum };
+        let params = Params { count: word("sgd", piece.1.div_ceil(4))?, momentum };
         let (gradient, segments, parameters) =
             (Flat::piece(&flat.gradient, piece)?, flat.piece_segments(piece)?, Flat::piece(&flat.parameters, piece)?);
         let velocity = Flat::piece(velocity, piece)?;
         let binds =
             [clock.uniform::<Clock>(), gradient.read(), segments.read(), parameters.update(), velocity.update()];
-        plan.dispatch("sgd", "update", &params, &binds, Work::Items(piece.1))?;
+        plan.dispatch("sgd", "update", &params, &binds, Work::Items(piece.1.div_ceil(4)))?;
     }
     Ok(())
 }

@@ -121,6 +121,9 @@ fn pooling(name: &'static str, kind: Pooling) -> Case {
         &[1, 1, 3, 3, 3, 3],
         // A column and a row that no window covers.
         &[3, 2, 5, 7, 2, 2],
+        // Even sides, and outputs in no multiple of four.
+        &[3, 5, 6, 10, 2, 2],
+        &[1, 1, 2, 2, 2, 2],
         // Windows that overlap, twice over and more; windows with gaps between them.
         &[2, 3, 9, 8, 3, 2],
         &[1, 1, 13, 11, 5, 1],
@@ -147,7 +150,7 @@ fn pooling(name: &'static str, kind: Pooling) -> Case {
             ((shape.output_height() - 1) * twin.stride, (shape.output_width() - 1) * twin.stride);
         let last = ((twin.planes - 1) * twin.height + last_row) * twin.width + last_column;
         let kernels = match kind {
-            Pooling::Max => ["pool::max_forward", "pool::max_backward"],
+            Pooling::Max => ["pool::max_forward_half", "pool::max_backward_half"],
             Pooling::Average => ["pool::average_forward", "pool::average_backward"],
         };
         Problem {

@@ -3,7 +3,7 @@
 use flatlight::gpu::Scalar;
 use flatlight::ops::Clock;
 use flatlight::ops::normalization::{Gradients, Normalization, Over, State};
-use flatlight::reference::normalization as twin;
+use flatlight::reference::{activation, normalization as twin};
 
 use super::{Bound, Case, Draws, Gradient, Output, Problem, Tensor, case, cost, fresh, tensor};
 
@@ -47,6 +47,8 @@ const GROUP: &[&[usize]] = &[
     &[4, 3, 6, 7, 2],
     &[63, 60, 64, 1, 1],
     &[65, 64, 65, 1, 5],
+    // Four neighbours of two groups.
+    &[5, 4, 36, 1, 6],
     &[5, 5, 4, 97, 2],
     &[64, 64, 4, 65, 4],
     &[3, 2, 4, 5003, 2],
@@ -71,6 +73,9 @@ pub fn cases() -> Vec<Case> {
         normalize("normalization, group", GROUP, &[256, 256, 6, 784, 2], 0.5, Over::Group),
         normalize("normalization, group, small", &[&[97, 90, 16, 100, 4]], &[256, 256, 16, 100, 4], 0.5, Over::Group),
         normalize("normalization, group, dense", &[&[256, 200, 120, 1, 4]], &[256, 256, 120, 1, 4], 0.5, Over::Group),
+        rectified("normalization, batch, rectified", BATCH, &[256, 256, 6, 784], batch),
+        rectified("normalization, layer, rectified", LAYER, &[256, 256, 6, 784], layer),
+        rectified("normalization, group, rectified", GROUP, &[256, 256, 6, 784, 2], Over::Group),
         tracked("normalization::track", Some(MOMENTUM)),
         tracked("normalization::track by the clock", None),
         evaluated(),
@@ -102,7 +107,7 @@ impl Setting {
             rows,
             elements: batch * outputs,
             valid: rows * outputs,
-            kernel: Normalization { over, batch, channels, positions, epsilon: EPSILON },
+            kernel: Normalization { over, batch, channels, positions, epsilon: EPSILON, rectify: false },
             twin: twin::Normalization { over: twin_over, channels, positions, epsilon: f64::from(EPSILON) },
         }
     }
@@ -198,6 +203,57 @@ fn normalize(
         }
     })
     .tolerance(1e-5, 0.0)
+}
+
+/// With a rectifier behind it. Its kink is out of the way: no gradient comes from outputs that are next to it.
+fn rectified(
+    name: &'static str,
+    sizes: &'static [&'static [usize]],
+    bench: &'static [usize],
+    over: fn(usize) -> Over,
+) -> Case {
+    let plain = normalize(name, sizes, bench, 0.5, over);
+    case(name, sizes, bench, move |draws, size| {
+        let setting = Setting::new(size, over);
+        let Setting { twin, valid, .. } = setting;
+        let kernel = Normalization { rectify: true, ..setting.kernel };
+        let before = move |x: &[Vec<f64>]| twin.forward(&x[0][..valid], &twin.statistics(&x[0][..valid]), &x[1], &x[2]);
+        let Problem { inputs, outputs, clocks, costs, .. } = (plain.make)(draws, size);
+        let values: Vec<_> = inputs.iter().map(|input| input.values.clone()).collect();
+        let near = |y: f64| y.abs() < 1e-2;
+        let upstream =
+            draws.uniform("d_y", setting.elements, -1.0, 1.0).into_iter().zip(setting.padded(before(&values)));
+        let upstream = upstream.map(|(d, y)| if near(y) { 0.0 } else { d }).collect();
+        Problem {
+            inputs,
+            outputs,
+            clocks,
+            forward: Box::new(move |plan, on| {
+                let scratch = kernel.scratch(plan.gpu())?;
+                kernel.statistics(plan, state(on), &scratch)?;
+                kernel.forward(plan, state(on), &on.outputs[0])
+            }),
+            specification: Box::new(move |x| vec![setting.padded(activation::relu_forward(&before(x)))]),
+            gradient: Some(Gradient {
+                of: vec![0, 1, 2],
+                upstream: Some(vec![upstream]),
+                backward: Box::new(move |plan, on| {
+                    let scratch = kernel.scratch(plan.gpu())?;
+                    let [x, gamma, beta] = [0, 1, 2].map(|input| &on.gradients[input]);
+                    let gradients = Gradients { x: Some(x), gamma, beta };
+                    kernel.backward(plan, state(on), &scratch, &on.upstream[0], gradients)
+                }),
+                specification: Box::new(move |x, d| {
+                    let d = activation::relu_backward(&before(x), &d[0][..valid]);
+                    let [d_x, d_gamma, d_beta] = twin.backward(&x[0][..valid], &x[1], &d);
+                    vec![setting.padded(d_x), d_gamma, d_beta]
+                }),
+            }),
+            costs,
+        }
+    })
+    .tolerance(1e-5, 0.0)
+    .note("kink: no gradient from |y| below 0.01")
 }
 
 /// Statistics of three steps on one batch, and the stored ones that they move: with a momentum, or so that the result is
