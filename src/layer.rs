@@ -151,6 +151,15 @@ pub trait Layer {
     /// # Errors
     /// What the plan reports.
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error>;
+
+    /// After `backward`: adds to the gradients of the controls that of a penalty on steep weights, `strength` times the
+    /// Frobenius norm of the slopes of this layer's weights. Layers without such weights have none.
+    ///
+    /// # Errors
+    /// What the plan reports.
+    fn prune(&self, _plan: &mut PlanBuilder<'_>, _io: &Io, _strength: f32) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Channels, height and width of samples that are images: `[channels, height, width]`, or `[height, width]` of one channel.

@@ -354,6 +354,7 @@ families!(
     cross_entropy,
     metrics,
     norm,
+    slope,
     perturb,
     adam,
     sgd,

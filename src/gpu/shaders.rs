@@ -26,6 +26,7 @@ library![
     "shared/math",
     "shared/product",
     "shared/random",
+    "shared/reduce",
     "shared/ring",
     "shared/segments",
     "activation",
@@ -51,6 +52,7 @@ library![
     "pool",
     "ring_bank",
     "sgd",
+    "slope",
 ];
 
 /// A linked module: one text, and where each of its lines came from.

@@ -16,6 +16,8 @@ use crate::random;
 pub struct Network<'g> {
     gpu: &'g Gpu,
     batch: usize,
+    layers: Vec<Named>,
+    ios: Vec<Io>,
     parameters: Vec<Entry<Parameter>>,
     imperfections: Vec<Entry<Imperfection>>,
     flat: Flat,
@@ -123,6 +125,7 @@ impl<'g> Network<'g> {
             parameters: gpu.zeros("parameters", &[words], Scalar::F32)?,
             gradient: gpu.zeros("gradient", &[words], Scalar::F32)?,
             segments: gpu.upload("bounds and roles", &[words / ALIGNMENT_WORDS, 4], &segments(&parameters))?,
+            tensors: parameters.len(),
         };
         let chip = gpu.zeros("imperfections", &[chip_words], Scalar::F32)?;
         let clock = Clock::uniform(gpu)?;
@@ -171,6 +174,8 @@ impl<'g> Network<'g> {
             backward: Arc::new(backward.finish()?),
             gpu,
             batch,
+            layers,
+            ios,
             parameters,
             imperfections,
             flat,
@@ -246,6 +251,18 @@ impl<'g> Network<'g> {
     /// Gradient of the mean loss.
     pub fn backward(&self) -> Arc<Plan> {
         Arc::clone(&self.backward)
+    }
+
+    /// Adds to the gradient, after `backward`, that of a penalty on steep weights; of no dispatches where no layer has one.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn prune(&self, strength: f32) -> Result<Arc<Plan>, Error> {
+        let mut plan = PlanBuilder::new(self.gpu, "prune");
+        for ((_, layer), io) in self.layers.iter().zip(&self.ios) {
+            layer.prune(&mut plan, io, strength)?;
+        }
+        Ok(Arc::new(plan.finish()?))
     }
 
     /// A reader of the metrics ring. One at a time.
@@ -348,10 +365,10 @@ impl<'g> Network<'g> {
 /// The table of segments: four words for every block of 64.
 fn segments(parameters: &[Entry<Parameter>]) -> Vec<f32> {
     let mut table = Vec::new();
-    for entry in parameters {
+    for (tensor, entry) in parameters.iter().enumerate() {
         let [lower, upper] = entry.spec.bounds;
         let role = entry.spec.role;
-        let segment = Segment { lower, upper, control: role == Role::Control, kept: role == Role::Statistic };
+        let segment = Segment { lower, upper, control: role == Role::Control, kept: role == Role::Statistic, tensor };
         for _ in 0..align(entry.len()) / ALIGNMENT_WORDS {
             table.extend(segment.words());
         }

@@ -308,7 +308,7 @@ impl Run {
 impl Summary {
     fn new(recipe: &Recipe, rows: &[EpochRow], steps: u64, done: bool) -> Self {
         let method = recipe.training.method;
-        let [forward, backward] = method.cost();
+        let [forward, backward] = method.cost(&recipe.training);
         Self {
             format: FORMAT.to_owned(),
             flatlight: env!("CARGO_PKG_VERSION").to_owned(),
