@@ -23,7 +23,7 @@ pub struct PruningSettings {
 
 impl Default for PruningSettings {
     fn default() -> Self {
-        Self { strength: 1e-4 }
+        Self { strength: 1e-3 }
     }
 }
 
