@@ -1,16 +1,19 @@
-// Draws an imperfection anew: value[i] = deviation * normal(seed, stream; step, i), the same for every pass of a
-// step; or sets it to the deviation, where another kernel draws for every sample. A stream belongs to one imperfection of one layer, or to one that all layers share.
+// Draws an imperfection anew: value[i] = deviation * z(seed, stream; step, i), the same for every pass of a step, with z of
+// mean 0 and variance 1: normal, or uniform within +-sqrt(3). Or sets it to the deviation, where another kernel draws for
+// every sample. A stream belongs to one imperfection of one layer, or to one that all layers share.
 // Layout: an invocation owns an element. Reference: src/reference/disturb.rs
 
 import package::shared::clock::{Clock};
 import package::shared::indexing::{indexing_group};
-import package::shared::random::{random_bits, random_normal};
+import package::shared::random::{random_bits, random_normal, random_unit};
 
 const WORKGROUP: u32 = 64u;
+const SQRT_3: f32 = 1.7320508075688772;
 
 struct Params {
     count: u32,
     stream: u32,
+    uniformly: u32,
     deviation: f32,
 }
 
@@ -18,13 +21,21 @@ struct Params {
 @group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read_write> value: array<f32>;       // [count]
 
+/// Two independent numbers from random bits.
+fn drawn(bits: vec2<u32>) -> vec2<f32> {
+    if params.uniformly == 1u {
+        return SQRT_3 * (2.0 * vec2(random_unit(bits.x), random_unit(bits.y)) - 1.0);
+    }
+    return random_normal(bits);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let at = indexing_group(group, groups) * WORKGROUP + lane;
     if at >= params.count {
         return;
     }
-    let pair = random_normal(random_bits(vec2(clock.seed, params.stream), vec2(clock.step, at / 2u)));
+    let pair = drawn(random_bits(vec2(clock.seed, params.stream), vec2(clock.step, at / 2u)));
     value[at] = params.deviation * select(pair.x, pair.y, (at & 1u) == 1u);
 }
 

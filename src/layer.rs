@@ -27,6 +27,9 @@ pub enum Pass {
     Recalibrate,
 }
 
+/// Name of the running statistics of a layer, `[channels, 2]`: mean and variance in turn.
+pub const STATISTICS: &str = "statistics";
+
 /// How a parameter starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Start {
@@ -171,6 +174,15 @@ pub trait Layer {
     /// # Errors
     /// What the plan reports.
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error>;
+
+    /// After `backward`: adds to the gradients of the controls that of a penalty on steep weights, `strength` times the
+    /// Frobenius norm of the slopes of this layer's weights. Layers without such weights have none.
+    ///
+    /// # Errors
+    /// What the plan reports.
+    fn prune(&self, _plan: &mut PlanBuilder<'_>, _io: &Io, _strength: f32) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Channels, height and width of samples that are images: `[channels, height, width]`, or `[height, width]` of one channel.

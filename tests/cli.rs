@@ -465,7 +465,11 @@ fn arguments_that_make_no_sense_are_told_on_one_line() {
     bench.refuse("train recipe.toml --seed x", 2, &["'x'", "--seed"]);
     bench.refuse("train recipe.toml --profile=0", 2, &["--profile", "1..="]);
     bench.refuse("compare recipe.toml", 2, &["--methods"]);
-    bench.refuse("compare recipe.toml --methods standart", 2, &["standard, noise, sat; did you mean `standard`?"]);
+    bench.refuse(
+        "compare recipe.toml --methods standart",
+        2,
+        &["standard, noise, pruning, sat; did you mean `standard`?"],
+    );
     bench.refuse("compare recipe.toml --methods sat,sat", 2, &["`sat` is given twice"]);
     bench.refuse("compare recipe.toml --methods sat --seeds 0", 2, &["--seeds", "1..=1000"]);
     bench.refuse("compare recipe.toml --methods sat --seeds 2 --set seed=4294967295", 2, &["--seeds 2", "4294967295"]);

@@ -42,6 +42,7 @@ outputs = 8
 kernel = 2
 stride = 2
 actuator = "joule"
+gain = 0.5
 
 [[layers]]
 type = "layer-norm"
@@ -72,6 +73,7 @@ type = "ring-dense"
 name = "last"
 outputs = 10
 actuator = "linear"
+trainable_gain = true
 
 [training]
 method = "standard"
@@ -169,13 +171,14 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
             _ => [shape.iter().product(), 1, 1],
         };
         let kind = layer["type"].as_str().unwrap();
+        let gain = if layer["arrays"].as_array().unwrap().contains(&"gain".into()) { own("gain")[0] } else { 1.0 };
         x = match kind {
             "ring-dense" => {
                 let (weight, bias) = (own("weight"), own("bias"));
                 let inputs = weight.len() / bias.len();
                 let outputs = |sample: &[f64]| -> Vec<f64> {
                     let rows = weight.chunks(inputs).zip(bias);
-                    rows.map(|(row, bias)| bias + row.iter().zip(sample).map(|(w, x)| w * x).sum::<f64>()).collect()
+                    rows.map(|(row, bias)| bias + gain * row.iter().zip(sample).map(|(w, x)| w * x).sum::<f64>()).collect()
                 };
                 x.chunks(inputs).flat_map(outputs).collect()
             }
@@ -188,7 +191,10 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
                 stride: number("stride"),
                 padding: number("padding"),
             }
-            .forward(&x, own("weight"), None),
+            .forward(&x, own("weight"), None)
+            .into_iter()
+            .map(|y| gain * y)
+            .collect(),
             "max-pool" | "average-pool" => {
                 let planes = x.len() / (height * width);
                 let windows = pool::Shape { planes, height, width, window: number("window"), stride: number("stride") };
@@ -248,7 +254,7 @@ fn an_export_holds_all_that_the_logits_of_predict_need() {
     let accuracy = bench.json("run/summary.json")["test_accuracy"].as_f64().unwrap();
     assert_eq!(right.count(), (1797.0 * accuracy).round() as usize);
 
-    assert_eq!(bench.done("export run --to out"), "20 arrays in out\n");
+    assert_eq!(bench.done("export run --to out"), "22 arrays in out\n");
     let manifest = bench.json("out/manifest.json");
     let arrays = archive(&bench.path("out/small.npz"));
     let raw: Vec<_> = raw.iter().map(|&value| f64::from(value)).collect();
@@ -398,7 +404,7 @@ fn bench_times_steps_of_a_named_case() {
     assert!(!bench.done("bench --steps 1 --batch 1").contains('{'));
     bench.refuse("bench ring-lenett", 2, &["no case `ring-lenett`; there are: ring-lenet; did you mean `ring-lenet`?"]);
     bench.refuse("bench --steps 0", 2, &["--steps"]);
-    bench.refuse("bench --method sta", 2, &["standard, noise, sat"]);
+    bench.refuse("bench --method sta", 2, &["standard, noise, pruning, sat"]);
 }
 
 #[test]

@@ -6,9 +6,11 @@ use common::{alone, gpu, open, resident};
 use flatlight::data::{Split, Values};
 use flatlight::gpu::{Bind, Error, Gpu, MAX_LOOP_TURNS, Options, PlanBuilder, Scalar, Slice, Work};
 use flatlight::ops::activation::Activation;
+use flatlight::ops::disturb::Distribution;
 use flatlight::ops::draw::Samples;
-use flatlight::ops::perturb::{self, Ascent};
-use flatlight::ops::{Clock, Flat, Scope, bias, cross_entropy, disturb, matmul};
+use flatlight::ops::norm::Measure;
+use flatlight::ops::perturb::Ascent;
+use flatlight::ops::{Clock, Flat, bias, cross_entropy, disturb, matmul};
 use flatlight::{random, reference, uniform};
 
 /// Records a plan of one operation and submits it once.
@@ -140,11 +142,12 @@ fn an_ascent_cut_into_pieces_is_the_same_bit_for_bit() {
             parameters: vector("parameters"),
             gradient: vector("gradient"),
             segments: gpu.upload("segments", &[words / 64, 4], &signs("segments", words / 16)).unwrap(),
+            tensors: 1,
         };
         let (norm, saved) = (gpu.upload("norm", &[1], &[0.3_f32]).unwrap(), vector("saved"));
         let mut plan = PlanBuilder::new(gpu, "ascend");
-        let ascent = Ascent { rho: 0.1, adaptive: true, scope: Scope::Control };
-        perturb::ascend(&mut plan, &flat, ascent, &norm, &saved).unwrap();
+        let measure = Measure { adaptive: true, ..Measure::default() };
+        Ascent { measure, rho: 0.1, rho_digital: 0.2 }.ascend(&mut plan, &flat, &norm, &saved).unwrap();
         let plan = plan.finish().unwrap();
         gpu.submit(&[&plan]).unwrap();
         let read = |slice: &Slice| gpu.read::<f32>(slice).unwrap().into_iter().map(f32::to_bits).collect::<Vec<_>>();
@@ -230,11 +233,11 @@ fn a_parameter_struct_that_differs_from_the_shaders_is_refused() {
 
 #[test]
 fn a_clock_of_the_wrong_size_layout_or_access_is_refused() {
-    uniform! { struct Draw as "Params" { count: u32, stream: u32, deviation: f32 } }
+    uniform! { struct Draw as "Params" { count: u32, stream: u32, uniformly: u32, deviation: f32 } }
     let clock = Clock::uniform(gpu()).unwrap();
     let short = gpu().zeros("short", &[3], Scalar::U32).unwrap();
     let value = gpu().zeros("value", &[64], Scalar::F32).unwrap();
-    let message = refusal(once(gpu(), |plan| disturb::forward(plan, &short, 1, 1.0, &value)));
+    let message = refusal(once(gpu(), |plan| disturb::forward(plan, &short, 1, Distribution::Normal, 1.0, &value)));
     let want = format!("uniform `Clock` has {} bytes, `short` [3] has 12", size_of::<Clock>());
     assert!(message.contains(&want), "{message}");
     let mut plan = PlanBuilder::new(gpu(), "refused");
@@ -368,7 +371,7 @@ fn replaying_a_plan_holds_no_more_memory() {
     let clock = Clock::uniform(gpu()).unwrap();
     let [x, y] = ["x", "y"].map(|name| gpu().zeros(name, &[4096], Scalar::F32).unwrap());
     let mut plan = PlanBuilder::new(gpu(), "replayed");
-    disturb::forward(&mut plan, &clock, 1, 1.0, &x).unwrap();
+    disturb::forward(&mut plan, &clock, 1, Distribution::Normal, 1.0, &x).unwrap();
     Activation::Relu.forward(&mut plan, &x, &y).unwrap();
     let plan = plan.finish().unwrap();
     let replay = |times: u32| {

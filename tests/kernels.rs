@@ -355,6 +355,7 @@ families!(
     cross_entropy,
     metrics,
     norm,
+    slope,
     perturb,
     adam,
     sgd,

@@ -16,7 +16,8 @@ use flatlight::electronics::{AveragePool, MaxPool, NormRecipe, PoolRecipe};
 use flatlight::gpu::{Gpu, Options, Plan, PlanBuilder, Scalar, Slice};
 use flatlight::layer::{Io, Layer, Pass, Role};
 use flatlight::network::{Entry, LayerRecipe, Network};
-use flatlight::ops::{Clock, Scope};
+use flatlight::ops::disturb::Distribution;
+use flatlight::ops::{Clock, Grouping, Scope};
 use flatlight::optics::{ActuatorKind, RingRecipe, StartSign};
 use flatlight::random;
 use flatlight::recipe::Recipe;
@@ -29,12 +30,12 @@ use flatlight::reference::normalization::{Normalization, Over};
 use flatlight::reference::ring_bank::RingBank;
 use flatlight::reference::sgd::Sgd;
 use flatlight::reference::{
-    self, Segment, activation, bias, cross_entropy, disturb, draw, gain, matmul, perturb, pool,
+    self, Segment, activation, bias, cross_entropy, disturb, draw, gain, matmul, norm, perturb, pool, slope,
 };
 use flatlight::training::method::Step;
 use flatlight::training::{
-    EpochRow, Error, Method, Optimizer, OptimizerKind, OptimizerSettings, SatSettings, Schedule, Settings, State,
-    StepSettings, Trainer,
+    EpochRow, Error, Method, Optimizer, OptimizerKind, OptimizerSettings, PruningSettings, SatSettings, Schedule,
+    Settings, State, StepSettings, Trainer,
 };
 
 const FEATURES: usize = 12;
@@ -122,11 +123,13 @@ fn settings(method: Method, optimizer: OptimizerSettings) -> Settings {
         schedule: Schedule::Constant,
         warm_up: 0,
         average: 0.0,
+        distribution: Distribution::Normal,
         step: StepSettings { every: 1, factor: 0.5 },
         optimizer,
         noise: BTreeMap::from([("ring_offset".to_owned(), 0.01), ("temperature".to_owned(), 0.5)]),
         devices: 1,
-        sat: SatSettings { rho: 0.05, adaptive: false, scope: Scope::Control },
+        pruning: PruningSettings { strength: 0.002 },
+        sat: SatSettings { rho: 0.05, ..SatSettings::default() },
     }
 }
 
@@ -178,6 +181,14 @@ fn twin_scope(scope: Scope) -> reference::Scope {
         Scope::Control => reference::Scope::Control,
         Scope::All => reference::Scope::All,
         Scope::Digital => reference::Scope::Digital,
+    }
+}
+
+fn twin_grouping(grouping: Grouping) -> reference::Grouping {
+    match grouping {
+        Grouping::All => reference::Grouping::All,
+        Grouping::Group => reference::Grouping::Group,
+        Grouping::Layer => reference::Grouping::Layer,
     }
 }
 
@@ -321,6 +332,18 @@ impl TwinRing {
         };
         self.actuator.backward(&p[self.control.clone()], self.inputs, self.change(chip), &d_detuning)
     }
+
+    /// ||dW/dx|| on a chip.
+    fn steepness(&self, p: &[f64], chip: &[f64]) -> f64 {
+        slope::steepness(&self.ring, self.state(&self.detuning(p, chip), chip))
+    }
+
+    /// Gradient of the controls from that of strength ||dW/dx||.
+    fn d_steepness(&self, p: &[f64], chip: &[f64], strength: f64) -> Vec<f64> {
+        let detuning = self.detuning(p, chip);
+        let d_detuning = slope::penalty(&self.ring, self.state(&detuning, chip), strength);
+        self.actuator.backward(&p[self.control.clone()], self.inputs, self.change(chip), &d_detuning)
+    }
 }
 
 enum TwinLayer {
@@ -418,14 +441,16 @@ impl Passed {
 impl Twin {
     fn new(network: &Network<'_>, recipes: &[LayerRecipe], sample_shape: &[usize]) -> Self {
         // Padding stays 0.
-        let mut segments = vec![Segment { lower: 0.0, upper: 0.0, control: false, kept: false }; network.flat().len()];
-        for entry in network.parameters() {
+        let mut segments =
+            vec![Segment { lower: 0.0, upper: 0.0, control: false, kept: false, tensor: 0 }; network.flat().len()];
+        for (tensor, entry) in network.parameters().iter().enumerate() {
             let [lower, upper] = entry.spec.bounds.map(f64::from);
             segments[entry.range()].fill(Segment {
                 lower,
                 upper,
                 control: entry.spec.role == Role::Control,
                 kept: entry.spec.role == Role::Statistic,
+                tensor,
             });
         }
         let mut layers = Vec::new();
@@ -485,7 +510,21 @@ impl Twin {
     }
 
     fn rings(&self) -> impl Iterator<Item = &TwinRing> {
-        self.layers.iter().filter_map(|layer| if let TwinLayer::Ring(ring) = layer { Some(ring) } else { None })
+        self.layers.iter().filter_map(|layer| match layer {
+            TwinLayer::Ring(ring) | TwinLayer::Convolution(ring, _) => Some(ring),
+            _ => None,
+        })
+    }
+
+    /// The sum over layers of strength ||dW/dx||, and its gradient.
+    fn penalty(&self, p: &[f64], chip: &[f64], strength: f64) -> (f64, Vec<f64>) {
+        let mut gradient = vec![0.0; p.len()];
+        let mut sum = 0.0;
+        for ring in self.rings() {
+            sum += strength * ring.steepness(p, chip);
+            gradient[ring.control.clone()].copy_from_slice(&ring.d_steepness(p, chip, strength));
+        }
+        (sum, gradient)
     }
 
     /// Losses of a batch and the gradient of their mean.
@@ -532,11 +571,10 @@ struct TwinRun<'a> {
     vectors: [Vec<f64>; 2],
 }
 
-/// What a step of sharpness-aware training goes through.
+/// What a step of sharpness-aware training goes through: points and what is met there, the centre first.
 struct Sat {
-    centre: Passed,
-    perturbed: Vec<f64>,
-    there: Passed,
+    points: Vec<Vec<f64>>,
+    passed: Vec<Passed>,
 }
 
 impl<'a> TwinRun<'a> {
@@ -577,7 +615,8 @@ impl<'a> TwinRun<'a> {
     fn noise(&self) -> Vec<f64> {
         let mut chip = self.twin.ideal();
         let draw = |stream: &str, deviation: f32, count: usize| {
-            disturb::forward(self.seed, random::stream(stream), self.step, f64::from(deviation), count)
+            let uniform = self.settings.distribution == Distribution::Uniform;
+            disturb::forward(self.seed, random::stream(stream), self.step, uniform, f64::from(deviation), count)
         };
         for (number, layer) in (1..).zip(self.twin.rings()) {
             let offsets =
@@ -589,13 +628,20 @@ impl<'a> TwinRun<'a> {
     }
 
     fn sat(&self) -> Sat {
-        let (twin, SatSettings { rho, adaptive, scope }) = (self.twin, self.settings.sat);
+        let (twin, SatSettings { rho, rho_digital, steps, adaptive, scope, normalise }) =
+            (self.twin, self.settings.sat);
+        let part = |rho: f32| f64::from(rho) / f64::from(steps);
+        let measure = norm::Measure { scope: twin_scope(scope), adaptive, grouping: twin_grouping(normalise) };
+        let ascent = perturb::Ascent { measure, rho: part(rho), rho_digital: part(rho_digital.unwrap_or(rho)) };
         let ((x, labels), ideal) = (self.batch(), twin.ideal());
-        let centre = twin.pass(&self.parameters, &ideal, &x, &labels);
-        let (p, g) = (&self.parameters, &centre.gradient);
-        let perturbed = perturb::ascend(p, g, &twin.segments, twin_scope(scope), adaptive, f64::from(rho));
-        let there = twin.pass(&perturbed, &ideal, &x, &labels);
-        Sat { centre, perturbed, there }
+        let pass = |p: &[f64]| twin.pass(p, &ideal, &x, &labels);
+        let mut sat = Sat { passed: vec![pass(&self.parameters)], points: vec![self.parameters.clone()] };
+        for k in 0..steps as usize {
+            let next = ascent.ascend(&sat.points[k], &sat.passed[k].gradient, &twin.segments);
+            sat.passed.push(pass(&next));
+            sat.points.push(next);
+        }
+        sat
     }
 
     fn learning_rate(&self) -> f64 {
@@ -630,16 +676,23 @@ impl<'a> TwinRun<'a> {
     fn train_step(&mut self) -> f64 {
         let (x, labels) = self.batch();
         let pass = |chip: &[f64]| self.twin.pass(&self.parameters, chip, &x, &labels);
-        let (met, gradient) = match self.settings.method {
-            Method::Standard => (pass(&self.twin.ideal()), None),
-            Method::Noise => (pass(&self.noise()), None),
+        let whole = |met: Passed| (met.mean_loss(), met.gradient);
+        let ideal = self.twin.ideal();
+        let (loss, gradient) = match self.settings.method {
+            Method::Standard => whole(pass(&ideal)),
+            Method::Noise => whole(pass(&self.noise())),
+            Method::Pruning => {
+                let (met, strength) = (pass(&ideal), f64::from(self.settings.pruning.strength));
+                let (_, penalty) = self.twin.penalty(&self.parameters, &ideal, strength);
+                (met.mean_loss(), met.gradient.iter().zip(&penalty).map(|(g, more)| g + more).collect())
+            }
             Method::Sat => {
-                let sat = self.sat();
-                (sat.centre, Some(sat.there.gradient))
+                let mut passed = self.sat().passed;
+                (passed[0].mean_loss(), passed.swap_remove(passed.len() - 1).gradient)
             }
         };
-        self.update(gradient.as_ref().unwrap_or(&met.gradient));
-        met.mean_loss()
+        self.update(&gradient);
+        loss
     }
 }
 
@@ -703,10 +756,19 @@ fn methods_are_the_lists_of_plans_that_their_names_promise() {
     };
     assert_eq!(names(Method::Standard), "draw actuate forward score backward update");
     assert_eq!(names(Method::Noise), "draw disturb actuate forward score backward update");
+    assert_eq!(names(Method::Pruning), "draw actuate forward score backward prune update");
     assert_eq!(
         names(Method::Sat),
         "draw actuate forward score backward ascend actuate forward backward restore update"
     );
+    let sat = SatSettings { steps: 3, ..SatSettings::default() };
+    let settings = Settings { sat, ..settings(Method::Sat, adam(0.01)) };
+    assert_eq!(
+        Stages::new(&network, &settings, &data).names().join(" "),
+        "draw actuate forward score backward ascend actuate forward backward climb actuate forward backward \
+         climb actuate forward backward restore update"
+    );
+    assert_eq!(Method::ALL.map(|method| method.cost(&settings)), [[1, 1], [1, 1], [1, 1], [4, 4]]);
 }
 
 /// Takes a step of sharpness-aware training apart, then takes it whole; errors of the perturbation and of the final
@@ -731,22 +793,28 @@ fn sat_step(settings: &Settings, variant: &str) -> [f64; 2] {
     stages.set(&run.clock());
 
     stages.submit(0..5);
-    let gradient = error(&stages.gradient(), &want.centre.gradient);
+    let gradient = error(&stages.gradient(), &want.passed[0].gradient);
     assert!(gradient < GRADIENT_BAR, "{variant}: gradient {gradient:.1e}");
 
-    stages.submit(5..6);
-    let perturbed = stages.parameters();
-    let perturbation = error(&moved(&centre, &wide(&perturbed)), &moved(&centre, &want.perturbed));
+    let mut perturbation = 0.0;
+    for k in 1..want.points.len() {
+        let first = 1 + 4 * k;
+        stages.submit(first..first + 1);
+        let perturbed = stages.parameters();
+        perturbation = error(&moved(&centre, &wide(&perturbed)), &moved(&centre, &want.points[k]));
 
-    // The second gradient is that of the perturbed point, which is not that of the centre.
-    stages.submit(6..9);
-    let there = error(&stages.gradient(), &want.there.gradient);
-    assert!(there < GRADIENT_BAR, "{variant}: gradient at the perturbed point {there:.1e}");
-    let apart = error(&want.there.gradient, &want.centre.gradient);
-    assert!(apart > 0.05, "{variant}: the two gradients differ by {apart:.1e} only");
-    assert_eq!(bits(&stages.parameters()), bits(&perturbed), "{variant}: the second pass moves nothing");
+        // The gradient is that of the point reached, which is not that of the one before.
+        stages.submit(first + 1..first + 4);
+        let there = error(&stages.gradient(), &want.passed[k].gradient);
+        assert!(there < GRADIENT_BAR, "{variant}: gradient at the point of step {k} {there:.1e}");
+        let apart = error(&want.passed[k].gradient, &want.passed[k - 1].gradient);
+        assert!(apart > 0.05, "{variant}: the gradients of step {k} differ by {apart:.1e} only");
+        assert_eq!(bits(&stages.parameters()), bits(&perturbed), "{variant}: the passes of step {k} move nothing");
+    }
 
-    stages.submit(9..10);
+    let end = stages.plans.len() - 2;
+    assert_eq!(stages.plans[end].name(), "restore");
+    stages.submit(end..end + 1);
     assert_eq!(bits(&stages.parameters()), bits(state.vector("parameters").unwrap()), "{variant}: restored");
 
     run.train_step();
@@ -759,23 +827,199 @@ fn sat_step(settings: &Settings, variant: &str) -> [f64; 2] {
 /// is 3e-7 at most; what remains of the bar of 1e-6 is for the arithmetic.
 #[test]
 fn a_sat_step_is_that_of_the_twin_down_to_the_perturbation_and_the_final_parameters() {
-    let mut table = format!("{:<22} {:>12} {:>17}\n", "variant", "perturbation", "final parameters");
-    let mut fine = true;
+    let mut variants = Vec::new();
     for (optimizer_word, optimizer) in [("adam", adam(0.1)), ("sgd", sgd(0.1))] {
         for (form, adaptive, rho) in [("plain", false, 0.3), ("adaptive", true, 2.0)] {
             for (scope_word, scope) in [("control", Scope::Control), ("all", Scope::All)] {
-                let variant = format!("{form} {scope_word} {optimizer_word}");
-                let sat = SatSettings { rho, adaptive, scope };
-                let [perturbation, parameters] =
-                    sat_step(&Settings { sat, ..settings(Method::Sat, optimizer) }, &variant);
-                writeln!(table, "{variant:<22} {perturbation:>12.1e} {parameters:>17.1e}").unwrap();
-                fine &= perturbation < STEP_BAR && parameters < STEP_BAR;
+                let sat = SatSettings { rho, adaptive, scope, ..SatSettings::default() };
+                variants.push((format!("{form} {scope_word} {optimizer_word}"), sat, optimizer));
             }
         }
+    }
+    sat_steps(&variants);
+}
+
+/// The adversary's walk, its radii and what its lengths are taken over.
+#[test]
+fn sat_in_steps_by_groups_and_by_layers_is_that_of_the_twin() {
+    let all = SatSettings { rho: 0.3, scope: Scope::All, ..SatSettings::default() };
+    let group = SatSettings { normalise: Grouping::Group, ..all };
+    let layer = SatSettings { rho: 0.2, normalise: Grouping::Layer, ..all };
+    let variants = [
+        ("two steps", SatSettings { steps: 2, scope: Scope::Control, ..all }),
+        ("three steps, all", SatSettings { steps: 3, ..all }),
+        ("adaptive, two steps", SatSettings { steps: 2, rho: 2.0, adaptive: true, ..all }),
+        ("group", group),
+        ("group, two radii", SatSettings { rho_digital: Some(0.1), ..group }),
+        ("group, no digital", SatSettings { rho_digital: Some(0.0), ..group }),
+        ("adaptive group", SatSettings { rho: 1.0, rho_digital: Some(0.3), adaptive: true, ..group }),
+        ("layer", layer),
+        ("layer, control", SatSettings { scope: Scope::Control, ..layer }),
+        ("layer, two radii", SatSettings { rho_digital: Some(0.1), steps: 2, ..layer }),
+        ("adaptive layer", SatSettings { rho: 1.0, adaptive: true, ..layer }),
+    ];
+    sat_steps(&variants.map(|(variant, sat)| (variant.to_owned(), sat, adam(0.1))));
+}
+
+/// One step of each variant against the twin.
+fn sat_steps(variants: &[(String, SatSettings, OptimizerSettings)]) {
+    let mut table = format!("{:<22} {:>12} {:>17}\n", "variant", "perturbation", "final parameters");
+    let mut fine = true;
+    for (variant, sat, optimizer) in variants {
+        let settings = Settings { sat: *sat, ..settings(Method::Sat, *optimizer) };
+        let [perturbation, parameters] = sat_step(&settings, variant);
+        writeln!(table, "{variant:<22} {perturbation:>12.1e} {parameters:>17.1e}").unwrap();
+        fine &= perturbation < STEP_BAR && parameters < STEP_BAR;
     }
     println!("\n{table}");
     assert!(fine, "an error is above {STEP_BAR:.0e}\n{table}");
 }
+
+#[test]
+fn where_the_adversary_goes_depends_on_what_its_lengths_are_taken_over() {
+    let (data, recipes) = (dataset(), small());
+    let network = compile(gpu(), &recipes);
+    let moves = |sat: SatSettings| -> Vec<f64> {
+        let settings = Settings { sat, ..settings(Method::Sat, adam(0.01)) };
+        let stages = Stages::new(&network, &settings, &data);
+        let start = start(&network);
+        gpu().write(&network.flat().parameters, &start).unwrap();
+        stages.set(&Clock { rows: 16, ..Clock::default() });
+        stages.submit(0..6);
+        let moved = moved(&wide(&start), &wide(&stages.parameters()));
+        let length = |entry: &Entry<_>| moved[entry.range()].iter().map(|m: &f64| m * m).sum::<f64>().sqrt();
+        network.parameters().iter().map(length).collect()
+    };
+    // Two tensors of detunings, then two of biases.
+    let near = |got: f64, want: f64| assert!((got / want - 1.0).abs() < 1e-5, "{got} instead of {want}");
+    let all = SatSettings { rho: 0.3, scope: Scope::All, ..SatSettings::default() };
+    let together = moves(all);
+    near(together.iter().map(|m| m * m).sum::<f64>().sqrt(), 0.3);
+    let groups = moves(SatSettings { normalise: Grouping::Group, rho_digital: Some(0.2), ..all });
+    near(groups[0].hypot(groups[1]), 0.3);
+    near(groups[2].hypot(groups[3]), 0.2);
+    let layers = moves(SatSettings { normalise: Grouping::Layer, rho_digital: Some(0.2), ..all });
+    layers.iter().zip([0.3, 0.3, 0.2, 0.2]).for_each(|(&got, want)| near(got, want));
+}
+
+#[test]
+fn settings_of_the_adversary_that_make_no_sense_are_refused() {
+    let refused =
+        |sat: SatSettings| Settings { sat, ..settings(Method::Sat, adam(0.01)) }.check().unwrap_err().to_string();
+    let (all, group) = (SatSettings { scope: Scope::All, ..SatSettings::default() }, Grouping::Group);
+    for steps in [0, 65] {
+        let message = refused(SatSettings { steps, ..all });
+        assert_eq!(message, format!("`training.sat.steps` must be 1 to 64, not {steps}"));
+    }
+    let message = refused(SatSettings { rho_digital: Some(-1.0), normalise: group, ..all });
+    assert_eq!(message, "`training.sat.rho_digital` must be 0 or more, not -1");
+    for sat in [all, SatSettings { scope: Scope::Control, normalise: group, ..all }] {
+        let message = refused(SatSettings { rho_digital: Some(0.1), ..sat });
+        assert!(message.starts_with("`training.sat.rho_digital` needs training.sat.scope = \"all\""), "{message}");
+    }
+    let pruning = PruningSettings { strength: f32::NAN };
+    let message = Settings { pruning, ..settings(Method::Pruning, adam(0.01)) }.check().unwrap_err().to_string();
+    assert_eq!(message, "`training.pruning.strength` must be 0 or more, not NaN");
+}
+
+// Pruning -------------------------------------------------------------------------------------------------------------
+
+/// The gradient of loss and penalty, through every actuator, of dense layers, banks and convolutions: the device's
+/// against the twin's, and the twin's against differences.
+#[test]
+fn pruning_adds_the_gradient_of_the_slopes_whatever_sets_the_rings() {
+    let plain = RingRecipe { bias_detuning: -0.1, crosstalk: Some(0.05), ..RingRecipe::new(1) };
+    let like = |ring: &RingRecipe| rings_like(&[9, CLASSES], ring);
+    let [linear, joule] =
+        [ActuatorKind::Linear, ActuatorKind::Joule].map(|actuator| RingRecipe { actuator, ..plain.clone() });
+    let convolution = RingRecipe { kernel: Some(3), actuator: ActuatorKind::Joule, ..RingRecipe::new(3) };
+    let convolution = RingRecipe { bias_detuning: -0.1, ..convolution };
+    let tail = [LayerRecipe::Tanh, LayerRecipe::RingDense(RingRecipe::new(CLASSES))];
+    for (word, shape, recipes, smooth) in [
+        ("direct", &[FEATURES][..], small(), true),
+        ("neighbours", &[FEATURES], like(&plain), true),
+        ("linear", &[FEATURES], like(&linear), true),
+        ("joule", &[FEATURES], like(&joule), true),
+        ("converter", &[FEATURES], like(&RingRecipe { dac_bits: Some(6), ..joule }), false),
+        ("bank", &[FEATURES], like(&RingRecipe { bank: Some(5), ..RingRecipe::new(1) }), true),
+        ("convolution", &[5, 5], [&[LayerRecipe::RingConvolution(convolution)], &tail[..]].concat(), true),
+    ] {
+        let data = bytes_of(shape);
+        let network = Network::new(gpu(), &recipes, shape, CLASSES, BATCH).unwrap();
+        let twin = Twin::new(&network, &recipes, shape);
+        let pruning = PruningSettings { strength: 0.02 };
+        let settings = Settings { pruning, ..settings(Method::Pruning, adam(0.01)) };
+        let strength = f64::from(settings.pruning.strength);
+        let values = start(&network);
+        gpu().write(&network.flat().parameters, &values).unwrap();
+        network.nominal().unwrap();
+        let stages = Stages::new(&network, &settings, &data);
+        stages.set(&Clock { rows: 16, ..Clock::default() });
+        let (p, ideal) = (wide(&values), twin.ideal());
+        let (x, labels) = rows_of(&data, &data.train, &(0..16).collect::<Vec<_>>());
+        let penalty = twin.penalty(&p, &ideal, strength).1;
+        let want: Vec<f64> =
+            twin.pass(&p, &ideal, &x, &labels).gradient.iter().zip(&penalty).map(|(g, more)| g + more).collect();
+        stages.submit(0..6);
+        let got = stages.gradient();
+        let off = error(&got, &want);
+        assert!(off < GRADIENT_BAR, "{word}: device off by {off:.1e}");
+        let share = error(&twin.pass(&p, &ideal, &x, &labels).gradient, &want);
+        assert!(share > 0.01, "{word}: the penalty is {share:.1e} of the gradient only");
+        if smooth {
+            let objective = |p: &[f64]| twin.penalty(p, &ideal, strength).0;
+            let own = error(&penalty, &reference::central_differences(objective, &p, 1e-5));
+            assert!(own < 1e-7, "{word}: twin against its differences {own:.1e}");
+        }
+    }
+}
+
+#[test]
+fn pruning_of_strength_0_is_standard_training_and_flattens_weights_with_more() {
+    let data = dataset();
+    let recipes = small();
+    let trained = |method: Method, strength: f32| {
+        let settings = Settings { pruning: PruningSettings { strength }, ..settings(method, adam(0.02)) };
+        let network = compile(gpu(), &recipes);
+        let mut trainer = trainer(&network, &settings, &data, SEED);
+        (0..12).for_each(|_| trainer.train_step().unwrap());
+        let twin = Twin::new(&network, &recipes, &data.shape);
+        let state = trainer.state().unwrap();
+        let steepness = twin.penalty(&wide(state.vector("parameters").unwrap()), &twin.ideal(), 1.0).0;
+        (state, steepness)
+    };
+    let (standard, steep) = trained(Method::Standard, 1.0);
+    let (nothing, _) = trained(Method::Pruning, 0.0);
+    assert_eq!(standard, nothing);
+    let flat = [1e-3, 1e-2].map(|strength| trained(Method::Pruning, strength).1);
+    assert!(flat[0] < steep && flat[1] < 0.9 * steep, "{steep} without, {flat:?}");
+}
+
+#[test]
+fn pruning_of_rings_that_are_all_on_resonance_adds_nothing() {
+    let (data, network) = (dataset(), compile(gpu(), &small()));
+    let stages = Stages::new(&network, &settings(Method::Pruning, adam(0.01)), &data);
+    gpu().write(&network.flat().parameters, &vec![0.0; network.flat().len()]).unwrap();
+    network.nominal().unwrap();
+    stages.set(&Clock { rows: 16, ..Clock::default() });
+    stages.submit(0..6);
+    for entry in network.parameters().iter().filter(|entry| entry.spec.role == Role::Control) {
+        assert!(stages.gradient()[entry.range()].iter().all(|g| *g == 0.0), "{}", entry.name);
+    }
+}
+
+#[test]
+fn pruning_without_rings_is_refused() {
+    let data = bytes_of(&[1, 2 * CLASSES]);
+    let halves = LayerRecipe::AveragePool(PoolRecipe { window: 1, stride: Some(2) });
+    let recipes = [halves, LayerRecipe::LayerNorm(NormRecipe::default())];
+    let network = Network::new(gpu(), &recipes, &data.shape, CLASSES, BATCH).unwrap();
+    let settings = settings(Method::Pruning, adam(0.01));
+    let refused = Trainer::new(&network, &settings, &data, (data.scale, 0.0), SEED).map(|_| ()).unwrap_err();
+    assert_eq!(refused.to_string(), "`training.method` `pruning` needs a layer of rings; choose another method");
+}
+
+// Gradients -----------------------------------------------------------------------------------------------------------
 
 #[test]
 fn the_gradient_of_several_layers_is_that_of_the_twin_and_of_differences() {
@@ -1012,11 +1256,16 @@ fn pooling_hands_down_the_gradient_of_its_input() {
 }
 
 #[test]
-fn standard_and_noise_steps_are_those_of_the_twin() {
+fn steps_of_one_pass_are_those_of_the_twin() {
     let (data, recipes) = (dataset(), small());
-    for method in [Method::Standard, Method::Noise] {
-        for optimizer in [adam(0.05), adamw(0.1, 0.5, Scope::All), adamw(0.1, 0.5, Scope::Digital), sgd(0.1)] {
-            let settings = settings(method, optimizer);
+    for (method, distribution) in [
+        (Method::Standard, Distribution::Normal),
+        (Method::Noise, Distribution::Normal),
+        (Method::Noise, Distribution::Uniform),
+        (Method::Pruning, Distribution::Normal),
+    ] {
+        for optimizer in [adam(0.1), adamw(0.1, 0.5, Scope::All), adamw(0.1, 0.5, Scope::Digital), sgd(0.1)] {
+            let settings = Settings { distribution, ..settings(method, optimizer) };
             let network = compile(gpu(), &recipes);
             let mut trainer = trainer(&network, &settings, &data, SEED);
             gpu().write(&network.flat().parameters, &start(&network)).unwrap();
@@ -1038,8 +1287,12 @@ fn standard_and_noise_steps_are_those_of_the_twin() {
 
 #[test]
 fn noise_is_drawn_once_a_step_as_the_specification_says_and_layers_share_the_temperature() {
+    [Distribution::Normal, Distribution::Uniform].into_iter().for_each(noise_is_drawn_once_a_step);
+}
+
+fn noise_is_drawn_once_a_step(distribution: Distribution) {
     let (data, recipes) = (dataset(), small());
-    let settings = settings(Method::Noise, adam(0.05));
+    let settings = Settings { distribution, ..settings(Method::Noise, adam(0.05)) };
     let network = compile(gpu(), &recipes);
     let twin = Twin::new(&network, &recipes, &data.shape);
     let mut run = TwinRun::new(&twin, &settings, &data, SEED, &start(&network));
@@ -1073,7 +1326,7 @@ fn noise_is_drawn_once_a_step_as_the_specification_says_and_layers_share_the_tem
 #[test]
 fn the_first_ten_losses_are_those_of_the_twin() {
     let (data, recipes) = (dataset(), small());
-    for (method, schedule) in Method::ALL.into_iter().zip([Schedule::Cosine, Schedule::Step, Schedule::Cosine]) {
+    for (method, schedule) in Method::ALL.into_iter().zip([Schedule::Cosine, Schedule::Step].into_iter().cycle()) {
         let settings = Settings { schedule, ..settings(method, adam(0.01)) };
         let network = compile(gpu(), &recipes);
         let mut trainer = trainer(&network, &settings, &data, SEED);
@@ -1100,7 +1353,7 @@ fn sat_of_radius_0_is_standard_training_bit_for_bit() {
     let data = dataset();
     for adaptive in [false, true] {
         let [standard, sat] = [Method::Standard, Method::Sat].map(|method| {
-            let sat = SatSettings { rho: 0.0, adaptive, scope: Scope::All };
+            let sat = SatSettings { rho: 0.0, adaptive, steps: 2, scope: Scope::All, ..SatSettings::default() };
             let settings = Settings { sat, ..settings(method, adam(0.02)) };
             let network = compile(gpu(), &small());
             let mut trainer = trainer(&network, &settings, &data, SEED);
@@ -1370,8 +1623,11 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
     let (data, folder) = (dataset(), tempfile::tempdir().unwrap());
     let path = folder.path().join("state.safetensors");
     for method in Method::ALL {
-        for (optimizer, average) in [(adam(0.02), 0.0), (sgd(0.05), 0.0), (adamw(0.02, 0.1, Scope::Digital), 0.9)] {
-            let settings = Settings { schedule: Schedule::Cosine, average, ..settings(method, optimizer) };
+        for (optimizer, average, steps) in
+            [(adam(0.02), 0.0, 1), (sgd(0.05), 0.0, 2), (adamw(0.02, 0.1, Scope::Digital), 0.9, 1)]
+        {
+            let sat = SatSettings { rho: 0.05, steps, ..SatSettings::default() };
+            let settings = Settings { schedule: Schedule::Cosine, average, sat, ..settings(method, optimizer) };
             let (rows, end) = whole_run(&settings, &data, SEED);
             // In the middle of the first epoch, of another, and between two.
             for stop in [1, 6, 8] {
@@ -1474,8 +1730,9 @@ fn a_state_of_another_run_is_refused() {
 fn a_step_is_one_submission_whatever_the_method() {
     // A device of its own, as others count here too.
     let (data, gpu) = (dataset(), open(&Options::default()));
-    for method in Method::ALL {
-        let (network, settings) = (compile(&gpu, &small()), settings(method, adam(0.01)));
+    for (method, steps) in Method::ALL.map(|method| (method, 1)).into_iter().chain([(Method::Sat, 3)]) {
+        let sat = SatSettings { steps, ..SatSettings::default() };
+        let (network, settings) = (compile(&gpu, &small()), Settings { sat, ..settings(method, adam(0.01)) });
         let mut trainer = trainer(&network, &settings, &data, SEED);
         for step in 1..=10 {
             let before = gpu.counters().submissions;
@@ -1663,7 +1920,7 @@ fn a_gain_is_trained_only_where_the_recipe_asks_for_it() {
     for (method, trainable_gain) in [(Method::Sat, false), (Method::Sat, true), (Method::Standard, true)] {
         let ring = RingRecipe { gain: 1.5, trainable_gain, ..RingRecipe::new(1) };
         let network = compile(gpu(), &rings_like(&[8, CLASSES], &ring));
-        let sat = SatSettings { rho: 0.05, adaptive: false, scope: Scope::All };
+        let sat = SatSettings { rho: 0.05, scope: Scope::All, ..SatSettings::default() };
         let settings = Settings { sat, ..settings(method, adam(0.01)) };
         let mut trainer = trainer(&network, &settings, &data, SEED);
         (0..7).for_each(|_| {

@@ -44,13 +44,13 @@ def normalise(x, layer, array):
     return array("gamma")[:, None] * (x - mean) / np.sqrt(variance + layer["epsilon"]) + array("beta")[:, None]
 
 
-def detect(y, layer):
-    """The nearest of 2^bits levels from -full_scale to full_scale."""
-    if "adc_bits" not in layer:
-        return y
-    top, full_scale = 2 ** layer["adc_bits"] - 1, layer["full_scale"]
-    step = 2 * full_scale / top
-    return step * np.clip(np.floor((y + full_scale) / step + 0.5), 0, top) - full_scale
+def read(y, layer, array):
+    """The nearest of 2^bits levels from -full_scale to full_scale, amplified."""
+    if "adc_bits" in layer:
+        top, full_scale = 2 ** layer["adc_bits"] - 1, layer["full_scale"]
+        step = 2 * full_scale / top
+        y = step * np.clip(np.floor((y + full_scale) / step + 0.5), 0, top) - full_scale
+    return y * array("gain") if "gain" in layer["arrays"] else y
 
 
 def forward(manifest, arrays, x):
@@ -59,12 +59,12 @@ def forward(manifest, arrays, x):
         kind = layer["type"]
         array = lambda name: arrays[f"{layer['name']}.{name}"].astype(np.float64)
         if kind == "ring-dense":
-            x = detect(x.reshape(len(x), -1) @ array("weight").T, layer) + array("bias")
+            x = read(x.reshape(len(x), -1) @ array("weight").T, layer, array) + array("bias")
         elif kind == "ring-convolution":
             side, edge = layer["kernel"], layer["padding"]
             x = np.pad(image(x, layer["input"]), ((0, 0), (0, 0), (edge, edge), (edge, edge)))
             taps = array("weight").reshape(-1, x.shape[1], side, side)
-            x = np.einsum("bcijkl,ockl->boij", windows(x, side, layer["stride"]), taps)
+            x = read(np.einsum("bcijkl,ockl->boij", windows(x, side, layer["stride"]), taps), layer, array)
         elif kind in ("max-pool", "average-pool"):
             seen = windows(image(x, layer["input"]), layer["window"], layer["stride"])
             x = seen.max((4, 5)) if kind == "max-pool" else seen.mean((4, 5))

@@ -22,13 +22,13 @@ use crate::training::{EpochRow, Method};
 Writes compare.csv and figures into the folder, and every run into a folder of its own below it.
 
 Examples:
-  flatlight compare digits-rings --methods standard,noise,sat --vary temperature=-2:2:0.25
+  flatlight compare digits-rings --methods standard,noise,pruning,sat --vary temperature=-2:2:0.25
   flatlight compare digits-rings --methods standard,sat --vary ring_offset=0:0.05:0.01 --seeds 5 --chips 10")]
 pub(super) struct Compare {
     #[command(flatten)]
     recipe: RecipeArguments,
 
-    /// Training methods, separated by commas: standard, noise, sat
+    /// Training methods, separated by commas: standard, noise, pruning, sat
     #[arg(long, value_delimiter = ',', required = true, value_name = "METHODS", value_parser = method)]
     methods: Vec<Method>,
 

@@ -274,10 +274,11 @@ fn draw_rings(
     network.gpu().write(&network.flat().parameters, parameters)?;
     network.nominal()?;
     let arrays = arrays(network)?;
-    let of_layer = |layer: usize, name: &str| {
-        let found = arrays.iter().find(|array| array.layer == layer && array.name == name);
+    let of_layer = |place: usize, name: &str| {
+        let layer = &network.shapes()[place].0;
+        let found = arrays.iter().find(|array| array.layer == *layer && array.name == name);
         found.map(|array| Rings {
-            name: network.shapes()[layer].0.clone(),
+            name: layer.clone(),
             values: array.values.iter().map(|&value| f64::from(value)).collect(),
         })
     };

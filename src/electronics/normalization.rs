@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use serde::{Deserialize, Serialize};
 
 use crate::gpu::{Error, PlanBuilder};
-use crate::layer::{Derived, Io, Layer, Parameter, Pass, Role, Start};
+use crate::layer::{Derived, Io, Layer, Parameter, Pass, Role, STATISTICS, Start};
 use crate::ops::normalization::{Gradients, Normalization, Over, Scratch, State};
 
 /// Keys of a `batch-norm`, `layer-norm` or `group-norm` layer.
@@ -144,7 +144,7 @@ impl Layer for Norm {
                 // Mean and variance of every channel.
                 start: Start::Pairs(0.0, 1.0),
                 role: Role::Statistic,
-                ..digital("statistics", 0.0)
+                ..digital(STATISTICS, 0.0)
             });
         }
         all

@@ -27,6 +27,7 @@ library![
     "shared/math",
     "shared/product",
     "shared/random",
+    "shared/reduce",
     "shared/ring",
     "shared/segments",
     "activation",
@@ -55,6 +56,7 @@ library![
     "pool",
     "ring_bank",
     "sgd",
+    "slope",
 ];
 
 /// A linked module: one text, and where each of its lines came from.

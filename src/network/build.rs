@@ -8,7 +8,7 @@ use super::scores::{SLOTS, Scores};
 use super::{Entry, Error, LayerRecipe, Tally};
 use crate::data::Split;
 use crate::gpu::{ALIGNMENT_WORDS, Gpu, Plan, PlanBuilder, Scalar, Slice, align, bytes};
-use crate::layer::{Imperfection, Layer, Parameter, Pass, Role, Start};
+use crate::layer::{Imperfection, Layer, Parameter, Pass, Role, STATISTICS, Start};
 use crate::ops::draw::Samples;
 use crate::ops::{Clock, Flat, Segment, bias, cross_entropy, metrics};
 use crate::random;
@@ -19,10 +19,11 @@ pub struct Network<'g> {
     gpu: &'g Gpu,
     batch: usize,
     devices: usize,
-    shapes: Vec<(String, Vec<usize>)>,
+    shapes: Shapes,
+    layers: Vec<Named>,
+    wiring: Wiring,
     parameters: Vec<Entry<Parameter>>,
     imperfections: Vec<Entry<Imperfection>>,
-    derived: Vec<Slice>,
     flat: Flat,
     chip: Slice,
     clock: Slice,
@@ -65,11 +66,14 @@ impl Feed {
 /// A layer and its name.
 pub(super) type Named = (String, Box<dyn Layer>);
 
-/// Layers in order, each built for the shape that the one before puts out. A rectifier becomes part of a layer before it
-/// that can rectify; names are as if it had not.
-fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<Vec<Named>, Error> {
+/// The name of every layer of a recipe, and the shape of a sample that it puts out.
+type Shapes = Vec<(String, Vec<usize>)>;
+
+/// Layers in order, each built for the shape that the one before puts out, and the shapes. A rectifier becomes part of a
+/// layer before it that can rectify; names are as if it had not.
+fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<(Vec<Named>, Shapes), Error> {
     let mut layers: Vec<Named> = Vec::new();
-    let mut names: Vec<String> = Vec::new();
+    let mut shapes: Shapes = Vec::new();
     let mut shape = sample_shape.to_vec();
     for (index, recipe) in recipes.iter().enumerate() {
         let alike = recipes[..=index].iter().filter(|other| other.stem() == recipe.stem()).count();
@@ -78,18 +82,18 @@ fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<Vec<N
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             return Err(complain("a name is made of letters, digits, - and _".to_owned()));
         }
-        if names.contains(&name) {
+        if shapes.iter().any(|(other, _)| *other == name) {
             return Err(complain("two layers have this name; give one another `name`".to_owned()));
         }
         let layer = recipe.build(&shape).map_err(complain)?;
         shape = layer.output_shape();
-        names.push(name.clone());
+        shapes.push((name.clone(), shape.clone()));
         match layers.last_mut().and_then(|(_, before)| before.rectified().map(|both| (before, both))) {
             Some((before, both)) if *recipe == LayerRecipe::Relu => *before = both,
             _ => layers.push((name, layer)),
         }
     }
-    Ok(layers)
+    Ok((layers, shapes))
 }
 
 /// Outputs of the widest layer, for samples of a shape.
@@ -97,8 +101,8 @@ fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<Vec<N
 /// # Errors
 /// A layer that does not fit.
 pub fn widest(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<usize, Error> {
-    let layers = build_layers(recipes, sample_shape)?;
-    Ok(layers.iter().map(|(_, layer)| layer.output_shape().iter().product()).max().unwrap_or(0))
+    let (_, shapes) = build_layers(recipes, sample_shape)?;
+    Ok(shapes.iter().map(|(_, shape)| shape.iter().product()).max().unwrap_or(0))
 }
 
 impl<'g> Network<'g> {
@@ -128,7 +132,7 @@ impl<'g> Network<'g> {
         batch: usize,
         devices: usize,
     ) -> Result<Self, Error> {
-        let layers = build_layers(recipes, sample_shape)?;
+        let (layers, shapes) = build_layers(recipes, sample_shape)?;
         let outputs: usize = layers.last().map_or(0, |(_, layer)| layer.output_shape().iter().product());
         if outputs != classes {
             return Err(Error::Fit(format!(
@@ -160,6 +164,7 @@ impl<'g> Network<'g> {
             parameters: gpu.zeros("parameters", &[words], Scalar::F32)?,
             gradient: gpu.zeros("gradient", &[words], Scalar::F32)?,
             segments: gpu.upload("bounds and roles", &[words / ALIGNMENT_WORDS, 4], &segments(&parameters))?,
+            tensors: parameters.len(),
         };
         let chip = gpu.zeros("imperfections", &[devices * chip_words], Scalar::F32)?;
         let clock = Clock::uniform(gpu)?;
@@ -226,10 +231,11 @@ impl<'g> Network<'g> {
             gpu,
             batch,
             devices,
-            shapes: layers.iter().map(|(name, layer)| (name.clone(), layer.output_shape())).collect(),
+            shapes,
+            layers,
+            wiring,
             parameters,
             imperfections,
-            derived: wiring.own[0].iter().flat_map(|io| io.derived.iter().cloned()).collect(),
             flat,
             chip,
             clock,
@@ -282,7 +288,7 @@ impl<'g> Network<'g> {
         self.devices
     }
 
-    /// Name of every layer and the shape of a sample that it puts out.
+    /// Name of every layer of the recipe and the shape of a sample that it puts out.
     pub fn shapes(&self) -> &[(String, Vec<usize>)] {
         &self.shapes
     }
@@ -297,9 +303,10 @@ impl<'g> Network<'g> {
         &self.imperfections
     }
 
-    /// A tensor that a layer derives, by `layer.tensor`, such as `ring1.weight`, which [`actuate`](Self::actuate) fills.
+    /// A tensor that a layer derives, by `layer.tensor`, such as `ring1.weight`, which [`actuate`](Self::actuate) fills; of
+    /// the first device.
     pub fn derived(&self, name: &str) -> Option<&Slice> {
-        self.derived.iter().find(|slice| slice.name() == name)
+        self.wiring.own[0].iter().flat_map(|io| &io.derived).find(|slice| slice.name() == name)
     }
 
     /// The flat vector, its gradient and its segments.
@@ -345,6 +352,19 @@ impl<'g> Network<'g> {
     /// Gradient of the mean loss.
     pub fn backward(&self) -> Arc<Plan> {
         Arc::clone(&self.backward)
+    }
+
+    /// Adds to the gradient, after `backward`, that of a penalty on steep weights; of no dispatches where no layer has one. For
+    /// one device.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn prune(&self, strength: f32) -> Result<Arc<Plan>, Error> {
+        let mut plan = PlanBuilder::new(self.gpu, "prune");
+        for ((_, layer), io) in self.layers.iter().zip(&self.wiring.own[0]) {
+            layer.prune(&mut plan, io, strength)?;
+        }
+        Ok(Arc::new(plan.finish()?))
     }
 
     /// A reader of the metrics of whole batches. One at a time.
@@ -481,7 +501,7 @@ impl<'g> Network<'g> {
 
     /// Whether a layer keeps running statistics.
     pub fn keeps_statistics(&self) -> bool {
-        self.parameters.iter().any(|entry| entry.spec.name == "statistics")
+        self.parameters.iter().any(|entry| entry.spec.name == STATISTICS)
     }
 
     /// Replays plans for every batch of the first `samples` samples of a split, and `actuate` before the first.
@@ -516,10 +536,10 @@ fn in_square(low: f32, high: f32, unit: f64) -> f32 {
 /// The table of segments: four words for every block of 64.
 fn segments(parameters: &[Entry<Parameter>]) -> Vec<f32> {
     let mut table = Vec::new();
-    for entry in parameters {
+    for (tensor, entry) in parameters.iter().enumerate() {
         let [lower, upper] = entry.spec.bounds;
         let role = entry.spec.role;
-        let segment = Segment { lower, upper, control: role == Role::Control, kept: role == Role::Statistic };
+        let segment = Segment { lower, upper, control: role == Role::Control, kept: role == Role::Statistic, tensor };
         for _ in 0..align(entry.len()) / ALIGNMENT_WORDS {
             table.extend(segment.words());
         }

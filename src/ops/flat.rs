@@ -26,6 +26,39 @@ impl Scope {
     }
 }
 
+/// Over which parameters together a length is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grouping {
+    /// The whole scope.
+    #[default]
+    All,
+    /// The control parameters, and the digital ones.
+    Group,
+    /// Every tensor of every layer by itself.
+    Layer,
+}
+
+impl Grouping {
+    /// The word of `shaders/shared/segments.wgsl`.
+    pub(crate) fn word(self) -> u32 {
+        match self {
+            Self::All => 0,
+            Self::Group => 1,
+            Self::Layer => 2,
+        }
+    }
+
+    /// Number of groups of a vector.
+    pub fn count(self, flat: &Flat) -> usize {
+        match self {
+            Self::All => 1,
+            Self::Group => 2,
+            Self::Layer => flat.tensors,
+        }
+    }
+}
+
 /// Bounds and role of the parameters of one block of 64 words; `shaders/shared/segments.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Segment {
@@ -37,12 +70,19 @@ pub struct Segment {
     pub control: bool,
     /// Whether it holds no parameters but statistics that passes keep.
     pub kept: bool,
+    /// Number of the tensor in the vector, below 2^24.
+    pub tensor: usize,
 }
 
 impl Segment {
     /// The four words of a block.
     pub fn words(&self) -> [f32; 4] {
-        [self.lower, self.upper, f32::from(u8::from(self.control)), f32::from(u8::from(self.kept))]
+        let role = match (self.kept, self.control) {
+            (true, _) => 2.0,
+            (false, true) => 1.0,
+            (false, false) => 0.0,
+        };
+        [self.lower, self.upper, role, self.tensor as f32]
     }
 }
 
@@ -56,6 +96,8 @@ pub struct Flat {
     pub gradient: Slice,
     /// `[words / 64, 4]`
     pub segments: Slice,
+    /// Number of tensors.
+    pub tensors: usize,
 }
 
 /// A vector is cut at multiples of this many words, so that its table of segments is cut at aligned places too.

@@ -28,9 +28,10 @@ pub mod pool;
 mod product;
 pub mod ring_bank;
 pub mod sgd;
+pub mod slope;
 
 pub use clock::Clock;
-pub use flat::{Flat, Scope, Segment};
+pub use flat::{Flat, Grouping, Scope, Segment};
 
 use crate::gpu::{Error, Slice};
 

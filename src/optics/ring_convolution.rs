@@ -90,4 +90,8 @@ impl Layer for RingConvolution {
             None => Ok(()),
         }
     }
+
+    fn prune(&self, plan: &mut PlanBuilder<'_>, io: &Io, strength: f32) -> Result<(), Error> {
+        self.rings.prune(plan, io, strength)
+    }
 }

@@ -78,4 +78,8 @@ impl Layer for RingDense {
             None => Ok(()),
         }
     }
+
+    fn prune(&self, plan: &mut PlanBuilder<'_>, io: &Io, strength: f32) -> Result<(), Error> {
+        self.rings.prune(plan, io, strength)
+    }
 }

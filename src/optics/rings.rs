@@ -3,10 +3,10 @@
 
 use super::RingRecipe;
 use super::ring_recipe::{ActuatorKind, StartSign};
-use crate::gpu::{Error, PlanBuilder, Slice};
+use crate::gpu::{Error, PlanBuilder, Scalar, Slice};
 use crate::layer::{Cause, Derived, Imperfection, Io, Parameter, Role, Start};
 use crate::ops::actuator::Actuator;
-use crate::ops::microring;
+use crate::ops::{microring, slope};
 
 /// Places of a layer's tensors that belong to its rings; a layer's own come after them.
 const CONTROL: usize = 0;
@@ -134,15 +134,34 @@ impl Rings {
 
     /// Gradient of the weights to that of the controls.
     pub(super) fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
-        let d_weight = self.d_weight(io);
-        let actuated = self.actuated(io);
-        let d_detuning = actuated.map_or(&io.gradients[CONTROL], |(_, [_, _, _, d_detuning])| d_detuning);
+        let (d_weight, d_detuning) = (self.d_weight(io), self.d_detuning(io));
         match (self.recipe.bank(), io.derived.get(self.derived().len() - 1)) {
             (Some(bank), Some(terms)) => bank.backward(plan, self.state(io), d_weight, terms, d_detuning)?,
             _ => self.recipe.ring().backward(plan, self.state(io), d_weight, d_detuning)?,
         }
-        match actuated {
-            Some((actuator, [control, change, ..])) => {
+        self.control_backward(plan, io)
+    }
+
+    /// Adds the penalty on steep weights to what `backward` left: to the gradient of the detunings, whose way to the
+    /// controls is gone again.
+    pub(super) fn prune(&self, plan: &mut PlanBuilder<'_>, io: &Io, strength: f32) -> Result<(), Error> {
+        let (ring, state, d_detuning) = (self.recipe.ring(), self.state(io), self.d_detuning(io));
+        let partials = slope::partials(plan.gpu(), d_detuning.len())?;
+        let norm = plan.gpu().zeros("steepness", &[1], Scalar::F32)?;
+        ring.steepness(plan, state, &partials, &norm)?;
+        ring.penalty(plan, state, strength, &norm, d_detuning)?;
+        self.control_backward(plan, io)
+    }
+
+    /// Gradient of the detunings; where they are the controls it is theirs.
+    fn d_detuning<'a>(&self, io: &'a Io) -> &'a Slice {
+        self.actuated(io).map_or(&io.gradients[CONTROL], |(_, [_, _, _, d_detuning])| d_detuning)
+    }
+
+    /// Gradient of the detunings to that of the controls.
+    fn control_backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
+        match self.actuated(io) {
+            Some((actuator, [control, change, _, d_detuning])) => {
                 actuator.backward(plan, control, change, d_detuning, &io.gradients[CONTROL])
             }
             None => Ok(()),

@@ -2,9 +2,11 @@
 
 use crate::random;
 
-/// `count` normal numbers of a standard deviation, of a step and a stream.
-pub fn forward(seed: u32, stream: u32, step: u32, deviation: f64, count: usize) -> Vec<f64> {
-    let pairs = (0_u32..).flat_map(|counter| random::normal(random::bits([seed, stream], [step, counter])));
+/// `count` numbers of a standard deviation, of a step and a stream: normal, or `uniform` within sqrt(3) deviations of 0.
+pub fn forward(seed: u32, stream: u32, step: u32, uniform: bool, deviation: f64, count: usize) -> Vec<f64> {
+    let even = |bits| 3.0_f64.sqrt() * (2.0 * random::unit(bits) - 1.0);
+    let pair = |bits: [u32; 2]| if uniform { bits.map(even) } else { random::normal(bits) };
+    let pairs = (0_u32..).flat_map(|counter| pair(random::bits([seed, stream], [step, counter])));
     pairs.take(count).map(|value| deviation * value).collect()
 }
 

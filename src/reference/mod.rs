@@ -26,6 +26,7 @@ pub mod perturb;
 pub mod pool;
 pub mod ring_bank;
 pub mod sgd;
+pub mod slope;
 
 /// Bounds and role of a parameter, as in `shaders/shared/segments.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +39,8 @@ pub struct Segment {
     pub control: bool,
     /// Whether it is no parameter but a statistic that passes keep.
     pub kept: bool,
+    /// Number of its tensor.
+    pub tensor: usize,
 }
 
 impl Segment {
@@ -73,6 +76,28 @@ impl Scope {
             Self::Digital => !segment.control,
         };
         if inside && !segment.kept { 1.0 } else { 0.0 }
+    }
+}
+
+/// Over which parameters together a length is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grouping {
+    /// The whole scope.
+    All,
+    /// The control parameters, and the digital ones.
+    Group,
+    /// Every tensor.
+    Layer,
+}
+
+impl Grouping {
+    /// Number of the group that a parameter belongs to.
+    pub fn of(self, segment: &Segment) -> usize {
+        match self {
+            Self::All => 0,
+            Self::Group => usize::from(!segment.control),
+            Self::Layer => segment.tensor,
+        }
     }
 }
 

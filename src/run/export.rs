@@ -8,7 +8,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::{Error, Input};
-use crate::layer::Role;
+use crate::layer::{Role, STATISTICS};
 use crate::network::checkpoint::FORMAT;
 use crate::network::{self, LayerRecipe, Network};
 use crate::recipe::Recipe;
@@ -17,8 +17,8 @@ use crate::{data, files, gpu};
 /// An array of a network as the device has it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
-    /// Place of its layer in the network.
-    pub layer: usize,
+    /// Name of its layer.
+    pub layer: String,
     /// Name within the layer.
     pub name: String,
     /// Shape; rings are `[outputs, inputs]`.
@@ -42,16 +42,17 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
     let mut entries: Vec<_> = network.parameters().iter().collect();
     entries.sort_by_key(|entry| (entry.layer, entry.position));
     for entry in entries {
-        let (layer, unit) = (entry.layer, entry.spec.unit);
+        let layer = entry.name.split('.').next().unwrap_or_default();
+        let unit = entry.spec.unit;
         let values = &flat[entry.range()];
         let array = |name: &str, shape: &[usize], unit, values: Vec<f32>| Array {
-            layer,
+            layer: layer.to_owned(),
             name: name.to_owned(),
             shape: shape.to_vec(),
             unit,
             values,
         };
-        let derived = |name: &str| match network.derived(&format!("{}.{name}", network.shapes()[layer].0)) {
+        let derived = |name: &str| match network.derived(&format!("{layer}.{name}")) {
             Some(slice) => gpu.read(slice).map(Some),
             None => Ok::<_, gpu::Error>(None),
         };
@@ -65,13 +66,15 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
                     all.extend(values.map(|values| array(name, &entry.shape, unit, values)));
                 }
             }
-            Role::Digital => all.push(array(entry.spec.name, &entry.shape, unit, values.to_vec())),
             // Mean and variance of every channel, in turn.
-            Role::Statistic => {
+            Role::Statistic if entry.spec.name == STATISTICS => {
                 for (name, first) in [("mean", 0), ("variance", 1)] {
                     let values = values.iter().skip(first).step_by(2).copied().collect();
                     all.push(array(name, &entry.shape[..1], unit, values));
                 }
+            }
+            Role::Digital | Role::Statistic => {
+                all.push(array(entry.spec.name, &entry.shape, unit, values.to_vec()));
             }
         }
     }
@@ -85,7 +88,7 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
 /// What the device or the disk reports.
 pub fn export(recipe: &Recipe, input: &Input, network: &Network<'_>, folder: &Path) -> Result<usize, Error> {
     let arrays = arrays(network)?;
-    let full = |array: &Array| format!("{}.{}", network.shapes()[array.layer].0, array.name);
+    let full = |array: &Array| format!("{}.{}", array.layer, array.name);
     let archive = format!("{}.npz", recipe.name);
     let unpacked = |error: String| Error::Folder { path: folder.join(&archive), message: error };
 
@@ -113,8 +116,9 @@ pub fn export(recipe: &Recipe, input: &Input, network: &Network<'_>, folder: &Pa
         .enumerate()
         .map(|(place, layer)| {
             let before = place.checked_sub(1).map_or(&input.shape, |before| &network.shapes()[before].1);
-            let own = arrays.iter().filter(|array| array.layer == place).map(|array| array.name.clone()).collect();
-            describe(layer, &network.shapes()[place], before, own)
+            let shape = &network.shapes()[place];
+            let own = arrays.iter().filter(|array| array.layer == shape.0).map(|array| array.name.clone()).collect();
+            describe(layer, shape, before, own)
         })
         .collect();
     let manifest = json!({

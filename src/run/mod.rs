@@ -347,7 +347,7 @@ impl Run {
 impl Summary {
     fn new(recipe: &Recipe, input: &Input, rows: &[EpochRow], steps: u64, done: bool) -> Self {
         let method = recipe.training.method;
-        let [forward, backward] = method.cost();
+        let [forward, backward] = method.cost(&recipe.training);
         Self {
             format: FORMAT.to_owned(),
             flatlight: env!("CARGO_PKG_VERSION").to_owned(),

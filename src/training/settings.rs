@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Method, OptimizerSettings, SatSettings, setting};
+use super::{Error, Method, OptimizerSettings, PruningSettings, SatSettings, setting};
+use crate::ops::disturb::Distribution;
 
 /// More samples than this in a batch are a slip of the pen.
 const MAX_BATCH: usize = 1 << 20;
@@ -58,6 +59,10 @@ pub struct Settings {
     /// of the last ones; 0 keeps no average. It leaves the training itself as it is.
     #[serde(default)]
     pub average: f32,
+    /// For `noise`: how imperfections are drawn around 0, `normal` or `uniform` (within sqrt(3) standard deviations). What
+    /// differs from sample to sample, such as `detection_noise`, stays normal.
+    #[serde(default)]
+    pub distribution: Distribution,
     /// For the schedule `step`.
     #[serde(default)]
     pub step: StepSettings,
@@ -70,6 +75,9 @@ pub struct Settings {
     /// For `noise`: devices that a batch is spread over, each with draws of its own.
     #[serde(default = "one")]
     pub devices: usize,
+    /// For `pruning`.
+    #[serde(default)]
+    pub pruning: PruningSettings,
     /// For `sat`.
     #[serde(default)]
     pub sat: SatSettings,
@@ -108,9 +116,8 @@ impl Settings {
         if !(self.step.factor.is_finite() && self.step.factor > 0.0) {
             return Err(setting("training.step.factor", format!("must be above 0, not {}", self.step.factor)));
         }
-        if !(self.sat.rho.is_finite() && self.sat.rho >= 0.0) {
-            return Err(setting("training.sat.rho", format!("must be 0 or more, not {}", self.sat.rho)));
-        }
+        self.pruning.check()?;
+        self.sat.check()?;
         for (name, deviation) in &self.noise {
             if !(deviation.is_finite() && *deviation >= 0.0) {
                 return Err(setting(format!("training.noise.{name}"), format!("must be 0 or more, not {deviation}")));
@@ -160,10 +167,12 @@ mod tests {
             schedule,
             warm_up,
             average: 0.0,
+            distribution: Distribution::default(),
             step: StepSettings { every: 2, factor: 0.5 },
             optimizer: OptimizerSettings { learning_rate: 1.0, ..OptimizerSettings::default() },
             noise: BTreeMap::new(),
             devices: 1,
+            pruning: PruningSettings::default(),
             sat: SatSettings::default(),
         };
         (0..6).map(|epoch| settings.learning_rate(10 * epoch, 60)).collect()

@@ -9,12 +9,15 @@ mod normalization;
 use flatlight::data::{Split, Values};
 use flatlight::gpu::{Error, Gpu, Plan, PlanBuilder, Scalar, Slice, align};
 use flatlight::ops::adam::Adam;
+use flatlight::ops::disturb::Distribution;
 use flatlight::ops::draw::Samples;
+use flatlight::ops::norm::Measure;
 use flatlight::ops::perturb::{self, Ascent};
-use flatlight::ops::{Clock, Flat, Scope, bias, cross_entropy, disturb, matmul, metrics, norm, sgd};
+use flatlight::ops::{Clock, Flat, Grouping, Scope, bias, cross_entropy, disturb, matmul, metrics, norm, sgd};
 use flatlight::{random, reference};
 
 mod rings;
+mod slope;
 
 type Make = Box<dyn Fn(Draws, &[usize]) -> Problem + Send + Sync>;
 /// Outputs from inputs, in `f64`.
@@ -358,13 +361,15 @@ pub fn all() -> Vec<Case> {
         adam_steps("adam::update, all decay", 0.5, Scope::All),
         adam_steps("adam::update, digital decay", 0.5, Scope::Digital),
         sgd_steps(),
-        imperfections(),
+        imperfections("disturb::forward", Distribution::Normal),
+        imperfections("disturb::forward, uniform", Distribution::Uniform),
         batches("draw::bytes, shuffled", true, true),
         batches("draw::bytes, in order", true, false),
         batches("draw::floats, shuffled", false, true),
         batches("draw::floats, in order", false, false),
     ];
     cases.extend(rings::cases());
+    cases.extend(slope::cases());
     cases.extend(lengths());
     cases.extend(ascents());
     cases.extend(convolution::cases());
@@ -511,17 +516,20 @@ fn bias_backward() -> Case {
 /// Around a workgroup, a prime, and more groups than one axis of a dispatch holds.
 const ELEMENTS: &[&[usize]] = &[&[1], &[3], &[63], &[64], &[65], &[97], &[5003], &[65_536 * 64 + 1000]];
 
-fn imperfections() -> Case {
-    case("disturb::forward", ELEMENTS, &[1 << 20], |draws, size| {
+fn imperfections(name: &'static str, distribution: Distribution) -> Case {
+    case(name, ELEMENTS, &[1 << 20], move |draws, size| {
         let (n, seed, step) = (size[0], draws.seed, 12_345);
         let (stream, deviation) = (random::stream("offset"), 0.125);
         Problem {
             inputs: vec![],
             outputs: vec![fresh("value", &[n])],
             clocks: vec![Clock { seed, step, ..Clock::default() }],
-            forward: Box::new(move |plan, on| disturb::forward(plan, on.clock, stream, deviation, &on.outputs[0])),
+            forward: Box::new(move |plan, on| {
+                disturb::forward(plan, on.clock, stream, distribution, deviation, &on.outputs[0])
+            }),
             specification: Box::new(move |_| {
-                vec![reference::disturb::forward(seed, stream, step, f64::from(deviation), n)]
+                let uniform = distribution == Distribution::Uniform;
+                vec![reference::disturb::forward(seed, stream, step, uniform, f64::from(deviation), n)]
             }),
             gradient: None,
             // 20 rounds of 5 and 30 for the normal number.
@@ -657,11 +665,13 @@ fn batch_metrics() -> Case {
 const FLAT_LONG: &[&[usize]] = &[&[1], &[3], &[63], &[64], &[65], &[97], &[5003], &[32_768 * 64 + 500]];
 const FLAT: &[&[usize]] = &[&[1], &[3], &[63], &[64], &[65], &[97], &[5003], &[40_009]];
 
+const TENSORS: usize = 3;
+
 /// A vector of three tensors with padding between them: n control parameters within +-0.5, n others without bounds, 3
 /// control parameters in 0..1. Places in the inputs: 0 gradient, 1 parameters, 2 segments.
 fn flat(draws: Draws, n: usize) -> (usize, Vec<Tensor>) {
     let infinity = f64::INFINITY;
-    let tensors = [(n, [-0.5, 0.5, 1.0, 0.0]), (n, [-infinity, infinity, 0.0, 0.0]), (3, [0.0, 1.0, 1.0, 0.0])];
+    let tensors = [(n, [-0.5, 0.5, 1.0, 0.0]), (n, [-infinity, infinity, 0.0, 1.0]), (3, [0.0, 1.0, 1.0, 2.0])];
     let words: usize = tensors.iter().map(|(length, _)| align(*length)).sum();
     let mut gradient = draws.uniform("gradient", words, -1.0, 1.0);
     let mut parameters = draws.uniform("parameters", words, -0.4, 0.4);
@@ -683,7 +693,8 @@ fn flat(draws: Draws, n: usize) -> (usize, Vec<Tensor>) {
 }
 
 fn on_device(on: &Bound<'_>) -> Flat {
-    Flat { gradient: on.inputs[0].clone(), parameters: on.inputs[1].clone(), segments: on.inputs[2].clone() }
+    let [gradient, parameters, segments] = [0, 1, 2].map(|place| on.inputs[place].clone());
+    Flat { gradient, parameters, segments, tensors: TENSORS }
 }
 
 /// The segment of every parameter.
@@ -691,8 +702,8 @@ fn segments(table: &[f64]) -> Vec<reference::Segment> {
     let blocks = table.chunks_exact(4);
     blocks
         .flat_map(|block| {
-            [reference::Segment { lower: block[0], upper: block[1], control: block[2] == 1.0, kept: block[3] == 1.0 };
-                64]
+            let (control, kept, tensor) = (block[2] == 1.0, block[2] == 2.0, block[3] as usize);
+            [reference::Segment { lower: block[0], upper: block[1], control, kept, tensor }; 64]
         })
         .collect()
 }
@@ -705,36 +716,65 @@ fn twin(scope: Scope) -> reference::Scope {
     }
 }
 
+/// Of the three places of a NaN, those inside a scope: what is outside reaches nothing.
+fn keep_inside(nan: &mut Vec<usize>, scope: Scope) {
+    match scope {
+        Scope::All => {}
+        Scope::Control => {
+            nan.remove(1);
+        }
+        Scope::Digital => *nan = vec![nan[1]],
+    }
+}
+
+fn twin_measure(measure: Measure) -> reference::norm::Measure {
+    let grouping = match measure.grouping {
+        Grouping::All => reference::Grouping::All,
+        Grouping::Group => reference::Grouping::Group,
+        Grouping::Layer => reference::Grouping::Layer,
+    };
+    reference::norm::Measure { scope: twin(measure.scope), adaptive: measure.adaptive, grouping }
+}
+
+fn groups(measure: Measure) -> usize {
+    match measure.grouping {
+        Grouping::All => 1,
+        Grouping::Group => 2,
+        Grouping::Layer => TENSORS,
+    }
+}
+
 fn lengths() -> impl Iterator<Item = Case> {
     [
-        ("norm::forward, plain, control", false, Scope::Control, FLAT),
-        ("norm::forward, plain, all", false, Scope::All, FLAT),
-        ("norm::forward, adaptive, control", true, Scope::Control, FLAT),
-        ("norm::forward, adaptive, all", true, Scope::All, FLAT_LONG),
-        ("norm::forward, plain, digital", false, Scope::Digital, FLAT),
+        ("norm::forward, plain, control", false, Scope::Control, Grouping::All, FLAT),
+        ("norm::forward, plain, all", false, Scope::All, Grouping::All, FLAT),
+        ("norm::forward, adaptive, control", true, Scope::Control, Grouping::All, FLAT),
+        ("norm::forward, adaptive, all", true, Scope::All, Grouping::All, FLAT_LONG),
+        ("norm::forward, plain, digital", false, Scope::Digital, Grouping::All, FLAT),
+        ("norm::forward, plain, group", false, Scope::All, Grouping::Group, FLAT),
+        ("norm::forward, adaptive, layer", true, Scope::All, Grouping::Layer, FLAT_LONG),
     ]
     .into_iter()
-    .map(|(name, adaptive, scope, sizes)| {
+    .map(|(name, adaptive, scope, grouping, sizes)| {
         case(name, sizes, &[1 << 19], move |draws, size| {
             let (words, mut inputs) = flat(draws, size[0]);
-            if scope == Scope::Control {
-                inputs[0].nan.remove(1);
-            }
+            let measure = Measure { scope, adaptive, grouping };
+            keep_inside(&mut inputs[0].nan, scope);
             inputs[1].nan = if adaptive { inputs[0].nan.clone() } else { vec![] };
             Problem {
                 inputs,
-                outputs: vec![fresh("norm", &[1])],
+                outputs: vec![fresh("norms", &[groups(measure)])],
                 clocks: vec![Clock::default()],
                 forward: Box::new(move |plan, on| {
                     let flat = on_device(on);
                     let partials = norm::partials(plan.gpu(), &flat)?;
-                    norm::forward(plan, &flat, scope, adaptive, &partials, &on.outputs[0])
+                    measure.forward(plan, &flat, &partials, &on.outputs[0])
                 }),
                 specification: Box::new(move |x| {
-                    vec![vec![reference::norm::forward(&x[0], &x[1], &segments(&x[2]), twin(scope), adaptive)]]
+                    vec![twin_measure(measure).forward(&x[0], &x[1], &segments(&x[2]), groups(measure))]
                 }),
                 gradient: None,
-                costs: vec![cost("norm::partial", 4 * words, 2 * words), cost("norm::total", 256, 256)],
+                costs: length_costs(words, measure),
             }
         })
         .split(1e-6)
@@ -742,50 +782,73 @@ fn lengths() -> impl Iterator<Item = Case> {
     })
 }
 
+/// Every group looks through the sums of all blocks.
+fn length_costs(words: usize, measure: Measure) -> Vec<Cost> {
+    let blocks = words / 64;
+    vec![
+        cost("norm::block", 4 * words, 2 * words + 5 * blocks),
+        cost("norm::gather", groups(measure) * blocks, 5 * groups(measure) * blocks),
+    ]
+}
+
 fn ascents() -> impl Iterator<Item = Case> {
+    const ZERO: &[&[usize]] = &[&[97], &[40_009]];
     [
-        ("perturb::ascend, plain, control", false, Scope::Control, 1.0, FLAT),
-        ("perturb::ascend, plain, all", false, Scope::All, 1.0, FLAT),
-        ("perturb::ascend, adaptive, control", true, Scope::Control, 1.0, FLAT),
-        ("perturb::ascend, adaptive, all", true, Scope::All, 1.0, FLAT_LONG),
-        ("perturb::ascend, plain, digital", false, Scope::Digital, 1.0, FLAT),
-        ("perturb::ascend, zero gradient", false, Scope::All, 0.0, &[&[97_usize] as &[usize], &[40_009]]),
+        ("perturb::ascend, plain, control", false, Scope::Control, Grouping::All, 1.0, FLAT),
+        ("perturb::ascend, plain, all", false, Scope::All, Grouping::All, 1.0, FLAT),
+        ("perturb::ascend, adaptive, control", true, Scope::Control, Grouping::All, 1.0, FLAT),
+        ("perturb::ascend, adaptive, all", true, Scope::All, Grouping::All, 1.0, FLAT_LONG),
+        ("perturb::ascend, plain, digital", false, Scope::Digital, Grouping::All, 1.0, FLAT),
+        ("perturb::ascend, adaptive, group", true, Scope::All, Grouping::Group, 1.0, FLAT),
+        ("perturb::ascend, plain, layer", false, Scope::All, Grouping::Layer, 1.0, FLAT_LONG),
+        ("perturb::ascend, zero gradient", false, Scope::All, Grouping::Layer, 0.0, ZERO),
+        ("perturb::climb, plain, group", false, Scope::All, Grouping::Group, 1.0, FLAT),
     ]
     .into_iter()
-    .map(|(name, adaptive, scope, gain, sizes)| {
+    .map(|(name, adaptive, scope, grouping, gain, sizes)| {
         case(name, sizes, &[1 << 19], move |draws, size| {
-            let rho = 0.5_f32;
             let (words, mut inputs) = flat(draws, size[0]);
+            let measure = Measure { scope, adaptive, grouping };
+            let (rho, rho_digital) = (0.5_f32, 0.25_f32);
+            let climbs = name.starts_with("perturb::climb");
             inputs[0].values.iter_mut().for_each(|g| *g *= gain);
-            if scope == Scope::Control {
-                inputs[0].nan.remove(1);
-            }
+            keep_inside(&mut inputs[0].nan, scope);
+            let mut outputs = vec![Output::InPlace(1)];
+            outputs.extend((!climbs).then(|| fresh("saved", &[words])));
+            let mut costs = length_costs(words, measure);
+            costs.push(match climbs {
+                true => cost("perturb::climb", 4 * words, 3 * words),
+                false => cost("perturb::ascend", 4 * words, 4 * words),
+            });
             Problem {
                 inputs,
-                outputs: vec![Output::InPlace(1), fresh("saved", &[words])],
+                outputs,
                 clocks: vec![Clock::default()],
                 forward: Box::new(move |plan, on| {
                     let flat = on_device(on);
                     let partials = norm::partials(plan.gpu(), &flat)?;
-                    let length = plan.gpu().zeros("norm", &[1], Scalar::F32)?;
-                    norm::forward(plan, &flat, scope, adaptive, &partials, &length)?;
-                    perturb::ascend(plan, &flat, Ascent { rho, adaptive, scope }, &length, &on.outputs[1])
+                    let norms = plan.gpu().zeros("norms", &[groups(measure)], Scalar::F32)?;
+                    measure.forward(plan, &flat, &partials, &norms)?;
+                    let ascent = Ascent { measure, rho, rho_digital };
+                    match on.outputs.get(1) {
+                        Some(saved) => ascent.ascend(plan, &flat, &norms, saved),
+                        None => ascent.climb(plan, &flat, &norms),
+                    }
                 }),
                 specification: Box::new(move |x| {
                     let [g, p, table] = [&x[0], &x[1], &x[2]];
-                    let rho = f64::from(rho);
-                    vec![reference::perturb::ascend(p, g, &segments(table), twin(scope), adaptive, rho), p.clone()]
+                    let [rho, rho_digital] = [rho, rho_digital].map(f64::from);
+                    let ascent = reference::perturb::Ascent { measure: twin_measure(measure), rho, rho_digital };
+                    let mut want = vec![ascent.ascend(p, g, &segments(table))];
+                    want.extend((!climbs).then(|| p.clone()));
+                    want
                 }),
                 gradient: None,
-                costs: vec![
-                    cost("norm::partial", 4 * words, 2 * words),
-                    cost("norm::total", 256, 256),
-                    cost("perturb::ascend", 4 * words, 4 * words),
-                ],
+                costs,
             }
         })
         .split(1e-6)
-        .note("kernels norm and ascend, as in training")
+        .note("kernels norm and ascend or climb, as in training")
     })
 }
 

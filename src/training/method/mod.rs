@@ -1,6 +1,7 @@
 //! Training methods: each an ordered list of plans.
 
 mod noise;
+mod pruning;
 mod sat;
 mod standard;
 
@@ -12,6 +13,7 @@ use super::{Error, Settings};
 use crate::gpu::Plan;
 use crate::network::Network;
 
+pub use pruning::PruningSettings;
 pub use sat::SatSettings;
 
 /// How a network is trained.
@@ -22,19 +24,22 @@ pub enum Method {
     Standard,
     /// Imperfections drawn anew each step.
     Noise,
+    /// A penalty on steep weights beside the loss.
+    Pruning,
     /// Sharpness-aware: the gradient at the worst point nearby, applied here.
     Sat,
 }
 
 impl Method {
     /// Every method, in the order of the documentation.
-    pub const ALL: [Self; 3] = [Self::Standard, Self::Noise, Self::Sat];
+    pub const ALL: [Self; 4] = [Self::Standard, Self::Noise, Self::Pruning, Self::Sat];
 
     /// The word that recipes and commands use.
     pub fn word(self) -> &'static str {
         match self {
             Self::Standard => "standard",
             Self::Noise => "noise",
+            Self::Pruning => "pruning",
             Self::Sat => "sat",
         }
     }
@@ -47,15 +52,16 @@ impl Method {
         match self {
             Self::Standard => Ok(standard::stages(step)),
             Self::Noise => noise::stages(step),
+            Self::Pruning => pruning::stages(step),
             Self::Sat => sat::stages(step),
         }
     }
 
-    /// Forward and backward passes of a step.
-    pub fn cost(self) -> [u32; 2] {
+    /// Forward and backward passes of a step under these settings.
+    pub fn cost(self, settings: &Settings) -> [u32; 2] {
         match self {
-            Self::Standard | Self::Noise => [1, 1],
-            Self::Sat => [2, 2],
+            Self::Standard | Self::Noise | Self::Pruning => [1, 1],
+            Self::Sat => [settings.sat.steps + 1; 2],
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
                     continue;
                 }
             };
-            disturb::forward(&mut plan, network.clock(), stream, deviation, &value)?;
+            disturb::forward(&mut plan, network.clock(), stream, step.settings.distribution, deviation, &value)?;
         }
     }
     if plan.is_empty() {

@@ -4,57 +4,109 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::Error;
+use super::super::{Error, setting};
 use super::Step;
 use crate::gpu::{Plan, PlanBuilder, Scalar};
 use crate::layer::Pass;
+use crate::ops::norm::{self, Measure};
 use crate::ops::perturb::{self, Ascent};
-use crate::ops::{Scope, norm};
+use crate::ops::{Grouping, Scope};
+
+/// Most steps of the adversary, as all passes of a training step are one submission.
+const MAX_STEPS: u32 = 64;
 
 /// Keys of `[training.sat]`.
+///
+/// The adversary starts at the parameters p_0 = p and walks the radius in K = `steps` equal parts, with a new gradient g of
+/// the loss at each p_k. For the parameters i of each group G of the scope
+///
+/// - plain: p_(k+1),i = p_k,i + (rho_i / K) g_i / ||g_G||
+/// - adaptive: p_(k+1),i = p_k,i + (rho_i / K) p_k,i² g_i / ||p_k,G g_G||
+///
+/// where rho_i is `rho`, or `rho_digital` for digital parameters. The gradient at p_K is applied at p. With one group and
+/// K = 1 this is SAM (Foret et al., ICLR 2021) and ASAM (Kwon et al., ICML 2021). A group without a gradient stays.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SatSettings {
     /// Radius of the neighbourhood: in units of the parameters, or relative to them if adaptive.
     pub rho: f32,
+    /// Radius for the digital parameters, where they have a length of their own (`normalise` is not `all`) and are not
+    /// the whole scope; `rho` if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rho_digital: Option<f32>,
+    /// Steps of the adversary, 1 to 64; each costs a forward and a backward pass.
+    pub steps: u32,
     /// Scale the move of every parameter by its own size.
     pub adaptive: bool,
     /// Which parameters the adversary moves.
     pub scope: Scope,
+    /// What has a radius of its own: `all` of the scope together, each `group` (control parameters, digital parameters), or
+    /// every parameter tensor of each `layer`, so that L tensors move by rho sqrt(L) together.
+    pub normalise: Grouping,
 }
 
 impl Default for SatSettings {
     fn default() -> Self {
-        Self { rho: 0.1, adaptive: false, scope: Scope::Control }
+        Self { rho: 0.1, rho_digital: None, steps: 1, adaptive: false, scope: Scope::Control, normalise: Grouping::All }
     }
 }
 
-/// `draw, actuate, forward, score, backward, ascend, actuate, forward, backward, restore, update`
+impl SatSettings {
+    /// Refuses values out of range.
+    pub(in super::super) fn check(&self) -> Result<(), Error> {
+        for (key, rho) in [("rho", Some(self.rho)), ("rho_digital", self.rho_digital)] {
+            if let Some(rho) = rho.filter(|rho| !(rho.is_finite() && *rho >= 0.0)) {
+                return Err(setting(format!("training.sat.{key}"), format!("must be 0 or more, not {rho}")));
+            }
+        }
+        if !(1..=MAX_STEPS).contains(&self.steps) {
+            return Err(setting("training.sat.steps", format!("must be 1 to {MAX_STEPS}, not {}", self.steps)));
+        }
+        if self.rho_digital.is_some() && (self.scope != Scope::All || self.normalise == Grouping::All) {
+            return Err(setting(
+                "training.sat.rho_digital",
+                "needs training.sat.scope = \"all\" and training.sat.normalise = \"group\" or \"layer\"",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// `draw, actuate, forward, score, backward, ascend, actuate, forward, backward, restore, update`, with
+/// `climb, actuate, forward, backward` before `restore` for each further step of the adversary.
 ///
 /// The gradient at the worst point of the neighbourhood is applied at its centre. Metrics are those of the centre.
 pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
     let (network, settings) = (step.network, step.settings.sat);
     let (gpu, flat) = (network.gpu(), network.flat());
+    let measure = Measure { scope: settings.scope, adaptive: settings.adaptive, grouping: settings.normalise };
+    let part = |rho: f32| rho / settings.steps as f32;
+    let ascent =
+        Ascent { measure, rho: part(settings.rho), rho_digital: part(settings.rho_digital.unwrap_or(settings.rho)) };
     let saved = gpu.zeros("parameters at the centre", flat.parameters.shape(), Scalar::F32)?;
-    let length = gpu.zeros("norm of the gradient", &[1], Scalar::F32)?;
+    let norms = gpu.zeros("norms of the gradient", &[settings.normalise.count(flat)], Scalar::F32)?;
     let partials = norm::partials(gpu, flat)?;
-    let ascent = Ascent { rho: settings.rho, adaptive: settings.adaptive, scope: settings.scope };
     let mut ascend = PlanBuilder::new(gpu, "ascend");
-    norm::forward(&mut ascend, flat, settings.scope, settings.adaptive, &partials, &length)?;
-    perturb::ascend(&mut ascend, flat, ascent, &length, &saved)?;
+    measure.forward(&mut ascend, flat, &partials, &norms)?;
+    ascent.ascend(&mut ascend, flat, &norms, &saved)?;
+    let mut climb = PlanBuilder::new(gpu, "climb");
+    measure.forward(&mut climb, flat, &partials, &norms)?;
+    ascent.climb(&mut climb, flat, &norms)?;
     let mut restore = PlanBuilder::new(gpu, "restore");
     perturb::restore(&mut restore, flat, &saved)?;
-    Ok(vec![
+    let (ascend, climb) = (Arc::new(ascend.finish()?), Arc::new(climb.finish()?));
+
+    let mut stages = vec![
         Arc::clone(&step.draw),
         network.actuate(),
         network.forward(Pass::First),
         network.score(),
         network.backward(),
-        Arc::new(ascend.finish()?),
-        network.actuate(),
-        network.forward(Pass::Again),
-        network.backward(),
-        Arc::new(restore.finish()?),
-        Arc::clone(&step.update),
-    ])
+    ];
+    for number in 0..settings.steps {
+        let up = if number == 0 { &ascend } else { &climb };
+        stages.extend([Arc::clone(up), network.actuate(), network.forward(Pass::Again), network.backward()]);
+    }
+    stages.extend([Arc::new(restore.finish()?), Arc::clone(&step.update)]);
+    Ok(stages)
 }

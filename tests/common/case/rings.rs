@@ -172,9 +172,9 @@ fn converters(name: &'static str, actuator: Actuator, backward: bool) -> Case {
     .note("straight-through; at least a tenth of a step from where rounding decides")
 }
 
-const RING: Ring = Ring { half_width: 0.25, contrast: 0.875, drift: 0.0625 };
+pub const RING: Ring = Ring { half_width: 0.25, contrast: 0.875, drift: 0.0625 };
 
-fn ring64() -> reference::microring::Ring {
+pub fn ring64() -> reference::microring::Ring {
     let [half_width, contrast, drift] = [RING.half_width, RING.contrast, RING.drift].map(f64::from);
     reference::microring::Ring { half_width, contrast, drift }
 }
@@ -182,7 +182,7 @@ fn ring64() -> reference::microring::Ring {
 const TEMPERATURE: f64 = 0.5;
 
 /// Detunings, offsets, temperature, changes of width and contrast; two rings are off by more than a ring can be.
-fn built(draws: Draws, n: usize) -> Vec<Tensor> {
+pub fn built(draws: Draws, n: usize) -> Vec<Tensor> {
     let mut width = draws.uniform("width", n, -0.2, 0.2);
     let mut contrast = draws.uniform("contrast", n, -0.1, 0.1);
     for (place, (w, c)) in [(0.0, 0.0), (-2.0, -1.5), (0.25, 0.5)].into_iter().enumerate().take(n - 1) {
@@ -197,12 +197,12 @@ fn built(draws: Draws, n: usize) -> Vec<Tensor> {
     ]
 }
 
-fn state<'a>(on: &Bound<'a>) -> State<'a> {
+pub fn state<'a>(on: &Bound<'a>) -> State<'a> {
     let [detuning, offset, temperature, width, contrast] = [0, 1, 2, 3, 4].map(|place| &on.inputs[place]);
     State { detuning, offset, temperature, width, contrast }
 }
 
-fn state64(x: &[Vec<f64>]) -> reference::microring::State<'_> {
+pub fn state64(x: &[Vec<f64>]) -> reference::microring::State<'_> {
     let [detuning, offset, temperature, width, contrast] = [0, 1, 2, 3, 4].map(|place| &x[place][..]);
     reference::microring::State { detuning, offset, temperature: temperature[0], width, contrast }
 }
