@@ -1,5 +1,5 @@
 // Draws an imperfection anew: value[i] = deviation * z(seed, stream; step, i), the same for every pass of a step, with z of
-// mean 0 and variance 1: normal, or uniform within +-sqrt(3). Or sets it to the deviation, where another kernel draws for
+// mean 0 and variance 1: normal, or uniform within +-sqrt(3) or a part of it. Or sets it to the deviation, where another kernel draws for
 // every sample. A stream belongs to one imperfection of one layer, or to one that all layers share.
 // Layout: an invocation owns an element. Reference: src/reference/disturb.rs
 
@@ -15,6 +15,8 @@ struct Params {
     stream: u32,
     uniformly: u32,
     deviation: f32,
+    first: f32,             // uniform numbers come from this part of their range: where it starts, of 1
+    share: f32,             // and how large it is
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -24,7 +26,8 @@ struct Params {
 /// Two independent numbers from random bits.
 fn drawn(bits: vec2<u32>) -> vec2<f32> {
     if params.uniformly == 1u {
-        return SQRT_3 * (2.0 * vec2(random_unit(bits.x), random_unit(bits.y)) - 1.0);
+        let units = params.first + params.share * vec2(random_unit(bits.x), random_unit(bits.y));
+        return SQRT_3 * (2.0 * units - 1.0);
     }
     return random_normal(bits);
 }

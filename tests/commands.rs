@@ -178,7 +178,8 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
                 let inputs = weight.len() / bias.len();
                 let outputs = |sample: &[f64]| -> Vec<f64> {
                     let rows = weight.chunks(inputs).zip(bias);
-                    rows.map(|(row, bias)| bias + gain * row.iter().zip(sample).map(|(w, x)| w * x).sum::<f64>()).collect()
+                    rows.map(|(row, bias)| bias + gain * row.iter().zip(sample).map(|(w, x)| w * x).sum::<f64>())
+                        .collect()
                 };
                 x.chunks(inputs).flat_map(outputs).collect()
             }

@@ -12,6 +12,7 @@ use flatlight::gpu::Plan;
 use flatlight::layer::Pass;
 use flatlight::network::{LayerRecipe, Network};
 use flatlight::ops::Clock;
+use flatlight::ops::disturb::Distribution;
 use flatlight::optics::RingRecipe;
 use flatlight::random;
 use flatlight::robustness::{Axis, Sweep, chips_at_once};
@@ -158,6 +159,15 @@ fn training_with_noise_draws_for_every_device() {
     settings.devices = DEVICES;
     let of_three = draws(&network, &settings);
     assert!(of_three[0] != of_three[1] && of_three[1] != of_three[2] && of_three[0] != of_three[2]);
+    // The range of a temperature that is drawn uniformly is covered by each step: a third of it a device.
+    let uniform = Settings { distribution: Distribution::Uniform, ..settings.clone() };
+    draws(&network, &uniform);
+    for (device, third) in [(0, [-1.0, -1.0 / 3.0]), (1, [-1.0 / 3.0, 1.0 / 3.0]), (2, [1.0 / 3.0, 1.0])] {
+        for entry in network.imperfections().iter().filter(|entry| entry.spec.name == "temperature") {
+            let value = gpu().read::<f32>(&network.imperfection(device, entry).unwrap()).unwrap()[0] / 3.0_f32.sqrt();
+            assert!((third[0]..=third[1]).contains(&value), "device {device}: {value}");
+        }
+    }
     settings.devices = 1;
     let of_one = draws(&Network::new(gpu(), &layers(), &[FEATURES], CLASSES, 48).unwrap(), &settings);
     assert_eq!(of_one[0], of_three[0]);

@@ -6,12 +6,15 @@ use common::{alone, gpu, open, resident};
 use flatlight::data::{Split, Values};
 use flatlight::gpu::{Bind, Error, Gpu, MAX_LOOP_TURNS, Options, PlanBuilder, Scalar, Slice, Work};
 use flatlight::ops::activation::Activation;
-use flatlight::ops::disturb::Distribution;
+use flatlight::ops::disturb::{Distribution, Draw};
 use flatlight::ops::draw::Samples;
 use flatlight::ops::norm::Measure;
 use flatlight::ops::perturb::Ascent;
-use flatlight::ops::{Clock, Flat, bias, cross_entropy, disturb, matmul};
+use flatlight::ops::{Clock, Flat, bias, cross_entropy, matmul};
 use flatlight::{random, reference, uniform};
+
+/// Normal numbers.
+const NORMAL: Draw = Draw { stream: 1, distribution: Distribution::Normal, deviation: 1.0, part: (0, 1) };
 
 /// Records a plan of one operation and submits it once.
 fn once(gpu: &Gpu, record: impl FnOnce(&mut PlanBuilder<'_>) -> Result<(), Error>) -> Result<(), Error> {
@@ -233,20 +236,20 @@ fn a_parameter_struct_that_differs_from_the_shaders_is_refused() {
 
 #[test]
 fn a_clock_of_the_wrong_size_layout_or_access_is_refused() {
-    uniform! { struct Draw as "Params" { count: u32, stream: u32, uniformly: u32, deviation: f32 } }
+    uniform! { struct Whole as "Params" { count: u32, stream: u32, uniformly: u32, deviation: f32, first: f32, share: f32 } }
     let clock = Clock::uniform(gpu()).unwrap();
     let short = gpu().zeros("short", &[3], Scalar::U32).unwrap();
     let value = gpu().zeros("value", &[64], Scalar::F32).unwrap();
-    let message = refusal(once(gpu(), |plan| disturb::forward(plan, &short, 1, Distribution::Normal, 1.0, &value)));
+    let message = refusal(once(gpu(), |plan| NORMAL.forward(plan, &short, &value)));
     let want = format!("uniform `Clock` has {} bytes, `short` [3] has 12", size_of::<Clock>());
     assert!(message.contains(&want), "{message}");
     let mut plan = PlanBuilder::new(gpu(), "refused");
     let binds = [clock.update(), value.write()];
-    let message = refusal(plan.dispatch("disturb", "forward", &Draw::default(), &binds, Work::Items(64)));
+    let message = refusal(plan.dispatch("disturb", "forward", &Whole::default(), &binds, Work::Items(64)));
     assert!(message.contains("is a uniform, `clock` [11] was bound as a storage array"), "{message}");
     uniform! { struct Moved as "Clock" { step: u32, seed: u32 } }
     let binds = [clock.uniform::<Moved>(), value.write()];
-    let message = refusal(plan.dispatch("disturb", "forward", &Draw::default(), &binds, Work::Items(64)));
+    let message = refusal(plan.dispatch("disturb", "forward", &Whole::default(), &binds, Work::Items(64)));
     assert!(message.contains("field 0 is `seed: U32` at byte 0 in the shader"), "{message}");
 }
 
@@ -371,7 +374,7 @@ fn replaying_a_plan_holds_no_more_memory() {
     let clock = Clock::uniform(gpu()).unwrap();
     let [x, y] = ["x", "y"].map(|name| gpu().zeros(name, &[4096], Scalar::F32).unwrap());
     let mut plan = PlanBuilder::new(gpu(), "replayed");
-    disturb::forward(&mut plan, &clock, 1, Distribution::Normal, 1.0, &x).unwrap();
+    NORMAL.forward(&mut plan, &clock, &x).unwrap();
     Activation::Relu.forward(&mut plan, &x, &y).unwrap();
     let plan = plan.finish().unwrap();
     let replay = |times: u32| {

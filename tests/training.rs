@@ -615,7 +615,7 @@ impl<'a> TwinRun<'a> {
     fn noise(&self) -> Vec<f64> {
         let mut chip = self.twin.ideal();
         let draw = |stream: &str, deviation: f32, count: usize| {
-            let uniform = self.settings.distribution == Distribution::Uniform;
+            let uniform = (self.settings.distribution == Distribution::Uniform).then_some((0, 1));
             disturb::forward(self.seed, random::stream(stream), self.step, uniform, f64::from(deviation), count)
         };
         for (number, layer) in (1..).zip(self.twin.rings()) {

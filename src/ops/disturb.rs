@@ -5,7 +5,7 @@ use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
 uniform! {
-    struct Params as "Params" { count: u32, stream: u32, uniformly: u32, deviation: f32 }
+    struct Params as "Params" { count: u32, stream: u32, uniformly: u32, deviation: f32, first: f32, share: f32 }
 }
 
 /// How an imperfection is drawn.
@@ -19,21 +19,37 @@ pub enum Distribution {
     Uniform,
 }
 
-/// value = deviation * numbers of mean 0 and variance 1 of (clock.seed, stream; clock.step), any shape.
-///
-/// # Errors
-/// What the plan reports.
-pub fn forward(
-    plan: &mut PlanBuilder<'_>,
-    clock: &Slice,
-    stream: u32,
-    distribution: Distribution,
-    deviation: f32,
-    value: &Slice,
-) -> Result<(), Error> {
-    let uniformly = u32::from(distribution == Distribution::Uniform);
-    let params = Params { count: word("disturb", value.len())?, stream, uniformly, deviation };
-    plan.dispatch("disturb", "forward", &params, &[clock.uniform::<Clock>(), value.write()], Work::Items(value.len()))
+/// What is drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Draw {
+    /// Keys the random numbers, beside seed and step.
+    pub stream: u32,
+    /// How they are distributed.
+    pub distribution: Distribution,
+    /// Their standard deviation.
+    pub deviation: f32,
+    /// Uniform numbers come from part `.0` of `.1` equal parts of their range; (0, 1) is all of it.
+    pub part: (usize, usize),
+}
+
+impl Draw {
+    /// value = deviation * numbers of mean 0 and variance 1 of (clock.seed, stream; clock.step), any shape.
+    ///
+    /// # Errors
+    /// What the plan reports.
+    pub fn forward(&self, plan: &mut PlanBuilder<'_>, clock: &Slice, value: &Slice) -> Result<(), Error> {
+        let (part, parts) = self.part;
+        let params = Params {
+            count: word("disturb", value.len())?,
+            stream: self.stream,
+            uniformly: u32::from(self.distribution == Distribution::Uniform),
+            deviation: self.deviation,
+            first: part as f32 / parts as f32,
+            share: 1.0 / parts as f32,
+        };
+        let binds = [clock.uniform::<Clock>(), value.write()];
+        plan.dispatch("disturb", "forward", &params, &binds, Work::Items(value.len()))
+    }
 }
 
 /// value = deviation, any shape: for imperfections that other kernels draw for every sample.

@@ -72,7 +72,8 @@ pub struct Settings {
     /// For `noise`: standard deviation of each imperfection, by name, in its unit.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub noise: BTreeMap<String, f32>,
-    /// For `noise`: devices that a batch is spread over, each with draws of its own.
+    /// For `noise`: devices that a batch is spread over, each with draws of its own. Those of a uniformly drawn temperature
+    /// come from as many equal parts of its range, so that every step covers all of it.
     #[serde(default = "one")]
     pub devices: usize,
     /// For `pruning`.

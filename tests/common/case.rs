@@ -9,7 +9,7 @@ mod normalization;
 use flatlight::data::{Split, Values};
 use flatlight::gpu::{Error, Gpu, Plan, PlanBuilder, Scalar, Slice, align};
 use flatlight::ops::adam::Adam;
-use flatlight::ops::disturb::Distribution;
+use flatlight::ops::disturb::{Distribution, Draw};
 use flatlight::ops::draw::Samples;
 use flatlight::ops::norm::Measure;
 use flatlight::ops::perturb::{self, Ascent};
@@ -361,8 +361,9 @@ pub fn all() -> Vec<Case> {
         adam_steps("adam::update, all decay", 0.5, Scope::All),
         adam_steps("adam::update, digital decay", 0.5, Scope::Digital),
         sgd_steps(),
-        imperfections("disturb::forward", Distribution::Normal),
-        imperfections("disturb::forward, uniform", Distribution::Uniform),
+        imperfections("disturb::forward", Distribution::Normal, (0, 1)),
+        imperfections("disturb::forward, uniform", Distribution::Uniform, (0, 1)),
+        imperfections("disturb::forward, part of uniform", Distribution::Uniform, (1, 3)),
         batches("draw::bytes, shuffled", true, true),
         batches("draw::bytes, in order", true, false),
         batches("draw::floats, shuffled", false, true),
@@ -516,7 +517,7 @@ fn bias_backward() -> Case {
 /// Around a workgroup, a prime, and more groups than one axis of a dispatch holds.
 const ELEMENTS: &[&[usize]] = &[&[1], &[3], &[63], &[64], &[65], &[97], &[5003], &[65_536 * 64 + 1000]];
 
-fn imperfections(name: &'static str, distribution: Distribution) -> Case {
+fn imperfections(name: &'static str, distribution: Distribution, part: (usize, usize)) -> Case {
     case(name, ELEMENTS, &[1 << 20], move |draws, size| {
         let (n, seed, step) = (size[0], draws.seed, 12_345);
         let (stream, deviation) = (random::stream("offset"), 0.125);
@@ -525,10 +526,10 @@ fn imperfections(name: &'static str, distribution: Distribution) -> Case {
             outputs: vec![fresh("value", &[n])],
             clocks: vec![Clock { seed, step, ..Clock::default() }],
             forward: Box::new(move |plan, on| {
-                disturb::forward(plan, on.clock, stream, distribution, deviation, &on.outputs[0])
+                Draw { stream, distribution, deviation, part }.forward(plan, on.clock, &on.outputs[0])
             }),
             specification: Box::new(move |_| {
-                let uniform = distribution == Distribution::Uniform;
+                let uniform = (distribution == Distribution::Uniform).then_some(part);
                 vec![reference::disturb::forward(seed, stream, step, uniform, f64::from(deviation), n)]
             }),
             gradient: None,

@@ -6,7 +6,7 @@ use super::super::{Error, setting};
 use super::{Step, standard};
 use crate::gpu::{Plan, PlanBuilder};
 use crate::layer::Cause;
-use crate::ops::disturb;
+use crate::ops::disturb::{self, Draw};
 use crate::random;
 
 /// `draw, disturb`, then as standard training.
@@ -35,15 +35,17 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
         for entry in network.imperfections() {
             let Some(&deviation) = step.settings.noise.get(entry.spec.name) else { continue };
             let value = network.imperfection(device, entry)?;
-            let stream = match entry.spec.cause {
-                Cause::Common => stream(entry.spec.name),
-                Cause::Element => stream(&entry.name),
+            // What all of a device shares is drawn from all parts of its range in each step, if that has ends.
+            let (stream, part) = match entry.spec.cause {
+                Cause::Common => (stream(entry.spec.name), (device, network.devices())),
+                Cause::Element => (stream(&entry.name), (0, 1)),
                 Cause::Sample => {
                     disturb::constant(&mut plan, deviation, &value)?;
                     continue;
                 }
             };
-            disturb::forward(&mut plan, network.clock(), stream, step.settings.distribution, deviation, &value)?;
+            let draw = Draw { stream, distribution: step.settings.distribution, deviation, part };
+            draw.forward(&mut plan, network.clock(), &value)?;
         }
     }
     if plan.is_empty() {
