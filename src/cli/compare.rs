@@ -96,7 +96,8 @@ impl Compare {
         }
         write_csv(&folder, &axes, &arms)?;
         let chance = 100.0 / data.classes as f64;
-        draw(&folder, &recipe, &axes, &labels, &self.methods, &arms, chance)?;
+        let title = format!("{}{}", recipe.name, recalibrated(self.recalibrate));
+        draw(&folder, &recipe, &title, (&axes, &labels), &self.methods, &arms, chance)?;
         let title = format!("{} samples{}", self.split.word(), recalibrated(self.recalibrate));
         output::print(&summary_table(&axes, &self.methods, &arms, &title))?;
         context.say(&format!("table and figures in {}", folder.display()));
@@ -209,8 +210,8 @@ fn summary_table(axes: &[Axis], methods: &[Method], arms: &[Arm], what: &str) ->
 fn draw(
     folder: &Path,
     recipe: &Recipe,
-    axes: &[Axis],
-    labels: &[String],
+    title: &str,
+    (axes, labels): (&[Axis], &[String]),
     methods: &[Method],
     arms: &[Arm],
     chance: f64,
@@ -232,7 +233,7 @@ fn draw(
             })
             .collect();
         let name = format!("accuracy-{}", axis.name.replace('.', "-"));
-        write_figure(folder, &name, figures::accuracy_curves(&recipe.name, label, &curves, Some(chance)))?;
+        write_figure(folder, &name, figures::accuracy_curves(title, label, &curves, Some(chance)))?;
     }
     let runs: Vec<TrainingCurve> = methods
         .iter()

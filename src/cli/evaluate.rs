@@ -314,6 +314,6 @@ pub(super) fn score(
 /// What a table says of re-estimated statistics.
 pub(super) fn recalibrated(samples: Option<u32>) -> String {
     samples.map_or_else(String::new, |samples| {
-        format!(", running statistics re-estimated under every condition from {samples} unlabelled training samples")
+        format!(", statistics re-estimated at each condition from {samples} unlabelled samples")
     })
 }
