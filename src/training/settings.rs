@@ -100,7 +100,7 @@ impl Settings {
         if self.batch == 0 || self.batch > MAX_BATCH {
             return Err(setting("training.batch", format!("must be between 1 and {MAX_BATCH}, not {}", self.batch)));
         }
-        if self.devices == 0 || self.devices > self.batch {
+        if self.devices == 0 || self.devices() > self.batch {
             let message = format!("must be 1 to training.batch, {}, not {}", self.batch, self.devices);
             return Err(setting("training.devices", message));
         }
