@@ -14,7 +14,7 @@ const ARRAYS: [&str; 6] = ["layout", "theta", "phi", "gamma", "coupler_left", "c
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
-Light meets column 0 first and the output phase screen diag(exp(i gamma)) last. An interferometer on the modes (p, p + 1):
+Light meets column 0 first and the phase screen diag(exp(i gamma)) last. An interferometer on the modes (p, p + 1):
   M = B(right) diag(exp(i theta), 1) B(left) diag(exp(i phi), 1)
   B(e) = [[sqrt((1 + e)/2), i sqrt((1 - e)/2)], [i sqrt((1 - e)/2), sqrt((1 + e)/2)]], e the error of a coupler
 Columns c of N modes, in which interferometers are counted with p rising:
