@@ -8,9 +8,10 @@
 //!
 //! | Floor | Room | What it is |
 //! |---|---|---|
-//! | 0 | [`data`] | data sets: IDX, CSV, npy, the embedded digits |
+//! | 0 | [`data`] | data sets: IDX, CSV, npy, the embedded digits; arrays of numpy |
 //! | 0 | [`figures`] | charts as SVG and PNG |
 //! | 0 | [`files`] | files written whole or not at all |
+//! | 0 | [`mesh`] | matrices of interferometer meshes: composed, decomposed, random |
 //! | 0 | [`random`] | counter-based random numbers, twin of the kernels' |
 //! | 0 | [`mod@reference`] | the `f64` specification of every kernel |
 //! | 1 | [`gpu`] | adapters, buffers, shader linker, kernels, plans |
@@ -32,6 +33,7 @@ pub mod figures;
 pub mod files;
 pub mod gpu;
 pub mod layer;
+pub mod mesh;
 pub mod network;
 pub mod ops;
 pub mod optics;

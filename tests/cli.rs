@@ -222,6 +222,9 @@ fn help_and_version_are_no_failures() {
         "predict --help",
         "export --help",
         "bench --help",
+        "mesh --help",
+        "mesh decompose --help",
+        "mesh compose --help",
     ] {
         let answer = bench.run(arguments);
         assert_eq!((answer.code, answer.err.len()), (Some(0), 0), "{arguments}");

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every room, a folder or a file of `src/`, and its floor.
-const ROOMS: [(&str, u32); 17] = [
+const ROOMS: [(&str, u32); 18] = [
     ("data", 0),
     ("figures", 0),
     ("files", 0),
+    ("mesh", 0),
     ("random", 0),
     ("reference", 0),
     ("gpu", 1),
@@ -26,11 +27,13 @@ const ROOMS: [(&str, u32); 17] = [
 ];
 
 /// Imports along a floor: from, to.
-const ALONG: [(&str, &str); 4] = [
+const ALONG: [(&str, &str); 5] = [
     // The specification of a kernel that draws random numbers needs the numbers.
     ("reference", "random"),
     // Which samples are held out for validation is drawn.
     ("data", "random"),
+    // Random unitary matrices are drawn.
+    ("mesh", "random"),
     // A run folder holds a recipe; a recipe knows of no run.
     ("run", "recipe"),
     // The binary is one line that calls the command line.

@@ -5,6 +5,7 @@ mod compare;
 mod devices;
 mod evaluate;
 mod export;
+mod mesh;
 mod output;
 mod predict;
 mod train;
@@ -57,6 +58,9 @@ enum Command {
     Predict(predict::Predict),
     /// Write currents, detunings, weights and digital parameters of a run for other programs
     Export(export::Export),
+    /// Matrices of interferometer meshes: phases from a matrix, a matrix from phases
+    #[command(subcommand)]
+    Mesh(mesh::Mesh),
     /// Time training steps on random data
     Bench(bench::Bench),
 }
@@ -161,6 +165,7 @@ pub fn main() -> ExitCode {
         Command::Compare(command) => command.run(&context),
         Command::Predict(command) => command.run(&context),
         Command::Export(command) => command.run(&context),
+        Command::Mesh(command) => command.run(&context),
         Command::Bench(command) => command.run(&context),
     };
     let (message, code) = match result {

@@ -1,10 +1,10 @@
-//! Everything that can go wrong while a data set is loaded.
+//! Everything that can go wrong while a data set or an array is loaded.
 
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a data set could not be loaded.
+/// Why a data set or an array could not be loaded.
 ///
 /// Each message is one line: where, what is wrong there, and what to do. Lines
 /// and columns count from 1, as editors do; samples and elements count from 0,
@@ -61,8 +61,8 @@ pub enum Error {
         found: Vec<String>,
     },
 
-    /// A file of the set is absent.
-    #[error("{}: this file of the set is missing; put it beside the others", show(.path))]
+    /// A file is absent.
+    #[error("{}: this file is missing; check the path, or put it beside the others of its set", show(.path))]
     Missing {
         /// Where it should be.
         path: PathBuf,
@@ -135,8 +135,8 @@ pub enum Error {
         expected: u64,
     },
 
-    /// A split holds no values.
-    #[error("{}: holds no samples; a split needs at least one sample of at least one value", show(.path))]
+    /// An array holds no values.
+    #[error("{}: holds no samples and no other values; an array needs at least one", show(.path))]
     Empty {
         /// The file.
         path: PathBuf,
@@ -151,6 +151,17 @@ pub enum Error {
         found: String,
         /// What is accepted in its place.
         wanted: &'static str,
+    },
+
+    /// An archive lacks an array.
+    #[error("{}: holds no array `{name}`; found {}; add it, or give the right file", show(.path), list(.found))]
+    NoArray {
+        /// The archive.
+        path: PathBuf,
+        /// The array asked for.
+        name: String,
+        /// The arrays in it.
+        found: Vec<String>,
     },
 
     /// A table row is longer or shorter than the first.

@@ -1,4 +1,4 @@
-//! Labelled data sets, read from disk or embedded, and checked before use.
+//! Labelled data sets, read from disk or embedded, and checked before use; arrays of numpy, in and out.
 //!
 //! A set is a training and a test split of equally shaped samples, each with a
 //! class label. [`load`] finds one by name:
@@ -34,6 +34,7 @@ mod error;
 mod file;
 mod idx;
 mod npy;
+mod npz;
 #[cfg(test)]
 mod tests;
 mod validation;
@@ -44,6 +45,8 @@ use std::path::{Component, Path, PathBuf};
 
 pub use error::Error;
 use error::{grouped, times};
+pub use npz::{Npz, npz};
+use num_complex::Complex64;
 
 /// The layouts understood, for messages.
 const LAYOUTS: &str = "train-images-idx3-ubyte[.gz] and its three companions, or train.csv and test.csv, or train_images.npy and its three companions";
@@ -366,12 +369,27 @@ pub fn load_samples(path: &Path) -> Result<(Vec<usize>, Values), Error> {
     npy::read_samples(path)
 }
 
-/// An array of 32-bit floats, row-major, as the bytes of an npy file.
+/// Complex numbers from an npy file of elements `c8`, `c16`, `f4` or `f8`, in C or Fortran order: the shape, and the
+/// values in row-major order. Nothing is asked of shape and values.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_complex(path: &Path) -> Result<(Vec<usize>, Vec<Complex64>), Error> {
+    npy::read_complex(path)
+}
+
+/// An array of numbers, row-major, as the bytes of an npy file in C order.
 ///
 /// # Errors
 /// As many values as the shape has elements must be given.
-pub fn npy(shape: &[usize], values: &[f32]) -> std::io::Result<Vec<u8>> {
+pub fn npy<T: npyz::AutoSerialize>(shape: &[usize], values: &[T]) -> std::io::Result<Vec<u8>> {
     npy::encode(shape, values)
+}
+
+/// A text as the bytes of an npy file, as numpy writes `numpy.array("text")`.
+#[must_use]
+pub fn npy_text(text: &str) -> Vec<u8> {
+    npy::encode_text(text)
 }
 
 /// The class a number stands for, or what is wrong with the number.

@@ -5,7 +5,8 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use half::f16;
-use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar};
+use npyz::{AutoSerialize, DType, Deserialize, Endianness, NpyFile, NpyHeader, Order, TypeChar};
+use num_complex::{Complex32, Complex64};
 
 use super::error::{Error, times};
 use super::{Part, Values, check_finite, class, file};
@@ -57,21 +58,34 @@ pub(super) fn read_samples(at: &Path) -> Result<(Vec<usize>, Values), Error> {
     Ok((shape, values))
 }
 
-/// A file whose header has been read and found to fit the file's length.
-struct Array<'a> {
+/// Reads numbers that may be complex: their shape, and their values.
+pub(super) fn read_complex(at: &Path) -> Result<(Vec<usize>, Vec<Complex64>), Error> {
+    let array = Array::open(at)?;
+    Ok((array.shape.clone(), array.complex()?))
+}
+
+/// An array whose header has been read and found to fit the length of the file or of the part of an archive.
+pub(super) struct Array<'a, R> {
     at: &'a Path,
     header: NpyHeader,
     shape: Vec<usize>,
-    /// The element type: its letter and its size in bytes.
+    /// The element type: its letter and the size of an element in bytes.
     kind: (TypeChar, u64),
+    endianness: Endianness,
     /// Stands at the first element.
-    reader: BufReader<File>,
+    reader: R,
 }
 
-impl<'a> Array<'a> {
+impl<'a> Array<'a, BufReader<File>> {
     fn open(at: &'a Path) -> Result<Self, Error> {
         let (file, length) = file::open(at)?;
-        let mut reader = BufReader::new(file);
+        Self::new(at, BufReader::new(file), length)
+    }
+}
+
+impl<'a, R: Read> Array<'a, R> {
+    /// An array that takes `length` bytes of a reader, header included.
+    pub(super) fn new(at: &'a Path, mut reader: R, length: u64) -> Result<Self, Error> {
         let bytes = read_header(&mut reader, at)?;
         let header = NpyHeader::from_reader(&bytes[..]).map_err(|_| not_npy(at))?;
 
@@ -82,7 +96,7 @@ impl<'a> Array<'a> {
                 wanted: "elements must be numbers",
             });
         };
-        let kind = (kind.type_char(), kind.size_field());
+        let (kind, endianness) = ((kind.type_char(), kind.num_bytes().unwrap_or_default() as u64), kind.endianness());
         let data_length = file::claim(header.shape(), kind.1.max(1), at)?;
         // Once more as 32-bit floats, which is how most types are held.
         file::claim(header.shape(), size_of::<f32>() as u64, at)?;
@@ -92,7 +106,7 @@ impl<'a> Array<'a> {
         let shape = shape
             .collect::<Result<_, _>>()
             .map_err(|_| Error::TooLarge { path: at.to_owned(), claimed: times(header.shape()) })?;
-        Ok(Self { at, header, shape, kind, reader })
+        Ok(Self { at, header, shape, kind, endianness, reader })
     }
 
     /// The elements as samples hold them: bytes as bytes, floats of any width as `f32`.
@@ -106,6 +120,57 @@ impl<'a> Array<'a> {
             (TypeChar::Float, 8) => self.each(|_, x: f64| Ok(x as f32)).map(Values::Floats),
             _ => Err(self.wrong_type("samples must be u1, f2, f4 or f8")),
         }
+    }
+
+    /// The elements of an array with one axis, from floats of 32 or 64 bits.
+    pub(super) fn vector(self) -> Result<Vec<f64>, Error> {
+        if self.shape.len() != 1 {
+            return Err(Error::Axes {
+                found: self.shape_text(),
+                path: self.at.to_owned(),
+                wanted: "this one has one axis",
+            });
+        }
+        match self.kind {
+            (TypeChar::Float, 4) => self.each(|_, x: f32| Ok(x.into())),
+            (TypeChar::Float, 8) => self.each(|_, x: f64| Ok(x)),
+            _ => Err(self.wrong_type("its elements must be f4 or f8")),
+        }
+    }
+
+    /// The elements as complex numbers; floats have no imaginary part.
+    fn complex(self) -> Result<Vec<Complex64>, Error> {
+        match self.kind {
+            (TypeChar::Complex, 8) => self.each(|_, z: Complex32| Ok(Complex64::new(z.re.into(), z.im.into()))),
+            (TypeChar::Complex, 16) => self.each(|_, z: Complex64| Ok(z)),
+            (TypeChar::Float, 4) => self.each(|_, x: f32| Ok(f64::from(x).into())),
+            (TypeChar::Float, 8) => self.each(|_, x: f64| Ok(x.into())),
+            _ => Err(self.wrong_type("its elements must be c8, c16, f4 or f8")),
+        }
+    }
+
+    /// A single text, as `numpy.array("text")` is; what is no character is shown as such.
+    pub(super) fn text(self) -> Result<String, Error> {
+        if self.shape.iter().product::<usize>() != 1 {
+            return Err(Error::Axes {
+                found: self.shape_text(),
+                path: self.at.to_owned(),
+                wanted: "this one is a single text",
+            });
+        }
+        if !matches!(self.kind.0, TypeChar::UnicodeStr | TypeChar::ByteStr) {
+            return Err(self.wrong_type("it must be a text"));
+        }
+        let bytes = file::read_up_to(self.reader, self.kind.1).map_err(|e| Error::io(self.at, e))?;
+        let decode = |unit: &[u8]| {
+            let word = unit.iter().fold(0, |word, &byte| word << 8 | u32::from(byte));
+            char::from_u32(if self.endianness == Endianness::Little { word.swap_bytes() } else { word })
+        };
+        let text: String = match self.kind.0 {
+            TypeChar::ByteStr => String::from_utf8_lossy(&bytes).into_owned(),
+            _ => bytes.chunks_exact(4).map(|unit| decode(unit).unwrap_or(char::REPLACEMENT_CHARACTER)).collect(),
+        };
+        Ok(text.trim_end_matches('\0').to_owned())
     }
 
     /// The elements as class labels, from any integer type.
@@ -220,8 +285,8 @@ fn plain_shape(text: &str) -> Option<Vec<u64>> {
     axes.split(',').map(str::trim).filter(|axis| !axis.is_empty()).map(|axis| axis.parse().ok()).collect()
 }
 
-/// An array of 32-bit floats as a whole npy file.
-pub(super) fn encode(shape: &[usize], values: &[f32]) -> std::io::Result<Vec<u8>> {
+/// An array as a whole npy file.
+pub(super) fn encode<T: AutoSerialize>(shape: &[usize], values: &[T]) -> std::io::Result<Vec<u8>> {
     use npyz::WriterBuilder as _;
     let shape: Vec<_> = shape.iter().map(|&axis| axis as u64).collect();
     let mut bytes = Vec::new();
@@ -229,6 +294,22 @@ pub(super) fn encode(shape: &[usize], values: &[f32]) -> std::io::Result<Vec<u8>
     writer.extend(values)?;
     writer.finish()?;
     Ok(bytes)
+}
+
+/// A text as `numpy.save` writes `numpy.array("text")`: UCS-4 without axes. The writer of npyz knows no texts.
+pub(super) fn encode_text(text: &str) -> Vec<u8> {
+    let count = text.chars().count().max(1);
+    let mut header = format!("{{'descr': '<U{count}', 'fortran_order': False, 'shape': (), }}");
+    // The elements start at a multiple of 64 bytes; ten come before the header, a line feed ends it.
+    let blanks = (10 + header.len() + 1).next_multiple_of(64) - (10 + header.len() + 1);
+    header.extend(std::iter::repeat_n(' ', blanks));
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(text.chars().flat_map(|character| u32::from(character).to_le_bytes()));
+    bytes.resize(10 + header.len() + 4 * count, 0);
+    bytes
 }
 
 fn not_npy(at: &Path) -> Error {

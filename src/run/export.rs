@@ -1,11 +1,8 @@
 //! A trained network for other programs: arrays as CSV and npz, and a manifest that says how to compute with them.
 
-use std::io::{Cursor, Write as _};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
 
 use super::{Error, Input};
 use crate::layer::{Role, STATISTICS};
@@ -90,17 +87,12 @@ pub fn export(recipe: &Recipe, input: &Input, network: &Network<'_>, folder: &Pa
     let arrays = arrays(network)?;
     let full = |array: &Array| format!("{}.{}", array.layer, array.name);
     let archive = format!("{}.npz", recipe.name);
-    let unpacked = |error: String| Error::Folder { path: folder.join(&archive), message: error };
+    let unpacked = |error: std::io::Error| Error::Folder { path: folder.join(&archive), message: error.to_string() };
 
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    // Trained numbers hardly compress; numpy.savez stores them as they are, too.
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-    let (mut tables, mut listed) = (Vec::new(), Vec::new());
+    let (mut packed, mut tables, mut listed) = (Vec::new(), Vec::new(), Vec::new());
     for array in &arrays {
         let name = full(array);
-        let bytes = data::npy(&array.shape, &array.values).map_err(|error| unpacked(error.to_string()))?;
-        zip.start_file(format!("{name}.npy"), options).map_err(|error| unpacked(error.to_string()))?;
-        zip.write_all(&bytes).map_err(|error| unpacked(error.to_string()))?;
+        packed.push((name.clone(), data::npy(&array.shape, &array.values).map_err(unpacked)?));
         let mut entry = json!({ "name": name, "shape": array.shape, "unit": array.unit });
         if let [outputs, inputs] = array.shape[..] {
             let file = format!("{name}.csv");
@@ -109,7 +101,7 @@ pub fn export(recipe: &Recipe, input: &Input, network: &Network<'_>, folder: &Pa
         }
         listed.push(entry);
     }
-    let packed = zip.finish().map_err(|error| unpacked(error.to_string()))?.into_inner();
+    let packed = data::npz(packed).map_err(unpacked)?;
     let layers: Vec<_> = recipe
         .layers
         .iter()
