@@ -363,6 +363,7 @@ families!(
     draw
 );
 families!(convolution, average, complex_matmul, activation, pool, mean_squared_error, normalization);
+families!(mesh, intensity);
 
 /// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
 /// transpose undoes it.

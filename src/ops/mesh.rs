@@ -1,0 +1,299 @@
+//! Meshes of Mach-Zehnder interferometers without loss; `shaders/mesh.wgsl`.
+//!
+//! Fields are complex: `[batch, modes, 2]`, the last axis (re, im); gradients as in
+//! [`complex_matmul`](super::complex_matmul). Interferometers are counted column by column, modes rising, in the order
+//! that light meets them. An evenly splitting coupler has the error 0, and errors lie within -1..1.
+
+use super::{expect, word};
+use crate::gpu::{Error, Gpu, PlanBuilder, Slice, Work};
+use crate::uniform;
+
+uniform! {
+    struct Params as "Params" {
+        n_modes: u32,
+        n_columns: u32,
+        n_interferometers: u32,
+        triangular: u32,
+        first_sample: u32,
+        n_samples: u32,
+        group_samples: u32,
+        n_groups: u32,
+        accumulate: u32,
+    }
+}
+
+/// Complex numbers in a workgroup's memory, as the shader has it. The backward pass keeps two for a mode of a sample.
+const CELLS: usize = 2048;
+/// The most modes.
+const MAX_MODES: usize = CELLS / 2;
+/// Invocations of a workgroup.
+const WORKGROUP: usize = 64;
+/// The most samples of a workgroup: enough to share its coefficients, few enough to leave work for other groups.
+const GROUP_SAMPLES: usize = 8;
+/// The most groups, and words, of partial sums.
+const MAX_GROUPS: usize = 256;
+const MAX_PARTIALS: usize = 8 << 20;
+
+/// How interferometers are placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// As many columns as modes, which begin at mode 0 and 1 in turn (Clements).
+    Rectangular,
+    /// Twice as many columns as modes less 3 (Reck).
+    Triangular,
+}
+
+/// A mesh on so many modes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mesh {
+    modes: usize,
+    layout: Layout,
+}
+
+/// How the interferometers are set and built: tensors `[interferometers]`.
+#[derive(Clone, Copy, Debug)]
+pub struct State<'a> {
+    /// Phase between the couplers, rad.
+    pub theta: &'a Slice,
+    /// Phase before the couplers, rad.
+    pub phi: &'a Slice,
+    /// Error of the coupler that light meets first.
+    pub left: &'a Slice,
+    /// Error of the other coupler.
+    pub right: &'a Slice,
+}
+
+/// What light meets.
+#[derive(Clone, Copy, Debug)]
+pub struct Coefficients<'a> {
+    /// Matrices of the interferometers, `[interferometers, 2, 2, 2]`.
+    pub matrices: &'a Slice,
+    /// The phase screen behind them, `[modes, 2]`.
+    pub screen: &'a Slice,
+}
+
+impl Mesh {
+    /// A mesh on 2 to 1,024 modes.
+    ///
+    /// # Errors
+    /// Other numbers of modes.
+    pub fn new(modes: usize, layout: Layout) -> Result<Self, Error> {
+        if !(2..=MAX_MODES).contains(&modes) {
+            return Err(Error::Shape {
+                what: "mesh".to_owned(),
+                expected: format!("2 to {MAX_MODES} modes"),
+                got: modes.to_string(),
+            });
+        }
+        Ok(Self { modes, layout })
+    }
+
+    /// Number of modes.
+    pub fn modes(&self) -> usize {
+        self.modes
+    }
+
+    /// Number of interferometers, in either layout.
+    pub fn interferometers(&self) -> usize {
+        self.modes * (self.modes - 1) / 2
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        match self.layout {
+            Layout::Rectangular => self.modes,
+            Layout::Triangular => 2 * self.modes - 3,
+        }
+    }
+
+    /// Shape of the partial sums that the backward pass of a batch needs: one row a group of samples.
+    pub fn partials(&self, gpu: &Gpu, batch: usize) -> [usize; 3] {
+        let row = self.interferometers() + self.modes.div_ceil(4);
+        let words = usize::try_from(gpu.binding_limit() / 4).unwrap_or(usize::MAX).min(MAX_PARTIALS);
+        let most = (words / (4 * row)).clamp(1, MAX_GROUPS);
+        // As even as can be over the dispatches.
+        let blocks = batch.div_ceil(self.group_samples()).max(1);
+        [blocks.div_ceil(blocks.div_ceil(most)), row, 4]
+    }
+
+    /// Samples of a workgroup.
+    fn group_samples(&self) -> usize {
+        (MAX_MODES / self.modes).min(GROUP_SAMPLES)
+    }
+
+    fn params(&self, operation: &str, batch: usize) -> Result<Params, Error> {
+        Ok(Params {
+            n_modes: word(operation, self.modes)?,
+            n_columns: word(operation, self.columns())?,
+            n_interferometers: word(operation, self.interferometers())?,
+            triangular: u32::from(self.layout == Layout::Triangular),
+            n_samples: word(operation, batch)?,
+            group_samples: word(operation, self.group_samples())?,
+            ..Params::default()
+        })
+    }
+
+    fn check(&self, operation: &str, on: Coefficients<'_>, fields: &[&Slice]) -> Result<usize, Error> {
+        expect(operation, on.matrices, &[self.interferometers(), 2, 2, 2])?;
+        expect(operation, on.screen, &[self.modes, 2])?;
+        let batch = fields.first().and_then(|field| field.shape().first()).copied().unwrap_or(0);
+        for field in fields {
+            expect(operation, field, &[batch, self.modes, 2])?;
+        }
+        Ok(batch)
+    }
+
+    /// An invocation walks all columns, and in each of them its interferometers with all samples.
+    fn check_turns(&self, plan: &PlanBuilder<'_>, operation: &str) -> Result<(), Error> {
+        let samples = self.group_samples();
+        let places = (self.modes / 2).div_ceil(WORKGROUP);
+        let ends = 2 * (samples * self.modes).div_ceil(WORKGROUP);
+        plan.check_loop(operation, self.columns() * (1 + places * (1 + samples)) + ends)
+    }
+
+    /// Coefficients from phases, coupler errors and the phases `gamma` `[modes]` (rad) of the screen.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn coefficients(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        state: State<'_>,
+        gamma: &Slice,
+        on: Coefficients<'_>,
+    ) -> Result<(), Error> {
+        let operation = "mesh::coefficients";
+        self.check(operation, on, &[])?;
+        state.check(operation, self.interferometers())?;
+        expect(operation, gamma, &[self.modes])?;
+        let State { theta, phi, left, right } = state;
+        let binds = [theta, phi, left, right, gamma].map(Slice::read);
+        let binds = [&binds[..], &[on.matrices.write(), on.screen.write()]].concat();
+        let work = Work::Items(self.interferometers().max(self.modes));
+        plan.dispatch("mesh", "coefficients", &self.params(operation, 0)?, &binds, work)
+    }
+
+    /// The field y behind the mesh from the field x before it, both `[batch, modes, 2]`.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn forward(&self, plan: &mut PlanBuilder<'_>, on: Coefficients<'_>, x: &Slice, y: &Slice) -> Result<(), Error> {
+        let operation = "mesh::forward";
+        let batch = self.check(operation, on, &[x, y])?;
+        self.check_turns(plan, operation)?;
+        let binds = [on.matrices.read(), on.screen.read(), x.read(), y.write()];
+        let work = Work::Groups(batch.div_ceil(self.group_samples()));
+        plan.dispatch("mesh", "forward", &self.params(operation, batch)?, &binds, work)
+    }
+
+    /// Gradient of the field before the mesh from the field y behind it and its gradient, all `[batch, modes, 2]`.
+    /// Leaves in `partials`, of the shape [`partials`](Self::partials), what the gradients of phases and couplers are
+    /// made of.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn backward(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        on: Coefficients<'_>,
+        y: &Slice,
+        d_y: &Slice,
+        partials: &Slice,
+        d_x: &Slice,
+    ) -> Result<(), Error> {
+        let operation = "mesh::backward";
+        let batch = self.check(operation, on, &[y, d_y, d_x])?;
+        let shape = self.partials(plan.gpu(), batch);
+        expect(operation, partials, &shape)?;
+        self.check_turns(plan, operation)?;
+        let samples = self.group_samples();
+        let binds = [on.matrices.read(), on.screen.read(), y.read(), d_y.read(), d_x.write(), partials.update()];
+        for first in (0..batch).step_by(samples * shape[0]) {
+            let groups = (batch - first).div_ceil(samples).min(shape[0]);
+            let params = Params {
+                first_sample: word(operation, first)?,
+                n_groups: word(operation, groups)?,
+                accumulate: u32::from(first > 0),
+                ..self.params(operation, batch)?
+            };
+            plan.dispatch("mesh", "backward", &params, &binds, Work::Groups(groups))?;
+        }
+        Ok(())
+    }
+
+    /// Gradients of theta and phi, from what the backward pass left.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn backward_phases(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        state: State<'_>,
+        partials: &Slice,
+        d_theta: &Slice,
+        d_phi: &Slice,
+    ) -> Result<(), Error> {
+        let operation = "mesh::backward_phases";
+        state.check(operation, self.interferometers())?;
+        for gradient in [d_theta, d_phi] {
+            expect(operation, gradient, &[self.interferometers()])?;
+        }
+        let params = self.sums(operation, partials)?;
+        let binds = [state.phi.read(), state.left.read(), partials.read(), d_theta.write(), d_phi.write()];
+        plan.dispatch("mesh", "backward_phases", &params, &binds, Work::Items(self.interferometers()))
+    }
+
+    /// Gradients of the couplers' errors, from what the backward pass left.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn backward_couplers(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        state: State<'_>,
+        on: Coefficients<'_>,
+        partials: &Slice,
+        d_left: &Slice,
+        d_right: &Slice,
+    ) -> Result<(), Error> {
+        let operation = "mesh::backward_couplers";
+        self.check(operation, on, &[])?;
+        state.check(operation, self.interferometers())?;
+        for gradient in [d_left, d_right] {
+            expect(operation, gradient, &[self.interferometers()])?;
+        }
+        let params = self.sums(operation, partials)?;
+        let State { phi, left, right, .. } = state;
+        let binds = [phi, left, right, on.matrices, partials].map(Slice::read);
+        let binds = [&binds[..], &[d_left.write(), d_right.write()]].concat();
+        plan.dispatch("mesh", "backward_couplers", &params, &binds, Work::Items(self.interferometers()))
+    }
+
+    /// Gradient of the screen's phases `[modes]`, from what the backward pass left.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn backward_screen(&self, plan: &mut PlanBuilder<'_>, partials: &Slice, d_gamma: &Slice) -> Result<(), Error> {
+        let operation = "mesh::backward_screen";
+        expect(operation, d_gamma, &[self.modes])?;
+        let params = self.sums(operation, partials)?;
+        let work = Work::Items(self.modes.div_ceil(4));
+        plan.dispatch("mesh", "backward_screen", &params, &[partials.read(), d_gamma.write()], work)
+    }
+
+    /// Constants of the kernels that add up the rows of partial sums.
+    fn sums(&self, operation: &str, partials: &Slice) -> Result<Params, Error> {
+        let groups = partials.shape().first().copied().unwrap_or(0);
+        expect(operation, partials, &[groups, self.interferometers() + self.modes.div_ceil(4), 4])?;
+        Ok(Params { n_groups: word(operation, groups)?, ..self.params(operation, 0)? })
+    }
+}
+
+impl State<'_> {
+    fn check(&self, operation: &str, interferometers: usize) -> Result<(), Error> {
+        for each in [self.theta, self.phi, self.left, self.right] {
+            expect(operation, each, &[interferometers])?;
+        }
+        Ok(())
+    }
+}

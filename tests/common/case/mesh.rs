@@ -1,0 +1,177 @@
+//! Cases of the meshes of interferometers, and of the detectors behind them.
+
+use flatlight::gpu::{Error, PlanBuilder, Scalar, Slice};
+use flatlight::ops::mesh::{Coefficients, Layout, Mesh, State};
+use flatlight::ops::{Clock, intensity};
+use flatlight::reference;
+
+use super::{Bound, Case, Draws, Gradient, Problem, Tensor, case, cost, fresh, tensor};
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        coefficients(),
+        mesh("mesh, rectangular", Layout::Rectangular, SIZES),
+        mesh("mesh, triangular", Layout::Triangular, SIZES),
+        intensities(),
+    ]
+}
+
+/// Sizes are modes, batch. The last batches are more than the partial sums have rows for.
+const SIZES: &[&[usize]] = &[
+    &[2, 1],
+    &[2, 65],
+    &[3, 3],
+    &[4, 64],
+    &[7, 65],
+    &[16, 3],
+    &[16, 64],
+    &[64, 1],
+    &[64, 65],
+    &[65, 3],
+    &[65, 64],
+    &[256, 1],
+    &[256, 65],
+    &[512, 3],
+    &[5, 20_011],
+];
+
+fn twin(modes: usize, layout: Layout) -> reference::mesh::Mesh {
+    let layout = match layout {
+        Layout::Rectangular => reference::mesh::Layout::Rectangular,
+        Layout::Triangular => reference::mesh::Layout::Triangular,
+    };
+    reference::mesh::Mesh { modes, layout }
+}
+
+/// Phases of a few turns, coupler errors up to 0.3, and the screen.
+fn parameters(draws: Draws, modes: usize) -> Vec<Tensor> {
+    let n = modes * (modes - 1) / 2;
+    let mut inputs: Vec<_> = [("theta", 10.0), ("phi", 10.0), ("left", 0.3), ("right", 0.3)]
+        .map(|(name, range)| tensor(name, &[n], draws.uniform(name, n, -range, range)))
+        .into();
+    inputs.push(tensor("gamma", &[modes], draws.uniform("gamma", modes, -10.0, 10.0)));
+    inputs
+}
+
+fn state<'a>(on: &Bound<'a>) -> State<'a> {
+    let [theta, phi, left, right] = [0, 1, 2, 3].map(|place| &on.inputs[place]);
+    State { theta, phi, left, right }
+}
+
+fn state64(x: &[Vec<f64>]) -> reference::mesh::Parameters<'_> {
+    let [theta, phi, left, right, gamma] = [0, 1, 2, 3, 4].map(|place| &x[place][..]);
+    reference::mesh::Parameters { theta, phi, left, right, gamma }
+}
+
+/// Sizes are modes.
+fn coefficients() -> Case {
+    const SIZES: &[&[usize]] = &[&[2], &[3], &[11], &[12], &[64], &[97], &[229]];
+    case("mesh::coefficients", SIZES, &[512], |draws, size| {
+        let (modes, n) = (size[0], size[0] * (size[0] - 1) / 2);
+        let mesh = Mesh::new(modes, Layout::Rectangular).expect("enough modes");
+        let twin = twin(modes, Layout::Rectangular);
+        let mut inputs = parameters(draws, modes);
+        // Many turns away, and couplers that split nearly nothing and nearly all.
+        for (place, value) in [(0, 3000.0), (1, -9000.0), (2, 0.96875), (3, -0.96875)] {
+            inputs[place].values[0] = value;
+        }
+        Problem {
+            inputs,
+            outputs: vec![fresh("matrices", &[n, 2, 2, 2]), fresh("screen", &[modes, 2])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| {
+                let made = Coefficients { matrices: &on.outputs[0], screen: &on.outputs[1] };
+                mesh.coefficients(plan, state(on), &on.inputs[4], made)
+            }),
+            specification: Box::new(move |x| vec![twin.matrices(state64(x)), twin.screen(&x[4])]),
+            gradient: None,
+            costs: vec![cost("mesh::coefficients", 110 * n, 12 * n)],
+        }
+    })
+    .note("phases up to 9,000 rad; `mesh` holds its gradients")
+}
+
+/// Coefficients for a pass.
+fn made(plan: &mut PlanBuilder<'_>, mesh: Mesh, on: &Bound<'_>) -> Result<[Slice; 2], Error> {
+    let matrices = plan.gpu().zeros("matrices", &[mesh.interferometers(), 2, 2, 2], Scalar::F32)?;
+    let screen = plan.gpu().zeros("screen", &[mesh.modes(), 2], Scalar::F32)?;
+    mesh.coefficients(plan, state(on), &on.inputs[4], Coefficients { matrices: &matrices, screen: &screen })?;
+    Ok([matrices, screen])
+}
+
+fn mesh(name: &'static str, layout: Layout, sizes: &'static [&'static [usize]]) -> Case {
+    case(name, sizes, &[64, 1024], move |draws, size| {
+        let [modes, batch] = size.try_into().expect("modes, batch");
+        let mesh = Mesh::new(modes, layout).expect("enough modes");
+        let twin = twin(modes, layout);
+        let n = mesh.interferometers();
+        let mut inputs = parameters(draws, modes);
+        let field = draws.uniform("field", 2 * batch * modes, -1.0, 1.0);
+        inputs.push(tensor("field", &[batch, modes, 2], field));
+        let words = 2 * batch * modes + 8 * n;
+        Problem {
+            inputs,
+            outputs: vec![fresh("output", &[batch, modes, 2])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| {
+                let [matrices, screen] = &made(plan, mesh, on)?;
+                mesh.forward(plan, Coefficients { matrices, screen }, &on.inputs[5], &on.outputs[0])
+            }),
+            specification: Box::new(move |x| vec![twin.forward(state64(x), &x[5])]),
+            gradient: Some(Gradient {
+                of: (0..6).collect(),
+                upstream: None,
+                backward: Box::new(move |plan, on| {
+                    let [matrices, screen] = &made(plan, mesh, on)?;
+                    let coefficients = Coefficients { matrices, screen };
+                    let [d_theta, d_phi, d_left, d_right, d_gamma, d_field] = on.gradients else {
+                        unreachable!("six inputs");
+                    };
+                    let gpu = plan.gpu();
+                    let partials = gpu.zeros("partials", &mesh.partials(gpu, batch), Scalar::F32)?;
+                    gpu.write(&partials, &vec![f32::NAN; partials.len()])?;
+                    mesh.backward(plan, coefficients, &on.outputs[0], &on.upstream[0], &partials, d_field)?;
+                    mesh.backward_phases(plan, state(on), &partials, d_theta, d_phi)?;
+                    mesh.backward_couplers(plan, state(on), coefficients, &partials, d_left, d_right)?;
+                    mesh.backward_screen(plan, &partials, d_gamma)
+                }),
+                specification: Box::new(move |x, d| {
+                    let output = twin.forward(state64(x), &x[5]);
+                    let of = twin.backward(state64(x), &output, &d[0]);
+                    vec![of.theta, of.phi, of.left, of.right, of.gamma, of.field]
+                }),
+            }),
+            costs: vec![
+                cost("mesh::forward", 28 * n * batch, words + 2 * batch * modes),
+                cost("mesh::backward", 74 * n * batch, words + 4 * batch * modes),
+                cost("mesh::backward_phases", 40 * n, 6 * n),
+                cost("mesh::backward_couplers", 60 * n, 17 * n),
+                cost("mesh::coefficients", 110 * n, 12 * n),
+            ],
+        }
+    })
+    .tolerance(1e-5, 0.0)
+    .note("phases of a few turns, coupler errors up to 0.3")
+}
+
+fn intensities() -> Case {
+    case("intensity", super::ELEMENTS, &[1 << 20], |draws, size| {
+        let n = size[0];
+        Problem {
+            inputs: vec![tensor("field", &[n, 2], draws.uniform("field", 2 * n, -1.0, 1.0))],
+            outputs: vec![fresh("intensity", &[n])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(|plan, on| intensity::forward(plan, &on.inputs[0], &on.outputs[0])),
+            specification: Box::new(|x| vec![reference::intensity::forward(&x[0])]),
+            gradient: Some(Gradient {
+                of: vec![0],
+                upstream: None,
+                backward: Box::new(|plan, on| {
+                    intensity::backward(plan, &on.inputs[0], &on.upstream[0], &on.gradients[0])
+                }),
+                specification: Box::new(|x, d| vec![reference::intensity::backward(&x[0], &d[0])]),
+            }),
+            costs: vec![cost("intensity::forward", 3 * n, 3 * n), cost("intensity::backward", 3 * n, 5 * n)],
+        }
+    })
+}
