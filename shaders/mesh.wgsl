@@ -128,6 +128,10 @@ fn enter(first: u32, sample: u32, mode: u32) -> f32 {
     return d_field.y * field.x - d_field.x * field.y;
 }
 
+fn store(at: u32, flow: vec4<f32>) {
+    partials[at] = select(vec4(0.0), partials[at], params.accumulate == 1u) + flow;
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let n = params.n_modes;
@@ -141,7 +145,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     let row = own * mesh_row(params);
     for (var four = lane; four < (n + 3u) / 4u; four += WORKGROUP) {
         let sum = row + params.n_interferometers + four;
-        var flow = select(vec4(0.0), partials[sum], params.accumulate == 1u);
+        var flow = vec4(0.0);
         for (var sample = 0u; sample < count; sample++) {
             let mode = 4u * four;
             flow += vec4(
@@ -151,7 +155,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
                 enter(first, sample, mode + 3u),
             );
         }
-        partials[sum] = flow;
+        store(sum, flow);
     }
     workgroupBarrier();
     for (var turn = 1u; turn <= params.n_columns; turn++) {
@@ -160,19 +164,21 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
             let interferometer = column.first + place;
             let upper = matrices[2u * interferometer];
             let lower = matrices[2u * interferometer + 1u];
-            var flow = select(vec4(0.0), partials[row + interferometer], params.accumulate == 1u);
+            var flow = vec4(0.0);
             var at = column.mode + 2u * place;
             for (var sample = 0u; sample < count; sample++) {
                 let pair = mesh_inverse(upper, lower, vec4(cells[at], cells[at + 1u]));
                 let d_pair = mesh_inverse(upper, lower, vec4(cells[gradients + at], cells[gradients + at + 1u]));
-                flow += mesh_flow(pair, d_pair);
+                // The condition always holds. It keeps a compiler from drawing the products inside into this sum, which
+                // would round otherwise than in the subgroup variant.
+                flow += select(vec4(0.0), mesh_flow(pair, d_pair), sample < params.n_samples);
                 cells[at] = pair.xy;
                 cells[at + 1u] = pair.zw;
                 cells[gradients + at] = d_pair.xy;
                 cells[gradients + at + 1u] = d_pair.zw;
                 at += n;
             }
-            partials[row + interferometer] = flow;
+            store(row + interferometer, flow);
         }
         workgroupBarrier();
     }

@@ -443,7 +443,7 @@ fn proof_table() {
 fn library() -> BTreeSet<String> {
     let names = shaders::LIBRARY.iter().map(|(path, _)| *path).filter(|path| !path.starts_with("shared/"));
     let names = names.filter(|path| {
-        let variant = path.split_once('_').filter(|(family, _)| ["matmul", "convolution"].contains(family));
+        let variant = path.split_once('_').filter(|(family, _)| ["matmul", "convolution", "mesh"].contains(family));
         runs_here(variant)
     });
     names

@@ -51,6 +51,7 @@ library![
     "matmul_tiled",
     "mean_squared_error",
     "mesh",
+    "mesh_subgroup",
     "metrics",
     "microring",
     "norm",

@@ -1,11 +1,11 @@
-//! Meshes of Mach-Zehnder interferometers without loss; `shaders/mesh.wgsl`.
+//! Meshes of Mach-Zehnder interferometers without loss; `shaders/mesh.wgsl` and its variant `mesh_subgroup.wgsl`.
 //!
 //! Fields are complex: `[batch, modes, 2]`, the last axis (re, im); gradients as in
 //! [`complex_matmul`](super::complex_matmul). Interferometers are counted column by column, modes rising, in the order
 //! that light meets them. An evenly splitting coupler has the error 0, and errors lie within -1..1.
 
 use super::{expect, word};
-use crate::gpu::{Error, Gpu, PlanBuilder, Slice, Work};
+use crate::gpu::{Bind, Constant, Error, Gpu, PlanBuilder, Scalar, Slice, Work};
 use crate::uniform;
 
 uniform! {
@@ -33,6 +33,22 @@ const GROUP_SAMPLES: usize = 8;
 /// The most groups, and words, of partial sums.
 const MAX_GROUPS: usize = 256;
 const MAX_PARTIALS: usize = 8 << 20;
+
+/// Shaders by variant.
+const PORTABLE: (&str, &str) = ("portable", "mesh");
+const SUBGROUP: (&str, &str) = ("subgroup", "mesh_subgroup");
+/// The most modes that the subgroup variant keeps in registers.
+const SUBGROUP_MODES: usize = 64;
+
+/// Names of the variants that run on an adapter, the one that always does first.
+pub fn variants(gpu: &Gpu) -> Vec<&'static str> {
+    let adapter = gpu.adapter();
+    let mut available = vec![PORTABLE.0];
+    if adapter.subgroups && adapter.subgroup == (8, 8) {
+        available.push(SUBGROUP.0);
+    }
+    available
+}
 
 /// How interferometers are placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,10 +196,8 @@ impl Mesh {
     pub fn forward(&self, plan: &mut PlanBuilder<'_>, on: Coefficients<'_>, x: &Slice, y: &Slice) -> Result<(), Error> {
         let operation = "mesh::forward";
         let batch = self.check(operation, on, &[x, y])?;
-        self.check_turns(plan, operation)?;
-        let binds = [on.matrices.read(), on.screen.read(), x.read(), y.write()];
-        let work = Work::Groups(batch.div_ceil(self.group_samples()));
-        plan.dispatch("mesh", "forward", &self.params(operation, batch)?, &binds, work)
+        let shader = self.shader(plan.gpu())?;
+        self.record_forward(plan, shader, batch, &[on.matrices.read(), on.screen.read(), x.read(), y.write()])
     }
 
     /// Gradient of the field before the mesh from the field y behind it and its gradient, all `[batch, modes, 2]`.
@@ -203,22 +217,10 @@ impl Mesh {
     ) -> Result<(), Error> {
         let operation = "mesh::backward";
         let batch = self.check(operation, on, &[y, d_y, d_x])?;
-        let shape = self.partials(plan.gpu(), batch);
-        expect(operation, partials, &shape)?;
-        self.check_turns(plan, operation)?;
-        let samples = self.group_samples();
+        expect(operation, partials, &self.partials(plan.gpu(), batch))?;
+        let shader = self.shader(plan.gpu())?;
         let binds = [on.matrices.read(), on.screen.read(), y.read(), d_y.read(), d_x.write(), partials.update()];
-        for first in (0..batch).step_by(samples * shape[0]) {
-            let groups = (batch - first).div_ceil(samples).min(shape[0]);
-            let params = Params {
-                first_sample: word(operation, first)?,
-                n_groups: word(operation, groups)?,
-                accumulate: u32::from(first > 0),
-                ..self.params(operation, batch)?
-            };
-            plan.dispatch("mesh", "backward", &params, &binds, Work::Groups(groups))?;
-        }
-        Ok(())
+        self.record_backward(plan, shader, [batch, partials.shape()[0]], &binds)
     }
 
     /// Gradients of theta and phi, from what the backward pass left.
@@ -281,6 +283,60 @@ impl Mesh {
         plan.dispatch("mesh", "backward_screen", &params, &[partials.read(), d_gamma.write()], work)
     }
 
+    /// The shader that is fastest here.
+    fn shader(&self, gpu: &Gpu) -> Result<&'static str, Error> {
+        let chosen = gpu.variant("mesh", &variants(gpu), |variant| time(gpu, variant))?;
+        let fits = self.modes <= SUBGROUP_MODES;
+        Ok(if chosen == SUBGROUP.0 && fits { SUBGROUP.1 } else { PORTABLE.1 })
+    }
+
+    /// Cuts the subgroup variant to the mesh. It takes columns by two, beginning at an even mode and at an odd; all places
+    /// but the last are taken in meshes that are made of such pairs.
+    fn constants(&self, shader: &str) -> Vec<Constant> {
+        let guarded = self.layout == Layout::Triangular || !self.columns().is_multiple_of(2);
+        let blocks = self.modes.div_ceil(16) as u32;
+        if shader == SUBGROUP.1 { vec![("BLOCKS", blocks), ("GUARDED", guarded.into())] } else { vec![] }
+    }
+
+    fn record_forward(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        shader: &str,
+        batch: usize,
+        binds: &[Bind<'_>],
+    ) -> Result<(), Error> {
+        let operation = "mesh::forward";
+        self.check_turns(plan, operation)?;
+        let params = self.params(operation, batch)?;
+        let work = Work::Groups(batch.div_ceil(self.group_samples()));
+        plan.dispatch_with(shader, "forward", &self.constants(shader), &params, binds, work)
+    }
+
+    /// A dispatch for as many groups of samples as there are rows of partial sums.
+    fn record_backward(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        shader: &str,
+        [batch, rows]: [usize; 2],
+        binds: &[Bind<'_>],
+    ) -> Result<(), Error> {
+        let operation = "mesh::backward";
+        self.check_turns(plan, operation)?;
+        let samples = self.group_samples();
+        for first in (0..batch).step_by(samples * rows) {
+            let groups = (batch - first).div_ceil(samples).min(rows);
+            let params = Params {
+                first_sample: word(operation, first)?,
+                n_groups: word(operation, groups)?,
+                accumulate: u32::from(first > 0),
+                ..self.params(operation, batch)?
+            };
+            let work = Work::Groups(groups);
+            plan.dispatch_with(shader, "backward", &self.constants(shader), &params, binds, work)?;
+        }
+        Ok(())
+    }
+
     /// Constants of the kernels that add up the rows of partial sums.
     fn sums(&self, operation: &str, partials: &Slice) -> Result<Params, Error> {
         let groups = partials.shape().first().copied().unwrap_or(0);
@@ -296,4 +352,46 @@ impl State<'_> {
         }
         Ok(())
     }
+}
+
+/// Seconds of both passes of 512 samples on 64 modes with a variant, or `None` if it does not give what the portable one
+/// gives.
+fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
+    const BATCH: usize = 512;
+    let mesh = Mesh::new(SUBGROUP_MODES, Layout::Rectangular)?;
+    let shader = if variant == SUBGROUP.0 { SUBGROUP.1 } else { PORTABLE.1 };
+    // Interferometers that split evenly, with neither phase; waves as fields.
+    let half = 0.5_f32.sqrt();
+    let even = [half, 0.0, 0.0, half, 0.0, half, half, 0.0].repeat(mesh.interferometers());
+    let matrices = gpu.upload("timed matrices", &[mesh.interferometers(), 2, 2, 2], &even)?;
+    let screen = gpu.upload("timed screen", &[mesh.modes(), 2], &[1.0_f32, 0.0].repeat(mesh.modes()))?;
+    let wave: Vec<f32> = (0..2 * BATCH * mesh.modes()).map(|at| (at * 37 % 101) as f32 / 101.0 - 0.5).collect();
+    let field = gpu.upload("timed field", &[BATCH, mesh.modes(), 2], &wave)?;
+    let mut results = Vec::new();
+    let mut best = f64::INFINITY;
+    for shader in [PORTABLE.1, shader] {
+        let [y, d_x] = ["timed y", "timed d_x"].map(|name| gpu.zeros(name, field.shape(), Scalar::F32));
+        let (y, d_x) = (y?, d_x?);
+        let partials = gpu.zeros("timed partials", &mesh.partials(gpu, BATCH), Scalar::F32)?;
+        let mut plan = PlanBuilder::new(gpu, "timed");
+        let coefficients = [matrices.read(), screen.read()];
+        mesh.record_forward(&mut plan, shader, BATCH, &[&coefficients[..], &[field.read(), y.write()]].concat())?;
+        let fields = [y.read(), field.read(), d_x.write(), partials.update()];
+        let binds = [&coefficients[..], &fields].concat();
+        mesh.record_backward(&mut plan, shader, [BATCH, partials.shape()[0]], &binds)?;
+        let plan = plan.finish()?;
+        best = f64::INFINITY;
+        // The first turn compiles.
+        for _ in 0..4 {
+            gpu.wait()?;
+            let start = std::time::Instant::now();
+            gpu.submit(&[&plan])?;
+            gpu.wait()?;
+            best = best.min(start.elapsed().as_secs_f64());
+        }
+        results.push([gpu.read::<f32>(&y)?, gpu.read::<f32>(&d_x)?, gpu.read::<f32>(&partials)?].concat());
+    }
+    // Of numbers up to 10, through 64 columns.
+    let agree = results[0].iter().zip(&results[1]).all(|(one, other)| (one - other).abs() < 1e-4);
+    Ok(agree.then_some(best))
 }
