@@ -3,8 +3,8 @@
 //   forward             y = diag(exp(i gamma)) M_last .. M_first x, where each M acts on its two modes
 //   backward            d_x = (the whole)^H d_y, and partial sums over samples for the gradients of what made M; walks the
 //                       columns backwards and has the field there from the output, by M^H: nothing is stored of a column
-//   backward_phases     d_theta, d_phi, backward_couplers  d_left, d_right, backward_screen  d_gamma: sums of the partial
-//                       sums, then the chain rule K = M^H dM (see mesh_flow):
+//   backward_phases     d_theta and d_phi, backward_couplers d_left and d_right, backward_screen d_gamma: sums of the
+//                       partial sums, then the chain rule by K = M^H dM (see mesh_flow):
 //       phi     k0 = 1
 //       theta   k0 = a^2, k1 = b^2, k = -a b exp(-i phi)          with a = sqrt((1+left)/2), b = sqrt((1-left)/2)
 //       left    k = i exp(-i phi) b'                                   with b' = -1 / (2 sqrt(1 - left^2))
@@ -12,13 +12,14 @@
 // Sources: Clements et al., Optica 3, 1460 (2016); Reck et al., Phys. Rev. Lett. 73, 58 (1994).
 // Layout: a workgroup keeps a few samples in workgroup memory while it walks the columns, a barrier each; a lane owns
 // interferometers of the column and takes them through all samples, so that coefficients are loaded once and sums over
-// samples need no exchange. Every group has its own row of partial sums; the rows are added up in order, by an invocation
-// for each interferometer or for four modes. Reference: src/reference/mesh.rs
+// samples need no exchange. Every eight samples have a row of partial sums, where one dispatch may go on from another if
+// workgroup memory holds fewer; rows are added up in order, by an invocation for each interferometer or for four modes. Reference: src/reference/mesh.rs
 
 import package::shared::complex::{complex_mul, complex_mul_conj};
 import package::shared::indexing::{indexing_group};
 import package::shared::math::{math_circle};
-import package::shared::mesh::{Params, mesh_column, mesh_row, mesh_forward, mesh_inverse, mesh_flow};
+import package::shared::mesh::{Params, MESH_GROUP, mesh_column, mesh_screen, mesh_row};
+import package::shared::mesh::{mesh_forward, mesh_inverse, mesh_flow};
 
 const WORKGROUP: u32 = 64u;
 const CELLS: u32 = 2048u;               // 16 KiB
@@ -128,15 +129,16 @@ fn enter(first: u32, sample: u32, mode: u32) -> f32 {
     return d_field.y * field.x - d_field.x * field.y;
 }
 
-fn store(at: u32, flow: vec4<f32>) {
-    partials[at] = select(vec4(0.0), partials[at], params.accumulate == 1u) + flow;
+/// What sums over samples go on from.
+fn started(at: u32) -> vec4<f32> {
+    return select(vec4(0.0), partials[at], params.accumulate == 1u);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let n = params.n_modes;
     let own = indexing_group(group, groups);
-    let first = params.first_sample + own * params.group_samples;
+    let first = params.first_sample + own * MESH_GROUP;
     if own >= params.n_groups || first >= params.n_samples {
         return;
     }
@@ -144,8 +146,8 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     let gradients = params.group_samples * n;
     let row = own * mesh_row(params);
     for (var four = lane; four < (n + 3u) / 4u; four += WORKGROUP) {
-        let sum = row + params.n_interferometers + four;
-        var flow = vec4(0.0);
+        let sum = row + mesh_screen(params, 4u * four);
+        var flow = started(sum);
         for (var sample = 0u; sample < count; sample++) {
             let mode = 4u * four;
             flow += vec4(
@@ -155,7 +157,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
                 enter(first, sample, mode + 3u),
             );
         }
-        store(sum, flow);
+        partials[sum] = flow;
     }
     workgroupBarrier();
     for (var turn = 1u; turn <= params.n_columns; turn++) {
@@ -164,7 +166,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
             let interferometer = column.first + place;
             let upper = matrices[2u * interferometer];
             let lower = matrices[2u * interferometer + 1u];
-            var flow = vec4(0.0);
+            var flow = started(row + interferometer);
             var at = column.mode + 2u * place;
             for (var sample = 0u; sample < count; sample++) {
                 let pair = mesh_inverse(upper, lower, vec4(cells[at], cells[at + 1u]));
@@ -178,7 +180,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
                 cells[gradients + at + 1u] = d_pair.zw;
                 at += n;
             }
-            store(row + interferometer, flow);
+            partials[row + interferometer] = flow;
         }
         workgroupBarrier();
     }
@@ -234,6 +236,6 @@ fn backward_couplers(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workg
 fn backward_screen(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let four = indexing_group(group, groups) * WORKGROUP + lane;
     if 4u * four < params.n_modes {
-        d_gamma[four] = total(params.n_interferometers + four);
+        d_gamma[four] = total(mesh_screen(params, 4u * four));
     }
 }

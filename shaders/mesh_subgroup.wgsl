@@ -1,18 +1,23 @@
-// The passes of mesh.wgsl for adapters whose subgroups have eight lanes (Mesa's software renderer) and up to 64 modes: the
-// same equations, the same order of addition, the same bits.
+// The passes of mesh.wgsl for adapters whose subgroups have eight lanes (Mesa's software renderer): the same equations, the
+// same order of addition, the same bits.
 // Layout: a workgroup is a subgroup, and a lane a sample, all modes of which it keeps in registers: every index of a Field
 // is a constant. Each lane loads the coefficients of one interferometer in eight of a column and hears those of the others
 // by broadcast, which is several times cheaper there than a load; sums over samples are sums over lanes. A turn of the loop
 // takes two columns, one beginning at an even mode and one at an odd, as a condition would cost both of its sides. Places
 // without an interferometer have the identity: past the last mode all modes are 0, and nothing is lost or won there.
-// Fields enter and leave at one end, a mode a turn, as few loads compile in a second and 128 do not.
+// Fields enter and leave at one end, four modes a turn, as 128 loads in a line compile for seconds.
+// Of more than 64 modes (`_wide`), registers hold a window that moves down by a mode a column. So every column is 32
+// interferometers of it, whatever its parity; the mode it leaves is through with that column, and the mode it takes in too.
+// A band is the way of a window through the mesh. What leaves it at the top is parked in memory, where the next band, 64
+// modes above, takes it in when it is behind the same column. The backward pass does all of it in reverse.
 // Reference: src/reference/mesh.rs
 
 import package::shared::complex::{complex_mul, complex_mul_conj};
 import package::shared::indexing::{indexing_group};
-import package::shared::mesh::{Params, mesh_column, mesh_row, mesh_forward, mesh_inverse, mesh_flow};
+import package::shared::mesh::{Params, MESH_GROUP, MESH_WINDOW, mesh_column, mesh_screen, mesh_parked, mesh_row};
+import package::shared::mesh::{mesh_forward, mesh_inverse, mesh_flow};
 
-const LANES: u32 = 8u;
+const LANES: u32 = MESH_GROUP;
 // Blocks of 16 modes that the mesh fills.
 override BLOCKS: u32 = 4u;
 // 1: idle places lie between modes, not only past the last, and must not pass NaN from one to the other.
@@ -41,10 +46,11 @@ struct Own {
     lower: vec4<f32>,
 }
 
-/// The lane's interferometer of a block of a column, which may be past the ends.
-fn load(c: u32, block: u32, lane: u32) -> Own {
+/// The lane's interferometer of eight from a mode on in a column. Columns before the first and modes below the first wrap
+/// past the last; what is past the ends is idle.
+fn load(c: u32, mode: u32, lane: u32) -> Own {
     let column = mesh_column(params, c);
-    let place = LANES * block + lane - column.mode / 2u;
+    let place = (mode + 2u * lane - column.mode) / 2u;
     let inside = c < params.n_columns && place < column.count;
     let number = select(0u, column.first + place, inside);
     return Own(
@@ -67,9 +73,8 @@ fn cross(field: ptr<function, Field>, at: u32, upper: vec4<f32>, lower: vec4<f32
     (*field)[at + 1u] = there.zw;
 }
 
-fn cross_block(field: ptr<function, Field>, c: u32, block: u32, parity: u32, lane: u32) {
-    let own = load(c, block, lane);
-    let at = 16u * block + parity;
+fn cross_block(field: ptr<function, Field>, c: u32, mode: u32, at: u32, lane: u32) {
+    let own = load(c, mode, lane);
     cross(field, at, subgroupBroadcast(own.upper, 0u), subgroupBroadcast(own.lower, 0u));
     cross(field, at + 2u, subgroupBroadcast(own.upper, 1u), subgroupBroadcast(own.lower, 1u));
     cross(field, at + 4u, subgroupBroadcast(own.upper, 2u), subgroupBroadcast(own.lower, 2u));
@@ -80,28 +85,41 @@ fn cross_block(field: ptr<function, Field>, c: u32, block: u32, parity: u32, lan
     cross(field, at + 14u, subgroupBroadcast(own.upper, 7u), subgroupBroadcast(own.lower, 7u));
 }
 
-fn cross_column(field: ptr<function, Field>, c: u32, parity: u32, lane: u32) {
-    cross_block(field, c, 0u, parity, lane);
+/// A column, on the registers from `at` on, which hold the modes from `mode` on.
+fn cross_column(field: ptr<function, Field>, c: u32, mode: u32, at: u32, lane: u32) {
+    cross_block(field, c, mode, at, lane);
     if BLOCKS > 1u {
-        cross_block(field, c, 1u, parity, lane);
+        cross_block(field, c, mode + 16u, at + 16u, lane);
     }
     if BLOCKS > 2u {
-        cross_block(field, c, 2u, parity, lane);
+        cross_block(field, c, mode + 32u, at + 32u, lane);
     }
     if BLOCKS > 3u {
-        cross_block(field, c, 3u, parity, lane);
+        cross_block(field, c, mode + 48u, at + 48u, lane);
     }
 }
 
-/// Sum over lanes, in order.
-fn over_lanes(value: vec4<f32>) -> vec4<f32> {
-    return ((((((subgroupBroadcast(value, 0u) + subgroupBroadcast(value, 1u)) + subgroupBroadcast(value, 2u))
+/// A sum over lanes, in order, that goes on from another.
+fn over_lanes(start: vec4<f32>, value: vec4<f32>) -> vec4<f32> {
+    return (((((((start + subgroupBroadcast(value, 0u)) + subgroupBroadcast(value, 1u)) + subgroupBroadcast(value, 2u))
         + subgroupBroadcast(value, 3u)) + subgroupBroadcast(value, 4u)) + subgroupBroadcast(value, 5u))
         + subgroupBroadcast(value, 6u)) + subgroupBroadcast(value, 7u);
 }
 
+/// What sums over samples go on from.
+fn started(at: u32) -> vec4<f32> {
+    return select(vec4(0.0), partials[at], params.accumulate == 1u);
+}
+
 /// One interferometer backwards, with the gradient; what all samples tell of its own gradients.
-fn uncross(field: ptr<function, Field>, d_field: ptr<function, Field>, at: u32, upper: vec4<f32>, lower: vec4<f32>) -> vec4<f32> {
+fn uncross(
+    field: ptr<function, Field>,
+    d_field: ptr<function, Field>,
+    at: u32,
+    upper: vec4<f32>,
+    lower: vec4<f32>,
+    start: vec4<f32>,
+) -> vec4<f32> {
     let there = vec4((*field)[at], (*field)[at + 1u]);
     let d_there = vec4((*d_field)[at], (*d_field)[at + 1u]);
     let here = passed(upper, mesh_inverse(upper, lower, there), there);
@@ -110,39 +128,59 @@ fn uncross(field: ptr<function, Field>, d_field: ptr<function, Field>, at: u32, 
     (*field)[at + 1u] = here.zw;
     (*d_field)[at] = d_here.xy;
     (*d_field)[at + 1u] = d_here.zw;
-    return over_lanes(mesh_flow(here, d_here));
+    return over_lanes(start, mesh_flow(here, d_here));
 }
 
-fn uncross_block(field: ptr<function, Field>, d_field: ptr<function, Field>, c: u32, block: u32, parity: u32, lane: u32, row: u32) {
-    let own = load(c, block, lane);
-    let at = 16u * block + parity;
-    var flow = uncross(field, d_field, at, subgroupBroadcast(own.upper, 0u), subgroupBroadcast(own.lower, 0u));
-    flow = select(flow, uncross(field, d_field, at + 2u, subgroupBroadcast(own.upper, 1u), subgroupBroadcast(own.lower, 1u)), lane == 1u);
-    flow = select(flow, uncross(field, d_field, at + 4u, subgroupBroadcast(own.upper, 2u), subgroupBroadcast(own.lower, 2u)), lane == 2u);
-    flow = select(flow, uncross(field, d_field, at + 6u, subgroupBroadcast(own.upper, 3u), subgroupBroadcast(own.lower, 3u)), lane == 3u);
-    flow = select(flow, uncross(field, d_field, at + 8u, subgroupBroadcast(own.upper, 4u), subgroupBroadcast(own.lower, 4u)), lane == 4u);
-    flow = select(flow, uncross(field, d_field, at + 10u, subgroupBroadcast(own.upper, 5u), subgroupBroadcast(own.lower, 5u)), lane == 5u);
-    flow = select(flow, uncross(field, d_field, at + 12u, subgroupBroadcast(own.upper, 6u), subgroupBroadcast(own.lower, 6u)), lane == 6u);
-    flow = select(flow, uncross(field, d_field, at + 14u, subgroupBroadcast(own.upper, 7u), subgroupBroadcast(own.lower, 7u)), lane == 7u);
+fn uncross_block(
+    field: ptr<function, Field>,
+    d_field: ptr<function, Field>,
+    c: u32,
+    mode: u32,
+    at: u32,
+    lane: u32,
+    row: u32,
+) {
+    let own = load(c, mode, lane);
+    let sum = row + own.number;
+    let start = started(sum);
+    var flow = uncross(field, d_field, at, subgroupBroadcast(own.upper, 0u), subgroupBroadcast(own.lower, 0u), subgroupBroadcast(start, 0u));
+    let next_1 = uncross(field, d_field, at + 2u, subgroupBroadcast(own.upper, 1u), subgroupBroadcast(own.lower, 1u), subgroupBroadcast(start, 1u));
+    flow = select(flow, next_1, lane == 1u);
+    let next_2 = uncross(field, d_field, at + 4u, subgroupBroadcast(own.upper, 2u), subgroupBroadcast(own.lower, 2u), subgroupBroadcast(start, 2u));
+    flow = select(flow, next_2, lane == 2u);
+    let next_3 = uncross(field, d_field, at + 6u, subgroupBroadcast(own.upper, 3u), subgroupBroadcast(own.lower, 3u), subgroupBroadcast(start, 3u));
+    flow = select(flow, next_3, lane == 3u);
+    let next_4 = uncross(field, d_field, at + 8u, subgroupBroadcast(own.upper, 4u), subgroupBroadcast(own.lower, 4u), subgroupBroadcast(start, 4u));
+    flow = select(flow, next_4, lane == 4u);
+    let next_5 = uncross(field, d_field, at + 10u, subgroupBroadcast(own.upper, 5u), subgroupBroadcast(own.lower, 5u), subgroupBroadcast(start, 5u));
+    flow = select(flow, next_5, lane == 5u);
+    let next_6 = uncross(field, d_field, at + 12u, subgroupBroadcast(own.upper, 6u), subgroupBroadcast(own.lower, 6u), subgroupBroadcast(start, 6u));
+    flow = select(flow, next_6, lane == 6u);
+    let next_7 = uncross(field, d_field, at + 14u, subgroupBroadcast(own.upper, 7u), subgroupBroadcast(own.lower, 7u), subgroupBroadcast(start, 7u));
+    flow = select(flow, next_7, lane == 7u);
     if own.inside {
-        store(row + own.number, flow);
+        partials[sum] = flow;
     }
 }
 
-fn store(at: u32, flow: vec4<f32>) {
-    partials[at] = select(vec4(0.0), partials[at], params.accumulate == 1u) + flow;
-}
-
-fn uncross_column(field: ptr<function, Field>, d_field: ptr<function, Field>, c: u32, parity: u32, lane: u32, row: u32) {
-    uncross_block(field, d_field, c, 0u, parity, lane, row);
+fn uncross_column(
+    field: ptr<function, Field>,
+    d_field: ptr<function, Field>,
+    c: u32,
+    mode: u32,
+    at: u32,
+    lane: u32,
+    row: u32,
+) {
+    uncross_block(field, d_field, c, mode, at, lane, row);
     if BLOCKS > 1u {
-        uncross_block(field, d_field, c, 1u, parity, lane, row);
+        uncross_block(field, d_field, c, mode + 16u, at + 16u, lane, row);
     }
     if BLOCKS > 2u {
-        uncross_block(field, d_field, c, 2u, parity, lane, row);
+        uncross_block(field, d_field, c, mode + 32u, at + 32u, lane, row);
     }
     if BLOCKS > 3u {
-        uncross_block(field, d_field, c, 3u, parity, lane, row);
+        uncross_block(field, d_field, c, mode + 48u, at + 48u, lane, row);
     }
 }
 
@@ -154,53 +192,53 @@ fn shift(field: ptr<function, Field>, at: u32, to: u32) {
     (*field)[to + 3u] = (*field)[at + 3u];
 }
 
-/// Makes room for four modes at the beginning.
-fn make_room(field: ptr<function, Field>) {
+/// Makes room for four modes from register `first` on.
+fn make_room(field: ptr<function, Field>, first: u32) {
     if BLOCKS > 3u {
-        shift(field, 56u, 60u);
-        shift(field, 52u, 56u);
-        shift(field, 48u, 52u);
-        shift(field, 44u, 48u);
+        shift(field, first + 56u, first + 60u);
+        shift(field, first + 52u, first + 56u);
+        shift(field, first + 48u, first + 52u);
+        shift(field, first + 44u, first + 48u);
     }
     if BLOCKS > 2u {
-        shift(field, 40u, 44u);
-        shift(field, 36u, 40u);
-        shift(field, 32u, 36u);
-        shift(field, 28u, 32u);
+        shift(field, first + 40u, first + 44u);
+        shift(field, first + 36u, first + 40u);
+        shift(field, first + 32u, first + 36u);
+        shift(field, first + 28u, first + 32u);
     }
     if BLOCKS > 1u {
-        shift(field, 24u, 28u);
-        shift(field, 20u, 24u);
-        shift(field, 16u, 20u);
-        shift(field, 12u, 16u);
+        shift(field, first + 24u, first + 28u);
+        shift(field, first + 20u, first + 24u);
+        shift(field, first + 16u, first + 20u);
+        shift(field, first + 12u, first + 16u);
     }
-    shift(field, 8u, 12u);
-    shift(field, 4u, 8u);
-    shift(field, 0u, 4u);
+    shift(field, first + 8u, first + 12u);
+    shift(field, first + 4u, first + 8u);
+    shift(field, first, first + 4u);
 }
 
-/// Drops four modes at the beginning.
-fn close_up(field: ptr<function, Field>) {
-    shift(field, 4u, 0u);
-    shift(field, 8u, 4u);
-    shift(field, 12u, 8u);
+/// Drops four modes from register `first` on.
+fn close_up(field: ptr<function, Field>, first: u32) {
+    shift(field, first + 4u, first);
+    shift(field, first + 8u, first + 4u);
+    shift(field, first + 12u, first + 8u);
     if BLOCKS > 1u {
-        shift(field, 16u, 12u);
-        shift(field, 20u, 16u);
-        shift(field, 24u, 20u);
-        shift(field, 28u, 24u);
+        shift(field, first + 16u, first + 12u);
+        shift(field, first + 20u, first + 16u);
+        shift(field, first + 24u, first + 20u);
+        shift(field, first + 28u, first + 24u);
     }
     if BLOCKS > 2u {
-        shift(field, 32u, 28u);
-        shift(field, 36u, 32u);
-        shift(field, 40u, 36u);
-        shift(field, 44u, 40u);
+        shift(field, first + 32u, first + 28u);
+        shift(field, first + 36u, first + 32u);
+        shift(field, first + 40u, first + 36u);
+        shift(field, first + 44u, first + 40u);
     }
     if BLOCKS > 3u {
-        shift(field, 48u, 44u);
-        shift(field, 52u, 48u);
-        shift(field, 56u, 52u);
-        shift(field, 60u, 56u);
+        shift(field, first + 48u, first + 44u);
+        shift(field, first + 52u, first + 48u);
+        shift(field, first + 56u, first + 52u);
+        shift(field, first + 60u, first + 56u);
     }
 }
 
@@ -225,6 +263,29 @@ fn leaving(sample: u32, mode: u32, amplitude: vec2<f32>) {
     }
 }
 
+/// Takes in the modes from `mode` on, to the registers from `first` on.
+fn enter(field: ptr<function, Field>, first: u32, sample: u32, mode: u32) {
+    for (var turn = 1u; turn <= 4u * BLOCKS; turn++) {
+        let next = mode + 16u * BLOCKS - 4u * turn;
+        make_room(field, first);
+        (*field)[first] = entering(sample, next);
+        (*field)[first + 1u] = entering(sample, next + 1u);
+        (*field)[first + 2u] = entering(sample, next + 2u);
+        (*field)[first + 3u] = entering(sample, next + 3u);
+    }
+}
+
+/// Lets them out through the screen.
+fn leave(field: ptr<function, Field>, first: u32, sample: u32, mode: u32) {
+    for (var next = mode; next != mode + 16u * BLOCKS; next += 4u) {
+        leaving(sample, next, (*field)[first]);
+        leaving(sample, next + 1u, (*field)[first + 1u]);
+        leaving(sample, next + 2u, (*field)[first + 2u]);
+        leaving(sample, next + 3u, (*field)[first + 3u]);
+        close_up(field, first);
+    }
+}
+
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
     let sample = indexing_group(group, groups) * LANES + lane;
@@ -232,27 +293,121 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
         return;
     }
     var field = Field();
-    for (var turn = 1u; turn <= 4u * BLOCKS; turn++) {
-        let mode = 16u * BLOCKS - 4u * turn;
-        make_room(&field);
-        field[0] = entering(sample, mode);
-        field[1] = entering(sample, mode + 1u);
-        field[2] = entering(sample, mode + 2u);
-        field[3] = entering(sample, mode + 3u);
+    enter(&field, 0u, sample, 0u);
+    let end = params.n_columns + lead();
+    for (var step = 0u; step < end; step += 2u) {
+        let c = step - lead();
+        cross_column(&field, c, 0u, 0u, lane);
+        cross_column(&field, c + 1u, 1u, 1u, lane);
     }
-    let pairs = (params.n_columns + lead() + 1u) / 2u;
-    for (var pair = 0u; pair < pairs; pair++) {
-        // Before the first column its number wraps past the last.
-        let c = 2u * pair - lead();
-        cross_column(&field, c, 0u, lane);
-        cross_column(&field, c + 1u, 1u, lane);
+    leave(&field, 0u, sample, 0u);
+}
+
+/// Steps of a wide mesh, a column each: idle ones before and behind make them a multiple of four, as four modes leave
+/// together.
+fn steps() -> u32 {
+    return (params.n_columns + lead() + 3u) / 4u * 4u;
+}
+
+/// First step, even, and end of the steps in which the window of a band meets modes. It starts at mode `band`.
+fn span_of(band: u32) -> vec2<u32> {
+    let idle = select(band - params.n_modes, 0u, band < params.n_modes);
+    return vec2(idle / 2u * 2u, min(steps(), band + MESH_WINDOW));
+}
+
+/// Four modes from `at` on move on by two.
+fn shift_up(field: ptr<function, Field>, at: u32) {
+    (*field)[at + 5u] = (*field)[at + 3u];
+    (*field)[at + 4u] = (*field)[at + 2u];
+    (*field)[at + 3u] = (*field)[at + 1u];
+    (*field)[at + 2u] = (*field)[at];
+}
+
+fn shift_down(field: ptr<function, Field>, at: u32) {
+    (*field)[at] = (*field)[at + 2u];
+    (*field)[at + 1u] = (*field)[at + 3u];
+    (*field)[at + 2u] = (*field)[at + 4u];
+    (*field)[at + 3u] = (*field)[at + 5u];
+}
+
+/// All modes move on by two; the first two registers are free then.
+fn window_down(field: ptr<function, Field>) {
+    shift_up(field, 59u);
+    shift_up(field, 55u);
+    shift_up(field, 51u);
+    shift_up(field, 47u);
+    shift_up(field, 43u);
+    shift_up(field, 39u);
+    shift_up(field, 35u);
+    shift_up(field, 31u);
+    shift_up(field, 27u);
+    shift_up(field, 23u);
+    shift_up(field, 19u);
+    shift_up(field, 15u);
+    shift_up(field, 11u);
+    shift_up(field, 7u);
+    shift_up(field, 3u);
+    (*field)[4] = (*field)[2];
+    (*field)[3] = (*field)[1];
+    (*field)[2] = (*field)[0];
+}
+
+/// All modes move back by two; the last two registers are free then.
+fn window_up(field: ptr<function, Field>) {
+    shift_down(field, 0u);
+    shift_down(field, 4u);
+    shift_down(field, 8u);
+    shift_down(field, 12u);
+    shift_down(field, 16u);
+    shift_down(field, 20u);
+    shift_down(field, 24u);
+    shift_down(field, 28u);
+    shift_down(field, 32u);
+    shift_down(field, 36u);
+    shift_down(field, 40u);
+    shift_down(field, 44u);
+    shift_down(field, 48u);
+    shift_down(field, 52u);
+    shift_down(field, 56u);
+    (*field)[60] = (*field)[62];
+    (*field)[61] = (*field)[63];
+    (*field)[62] = (*field)[64];
+}
+
+/// Parks a mode inside the mesh where it will leave it.
+fn park(sample: u32, mode: u32, amplitude: vec2<f32>) {
+    if sample < params.n_samples && mode < params.n_modes {
+        y[cell(sample, mode)] = amplitude;
     }
-    for (var mode = 0u; mode < params.n_modes; mode += 4u) {
-        leaving(sample, mode, field[0]);
-        leaving(sample, mode + 1u, field[1]);
-        leaving(sample, mode + 2u, field[2]);
-        leaving(sample, mode + 3u, field[3]);
-        close_up(&field);
+}
+
+fn parked(sample: u32, mode: u32) -> vec2<f32> {
+    let there = sample < params.n_samples && mode < params.n_modes;
+    return select(vec2(0.0), y[cell(sample, mode)], there);
+}
+
+@compute @workgroup_size(LANES)
+fn forward_wide(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+    let sample = indexing_group(group, groups) * LANES + lane;
+    if sample - lane >= params.n_samples {
+        return;
+    }
+    var field = Field();
+    for (var band = 0u; band < params.n_modes + steps(); band += MESH_WINDOW) {
+        let span = span_of(band);
+        enter(&field, 1u, sample, band - span.x);
+        for (var step = span.x; step < span.y; step += 2u) {
+            let mode = band - step;
+            let c = step - lead();
+            cross_column(&field, c, mode, 1u, lane);
+            park(sample, mode + 63u, field[64]);
+            field[0] = parked(sample, mode - 1u);
+            cross_column(&field, c + 1u, mode - 1u, 0u, lane);
+            park(sample, mode + 62u, field[63]);
+            window_down(&field);
+            field[1] = parked(sample, mode - 2u);
+        }
+        leave(&field, 1u, sample, band - span.y);
     }
 }
 
@@ -275,9 +430,54 @@ fn d_entering(sample: u32, mode: u32) -> Entering {
     return Entering(before, select(vec2(0.0), complex_mul_conj(d_field, turn), there), flow);
 }
 
+/// Takes in the modes from `mode` on, a multiple of four, and sums up what the screen's gradient needs.
+fn d_enter(
+    field: ptr<function, Field>,
+    d_field: ptr<function, Field>,
+    first: u32,
+    sample: u32,
+    mode: u32,
+    lane: u32,
+    row: u32,
+) {
+    for (var turn = 1u; turn <= 4u * BLOCKS; turn++) {
+        let next = mode + 16u * BLOCKS - 4u * turn;
+        let a = d_entering(sample, next);
+        let b = d_entering(sample, next + 1u);
+        let c = d_entering(sample, next + 2u);
+        let d = d_entering(sample, next + 3u);
+        make_room(field, first);
+        (*field)[first] = a.field;
+        (*field)[first + 1u] = b.field;
+        (*field)[first + 2u] = c.field;
+        (*field)[first + 3u] = d.field;
+        make_room(d_field, first);
+        (*d_field)[first] = a.d_field;
+        (*d_field)[first + 1u] = b.d_field;
+        (*d_field)[first + 2u] = c.d_field;
+        (*d_field)[first + 3u] = d.d_field;
+        let there = next < params.n_modes;
+        let sum = row + mesh_screen(params, select(0u, next, there));
+        let flow = over_lanes(started(sum), vec4(a.flow, b.flow, c.flow, d.flow));
+        if lane == 0u && there {
+            partials[sum] = flow;
+        }
+    }
+}
+
 fn d_leaving(sample: u32, mode: u32, amplitude: vec2<f32>) {
     if sample < params.n_samples && mode < params.n_modes {
         d_x[cell(sample, mode)] = amplitude;
+    }
+}
+
+fn d_leave(d_field: ptr<function, Field>, first: u32, sample: u32, mode: u32) {
+    for (var next = mode; next != mode + 16u * BLOCKS; next += 4u) {
+        d_leaving(sample, next, (*d_field)[first]);
+        d_leaving(sample, next + 1u, (*d_field)[first + 1u]);
+        d_leaving(sample, next + 2u, (*d_field)[first + 2u]);
+        d_leaving(sample, next + 3u, (*d_field)[first + 3u]);
+        close_up(d_field, first);
     }
 }
 
@@ -291,38 +491,59 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     let row = own * mesh_row(params);
     var field = Field();
     var d_field = Field();
-    for (var turn = 1u; turn <= 4u * BLOCKS; turn++) {
-        let mode = 16u * BLOCKS - 4u * turn;
-        let a = d_entering(sample, mode);
-        let b = d_entering(sample, mode + 1u);
-        let c = d_entering(sample, mode + 2u);
-        let d = d_entering(sample, mode + 3u);
-        make_room(&field);
-        field[0] = a.field;
-        field[1] = b.field;
-        field[2] = c.field;
-        field[3] = d.field;
-        make_room(&d_field);
-        d_field[0] = a.d_field;
-        d_field[1] = b.d_field;
-        d_field[2] = c.d_field;
-        d_field[3] = d.d_field;
-        let flow = over_lanes(vec4(a.flow, b.flow, c.flow, d.flow));
-        if lane == 0u && mode < params.n_modes {
-            store(row + params.n_interferometers + mode / 4u, flow);
+    d_enter(&field, &d_field, 0u, sample, 0u, lane, row);
+    let end = params.n_columns + lead();
+    for (var step = (end + 1u) / 2u * 2u; step > 0u; step -= 2u) {
+        let c = step - 2u - lead();
+        uncross_column(&field, &d_field, c + 1u, 1u, 1u, lane, row);
+        uncross_column(&field, &d_field, c, 0u, 0u, lane, row);
+    }
+    d_leave(&d_field, 0u, sample, 0u);
+}
+
+/// Parks a mode with its gradient.
+fn d_park(row: u32, mode: u32, lane: u32, field: vec2<f32>, d_field: vec2<f32>) {
+    if mode < params.n_modes {
+        partials[row + mesh_parked(params, mode, lane)] = vec4(field, d_field);
+    }
+}
+
+fn d_parked(row: u32, mode: u32, lane: u32) -> vec4<f32> {
+    let there = mode < params.n_modes;
+    return select(vec4(0.0), partials[row + mesh_parked(params, select(0u, mode, there), lane)], there);
+}
+
+@compute @workgroup_size(LANES)
+fn backward_wide(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+    let own = indexing_group(group, groups);
+    let sample = params.first_sample + own * LANES + lane;
+    if own >= params.n_groups || sample - lane >= params.n_samples {
+        return;
+    }
+    let row = own * mesh_row(params);
+    var field = Field();
+    var d_field = Field();
+    let bands = (params.n_modes + steps() + MESH_WINDOW - 1u) / MESH_WINDOW;
+    for (var turn = 1u; turn <= bands; turn++) {
+        let band = MESH_WINDOW * (bands - turn);
+        let span = span_of(band);
+        d_enter(&field, &d_field, 1u, sample, band - span.y, lane, row);
+        for (var step = span.y; step > span.x; step -= 2u) {
+            let mode = band - step + 2u;
+            let c = step - 2u - lead();
+            d_park(row, mode - 2u, lane, field[1], d_field[1]);
+            window_up(&field);
+            window_up(&d_field);
+            let before = d_parked(row, mode + 62u, lane);
+            field[63] = before.xy;
+            d_field[63] = before.zw;
+            uncross_column(&field, &d_field, c + 1u, mode - 1u, 0u, lane, row);
+            d_park(row, mode - 1u, lane, field[0], d_field[0]);
+            let next = d_parked(row, mode + 63u, lane);
+            field[64] = next.xy;
+            d_field[64] = next.zw;
+            uncross_column(&field, &d_field, c, mode, 1u, lane, row);
         }
-    }
-    let pairs = (params.n_columns + lead() + 1u) / 2u;
-    for (var pair = 1u; pair <= pairs; pair++) {
-        let c = 2u * (pairs - pair) - lead();
-        uncross_column(&field, &d_field, c + 1u, 1u, lane, row);
-        uncross_column(&field, &d_field, c, 0u, lane, row);
-    }
-    for (var mode = 0u; mode < params.n_modes; mode += 4u) {
-        d_leaving(sample, mode, d_field[0]);
-        d_leaving(sample, mode + 1u, d_field[1]);
-        d_leaving(sample, mode + 2u, d_field[2]);
-        d_leaving(sample, mode + 3u, d_field[3]);
-        close_up(&d_field);
+        d_leave(&d_field, 1u, sample, band - span.x);
     }
 }

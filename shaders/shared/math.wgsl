@@ -88,7 +88,8 @@ fn math_turn(turns: f32) -> vec2<f32> {
 /// so that their products are exact (Cody and Waite 1980; parts of Cephes' sinf).
 fn math_circle(angle: f32) -> vec2<f32> {
     let quarter = floor(angle * 0.636619772367581343 + 0.5);
-    return math_quarter(((angle - quarter * 1.5703125) - quarter * 4.837512969970703125e-4) - quarter * 7.549789948768648e-8, quarter);
+    let near = (angle - quarter * 1.5703125) - quarter * 4.837512969970703125e-4;
+    return math_quarter(near - quarter * 7.549789948768648e-8, quarter);
 }
 
 /// (cos, sin) of x + quarter pi/2, x in [-pi/4, pi/4]. Polynomials of Cephes' sinf and cosf.

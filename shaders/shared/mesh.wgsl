@@ -6,6 +6,11 @@
 
 import package::shared::complex::{complex_mul, complex_mul_conj};
 
+/// Samples whose sums are a row of partial sums.
+const MESH_GROUP: u32 = 8u;
+/// Modes that the subgroup variant keeps in registers.
+const MESH_WINDOW: u32 = 64u;
+
 struct Params {
     n_modes: u32,
     n_columns: u32,
@@ -13,7 +18,7 @@ struct Params {
     triangular: u32,            // 1: triangular, 0: rectangular
     first_sample: u32,          // of this dispatch
     n_samples: u32,             // of the batch
-    group_samples: u32,         // of a group; the last may have fewer
+    group_samples: u32,         // that a workgroup takes at once, at most
     n_groups: u32,              // rows of partial sums
     accumulate: u32,            // 1: partial sums are added to
 }
@@ -43,9 +48,19 @@ fn mesh_column(params: Params, c: u32) -> MeshColumn {
     return MeshColumn(odd, first, (params.n_modes - odd) / 2u);
 }
 
-/// Vec4s of a row of partial sums: one an interferometer, then one for four modes of the screen.
+/// Where in a row of partial sums that of a mode of the screen is: behind those of the interferometers, four a vec4.
+fn mesh_screen(params: Params, mode: u32) -> u32 {
+    return params.n_interferometers + mode / 4u;
+}
+
+/// Where in a row a mode of a sample is parked, behind all sums: meshes wider than the window need it.
+fn mesh_parked(params: Params, mode: u32, lane: u32) -> u32 {
+    return mesh_screen(params, params.n_modes + 3u) + mode * MESH_GROUP + lane;
+}
+
+/// Vec4s of a row.
 fn mesh_row(params: Params) -> u32 {
-    return params.n_interferometers + (params.n_modes + 3u) / 4u;
+    return mesh_parked(params, select(0u, params.n_modes, params.n_modes > MESH_WINDOW), 0u);
 }
 
 /// M x

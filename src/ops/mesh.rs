@@ -28,17 +28,18 @@ const CELLS: usize = 2048;
 const MAX_MODES: usize = CELLS / 2;
 /// Invocations of a workgroup.
 const WORKGROUP: usize = 64;
-/// The most samples of a workgroup: enough to share its coefficients, few enough to leave work for other groups.
+/// Samples of a row of partial sums, and the most of a workgroup: enough to share its coefficients, few enough to leave
+/// work for others.
 const GROUP_SAMPLES: usize = 8;
-/// The most groups, and words, of partial sums.
-const MAX_GROUPS: usize = 256;
+/// The most rows, and words, of partial sums.
+const MAX_ROWS: usize = 256;
 const MAX_PARTIALS: usize = 8 << 20;
 
 /// Shaders by variant.
 const PORTABLE: (&str, &str) = ("portable", "mesh");
 const SUBGROUP: (&str, &str) = ("subgroup", "mesh_subgroup");
-/// The most modes that the subgroup variant keeps in registers.
-const SUBGROUP_MODES: usize = 64;
+/// Modes that the subgroup variant keeps in registers.
+const WINDOW: usize = 64;
 
 /// Names of the variants that run on an adapter, the one that always does first.
 pub fn variants(gpu: &Gpu) -> Vec<&'static str> {
@@ -122,19 +123,25 @@ impl Mesh {
         }
     }
 
-    /// Shape of the partial sums that the backward pass of a batch needs: one row a group of samples.
+    /// Shape of the partial sums that the backward pass of a batch needs: a row for eight samples, or for as many more as
+    /// keep it within 32 MiB.
     pub fn partials(&self, gpu: &Gpu, batch: usize) -> [usize; 3] {
-        let row = self.interferometers() + self.modes.div_ceil(4);
         let words = usize::try_from(gpu.binding_limit() / 4).unwrap_or(usize::MAX).min(MAX_PARTIALS);
-        let most = (words / (4 * row)).clamp(1, MAX_GROUPS);
+        let most = (words / (4 * self.row())).clamp(1, MAX_ROWS);
         // As even as can be over the dispatches.
-        let blocks = batch.div_ceil(self.group_samples()).max(1);
-        [blocks.div_ceil(blocks.div_ceil(most)), row, 4]
+        let groups = batch.div_ceil(GROUP_SAMPLES).max(1);
+        [groups.div_ceil(groups.div_ceil(most)), self.row(), 4]
     }
 
-    /// Samples of a workgroup.
-    fn group_samples(&self) -> usize {
-        (MAX_MODES / self.modes).min(GROUP_SAMPLES)
+    /// Vec4s of a row of partial sums: interferometers, modes of the screen, and room where wide meshes park modes.
+    fn row(&self) -> usize {
+        let parked = if self.modes > WINDOW { GROUP_SAMPLES * self.modes } else { 0 };
+        self.interferometers() + self.modes.div_ceil(4) + parked
+    }
+
+    /// Samples of a workgroup that keeps so many complex numbers of a mode of each.
+    fn group_samples(&self, numbers: usize) -> usize {
+        (CELLS / (numbers * self.modes)).min(GROUP_SAMPLES)
     }
 
     fn params(&self, operation: &str, batch: usize) -> Result<Params, Error> {
@@ -144,7 +151,6 @@ impl Mesh {
             n_interferometers: word(operation, self.interferometers())?,
             triangular: u32::from(self.layout == Layout::Triangular),
             n_samples: word(operation, batch)?,
-            group_samples: word(operation, self.group_samples())?,
             ..Params::default()
         })
     }
@@ -157,14 +163,6 @@ impl Mesh {
             expect(operation, field, &[batch, self.modes, 2])?;
         }
         Ok(batch)
-    }
-
-    /// An invocation walks all columns, and in each of them its interferometers with all samples.
-    fn check_turns(&self, plan: &PlanBuilder<'_>, operation: &str) -> Result<(), Error> {
-        let samples = self.group_samples();
-        let places = (self.modes / 2).div_ceil(WORKGROUP);
-        let ends = 2 * (samples * self.modes).div_ceil(WORKGROUP);
-        plan.check_loop(operation, self.columns() * (1 + places * (1 + samples)) + ends)
     }
 
     /// Coefficients from phases, coupler errors and the phases `gamma` `[modes]` (rad) of the screen.
@@ -196,8 +194,9 @@ impl Mesh {
     pub fn forward(&self, plan: &mut PlanBuilder<'_>, on: Coefficients<'_>, x: &Slice, y: &Slice) -> Result<(), Error> {
         let operation = "mesh::forward";
         let batch = self.check(operation, on, &[x, y])?;
-        let shader = self.shader(plan.gpu())?;
-        self.record_forward(plan, shader, batch, &[on.matrices.read(), on.screen.read(), x.read(), y.write()])
+        let shader = Self::shader(plan.gpu())?;
+        // Wide meshes park modes in y.
+        self.record_forward(plan, shader, batch, &[on.matrices.read(), on.screen.read(), x.read(), y.update()])
     }
 
     /// Gradient of the field before the mesh from the field y behind it and its gradient, all `[batch, modes, 2]`.
@@ -218,7 +217,7 @@ impl Mesh {
         let operation = "mesh::backward";
         let batch = self.check(operation, on, &[y, d_y, d_x])?;
         expect(operation, partials, &self.partials(plan.gpu(), batch))?;
-        let shader = self.shader(plan.gpu())?;
+        let shader = Self::shader(plan.gpu())?;
         let binds = [on.matrices.read(), on.screen.read(), y.read(), d_y.read(), d_x.write(), partials.update()];
         self.record_backward(plan, shader, [batch, partials.shape()[0]], &binds)
     }
@@ -284,18 +283,35 @@ impl Mesh {
     }
 
     /// The shader that is fastest here.
-    fn shader(&self, gpu: &Gpu) -> Result<&'static str, Error> {
+    fn shader(gpu: &Gpu) -> Result<&'static str, Error> {
         let chosen = gpu.variant("mesh", &variants(gpu), |variant| time(gpu, variant))?;
-        let fits = self.modes <= SUBGROUP_MODES;
-        Ok(if chosen == SUBGROUP.0 && fits { SUBGROUP.1 } else { PORTABLE.1 })
+        Ok(if chosen == SUBGROUP.0 { SUBGROUP.1 } else { PORTABLE.1 })
     }
 
-    /// Cuts the subgroup variant to the mesh. It takes columns by two, beginning at an even mode and at an odd; all places
-    /// but the last are taken in meshes that are made of such pairs.
-    fn constants(&self, shader: &str) -> Vec<Constant> {
-        let guarded = self.layout == Layout::Triangular || !self.columns().is_multiple_of(2);
-        let blocks = self.modes.div_ceil(16) as u32;
-        if shader == SUBGROUP.1 { vec![("BLOCKS", blocks), ("GUARDED", guarded.into())] } else { vec![] }
+    /// Entry point of a pass, and what cuts the subgroup variant to the mesh. It takes columns by two, of wide meshes by
+    /// four; no place but past the ends is idle in meshes that are made of such.
+    fn kernel(&self, shader: &str, pass: &str) -> (String, Vec<Constant>) {
+        if shader == PORTABLE.1 {
+            return (pass.to_owned(), vec![]);
+        }
+        let wide = self.modes > WINDOW;
+        let guarded = self.layout == Layout::Triangular || !self.columns().is_multiple_of(if wide { 4 } else { 2 });
+        let blocks = self.modes.min(WINDOW).div_ceil(16) as u32;
+        let entry = if wide { format!("{pass}_wide") } else { pass.to_owned() };
+        (entry, vec![("BLOCKS", blocks), ("GUARDED", guarded.into())])
+    }
+
+    /// Refuses meshes whose invocations would loop too often. In the portable variant they walk all columns, and in each of
+    /// them their interferometers with all samples; in the other all bands, two columns a turn.
+    fn check_turns(&self, plan: &PlanBuilder<'_>, operation: &str, shader: &str, samples: usize) -> Result<(), Error> {
+        let ends = 2 * (GROUP_SAMPLES * self.modes).div_ceil(WORKGROUP);
+        let turns = if shader == PORTABLE.1 {
+            self.columns() * (1 + (self.modes / 2).div_ceil(WORKGROUP) * (1 + samples)) + ends
+        } else {
+            let bands = (self.modes + self.columns() + 4).div_ceil(WINDOW);
+            bands * ((self.modes + WINDOW).min(self.columns() + 4) / 2 + WINDOW)
+        };
+        plan.check_loop(operation, turns)
     }
 
     fn record_forward(
@@ -306,13 +322,15 @@ impl Mesh {
         binds: &[Bind<'_>],
     ) -> Result<(), Error> {
         let operation = "mesh::forward";
-        self.check_turns(plan, operation)?;
-        let params = self.params(operation, batch)?;
-        let work = Work::Groups(batch.div_ceil(self.group_samples()));
-        plan.dispatch_with(shader, "forward", &self.constants(shader), &params, binds, work)
+        let samples = if shader == PORTABLE.1 { self.group_samples(1) } else { GROUP_SAMPLES };
+        self.check_turns(plan, operation, shader, samples)?;
+        let params = Params { group_samples: word(operation, samples)?, ..self.params(operation, batch)? };
+        let (entry, constants) = self.kernel(shader, "forward");
+        plan.dispatch_with(shader, &entry, &constants, &params, binds, Work::Groups(batch.div_ceil(samples)))
     }
 
-    /// A dispatch for as many groups of samples as there are rows of partial sums.
+    /// A dispatch for as many groups of samples as there are rows of partial sums. Where workgroup memory holds fewer
+    /// samples than a row has, dispatches share it, and go on with its sums in order.
     fn record_backward(
         &self,
         plan: &mut PlanBuilder<'_>,
@@ -321,18 +339,21 @@ impl Mesh {
         binds: &[Bind<'_>],
     ) -> Result<(), Error> {
         let operation = "mesh::backward";
-        self.check_turns(plan, operation)?;
-        let samples = self.group_samples();
-        for first in (0..batch).step_by(samples * rows) {
-            let groups = (batch - first).div_ceil(samples).min(rows);
-            let params = Params {
-                first_sample: word(operation, first)?,
-                n_groups: word(operation, groups)?,
-                accumulate: u32::from(first > 0),
-                ..self.params(operation, batch)?
-            };
-            let work = Work::Groups(groups);
-            plan.dispatch_with(shader, "backward", &self.constants(shader), &params, binds, work)?;
+        let samples = if shader == PORTABLE.1 { self.group_samples(2) } else { GROUP_SAMPLES };
+        self.check_turns(plan, operation, shader, samples)?;
+        let (entry, constants) = self.kernel(shader, "backward");
+        for first in (0..batch).step_by(GROUP_SAMPLES * rows) {
+            let groups = (batch - first).div_ceil(GROUP_SAMPLES).min(rows);
+            for part in (0..GROUP_SAMPLES.min(batch - first)).step_by(samples) {
+                let params = Params {
+                    first_sample: word(operation, first + part)?,
+                    group_samples: word(operation, samples.min(GROUP_SAMPLES - part))?,
+                    n_groups: word(operation, groups)?,
+                    accumulate: u32::from(first + part > 0),
+                    ..self.params(operation, batch)?
+                };
+                plan.dispatch_with(shader, &entry, &constants, &params, binds, Work::Groups(groups))?;
+            }
         }
         Ok(())
     }
@@ -340,7 +361,7 @@ impl Mesh {
     /// Constants of the kernels that add up the rows of partial sums.
     fn sums(&self, operation: &str, partials: &Slice) -> Result<Params, Error> {
         let groups = partials.shape().first().copied().unwrap_or(0);
-        expect(operation, partials, &[groups, self.interferometers() + self.modes.div_ceil(4), 4])?;
+        expect(operation, partials, &[groups, self.row(), 4])?;
         Ok(Params { n_groups: word(operation, groups)?, ..self.params(operation, 0)? })
     }
 }
@@ -358,7 +379,7 @@ impl State<'_> {
 /// gives.
 fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
     const BATCH: usize = 512;
-    let mesh = Mesh::new(SUBGROUP_MODES, Layout::Rectangular)?;
+    let mesh = Mesh::new(WINDOW, Layout::Rectangular)?;
     let shader = if variant == SUBGROUP.0 { SUBGROUP.1 } else { PORTABLE.1 };
     // Interferometers that split evenly, with neither phase; waves as fields.
     let half = 0.5_f32.sqrt();
@@ -375,7 +396,7 @@ fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
         let partials = gpu.zeros("timed partials", &mesh.partials(gpu, BATCH), Scalar::F32)?;
         let mut plan = PlanBuilder::new(gpu, "timed");
         let coefficients = [matrices.read(), screen.read()];
-        mesh.record_forward(&mut plan, shader, BATCH, &[&coefficients[..], &[field.read(), y.write()]].concat())?;
+        mesh.record_forward(&mut plan, shader, BATCH, &[&coefficients[..], &[field.read(), y.update()]].concat())?;
         let fields = [y.read(), field.read(), d_x.write(), partials.update()];
         let binds = [&coefficients[..], &fields].concat();
         mesh.record_backward(&mut plan, shader, [BATCH, partials.shape()[0]], &binds)?;

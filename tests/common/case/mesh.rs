@@ -37,7 +37,7 @@ const SIZES: &[&[usize]] = &[
     &[5, 20_011],
 ];
 
-/// All numbers of blocks of 16 modes, and one mode more than registers hold.
+/// All numbers of blocks of 16 modes; more modes than registers hold; more than workgroup memory holds eight samples of.
 const SUBGROUP_SIZES: &[&[usize]] = &[
     &[2, 1],
     &[3, 8],
@@ -50,6 +50,12 @@ const SUBGROUP_SIZES: &[&[usize]] = &[
     &[64, 1],
     &[64, 65],
     &[65, 8],
+    &[66, 17],
+    &[100, 9],
+    &[128, 3],
+    &[191, 12],
+    &[256, 8],
+    &[512, 3],
     &[8, 20_011],
 ];
 
