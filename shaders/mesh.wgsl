@@ -1,9 +1,10 @@
 // A lossless mesh of interferometers on N modes, all columns in one dispatch, and a phase screen behind it:
-//   coefficients        M of every interferometer (shared/mesh.wgsl) and exp(i gamma) of every mode
+//   coefficients        M of every interferometer (shared/mesh.wgsl) and exp(i gamma) of every mode, phases and couplers
+//                       as they were built, off by their errors
 //   forward             y = diag(exp(i gamma)) M_last .. M_first x, where each M acts on its two modes
 //   backward            d_x = (the whole)^H d_y, and partial sums over samples for the gradients of what made M; walks the
 //                       columns backwards and has the field there from the output, by M^H: nothing is stored of a column
-//   backward_phases     d_theta and d_phi, backward_couplers d_left and d_right, backward_screen d_gamma: sums of the
+//   backward_phases     d_theta and d_phi, backward_splitters d_splitter_error, backward_screen d_gamma: sums of the
 //                       partial sums, then the chain rule by K = M^H dM (see mesh_flow):
 //       phi     k0 = 1
 //       theta   k0 = a^2, k1 = b^2, k = -a b exp(-i phi)          with a = sqrt((1+left)/2), b = sqrt((1-left)/2)
@@ -27,9 +28,9 @@ const CELLS: u32 = 2048u;               // 16 KiB
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> theta: array<f32>;                     // [interferometers] rad
 @group(0) @binding(2) var<storage, read> phi: array<f32>;                       // [interferometers] rad
-@group(0) @binding(3) var<storage, read> left: array<f32>;                      // [interferometers]
-@group(0) @binding(4) var<storage, read> right: array<f32>;                     // [interferometers]
-@group(0) @binding(5) var<storage, read> gamma: array<f32>;                     // [modes] rad
+@group(0) @binding(3) var<storage, read> gamma: array<f32>;                     // [modes] rad
+@group(0) @binding(4) var<storage, read> phase_error: array<f32>;               // [modes^2] rad: of theta, of phi, of gamma
+@group(0) @binding(5) var<storage, read> splitter_error: array<f32>;            // [2, interferometers]: left, right
 @group(0) @binding(6) var<storage, read_write> made_matrices: array<vec4<f32>>; // [interferometers, 2, 2, 2]
 @group(0) @binding(7) var<storage, read_write> made_screen: array<vec2<f32>>;   // [modes, 2]
 @group(0) @binding(8) var<storage, read> matrices: array<vec4<f32>>;            // the same
@@ -43,9 +44,8 @@ const CELLS: u32 = 2048u;               // 16 KiB
 @group(0) @binding(16) var<storage, read> summands: array<vec4<f32>>;           // partials, read back
 @group(0) @binding(17) var<storage, read_write> d_theta: array<f32>;            // [interferometers] 1/rad
 @group(0) @binding(18) var<storage, read_write> d_phi: array<f32>;              // [interferometers] 1/rad
-@group(0) @binding(19) var<storage, read_write> d_left: array<f32>;             // [interferometers]
-@group(0) @binding(20) var<storage, read_write> d_right: array<f32>;            // [interferometers]
-@group(0) @binding(21) var<storage, read_write> d_gamma: array<vec4<f32>>;      // [modes] 1/rad
+@group(0) @binding(19) var<storage, read_write> d_gamma: array<vec4<f32>>;      // [modes] 1/rad
+@group(0) @binding(20) var<storage, read_write> d_splitter_error: array<f32>;   // [2, interferometers]
 
 /// Fields, [sample, mode]; in the backward pass the gradients behind them.
 var<workgroup> cells: array<vec2<f32>, CELLS>;
@@ -53,6 +53,21 @@ var<workgroup> cells: array<vec2<f32>, CELLS>;
 /// Amplitudes through and across a coupler of this error.
 fn coupler(e: f32) -> vec2<f32> {
     return sqrt(vec2(0.5 + 0.5 * e, 0.5 - 0.5 * e));
+}
+
+/// The couplers of an interferometer as it was built: amplitudes through and across.
+struct Couplers {
+    left: vec2<f32>,
+    right: vec2<f32>,
+}
+
+fn couplers(own: u32) -> Couplers {
+    return Couplers(coupler(splitter_error[own]), coupler(splitter_error[params.n_interferometers + own]));
+}
+
+/// exp(i phi) of an interferometer as it was built.
+fn outer_phase(own: u32) -> vec2<f32> {
+    return math_circle(phi[own] + phase_error[params.n_interferometers + own]);
 }
 
 fn times_i(z: vec2<f32>) -> vec2<f32> {
@@ -63,17 +78,16 @@ fn times_i(z: vec2<f32>) -> vec2<f32> {
 fn coefficients(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let own = indexing_group(group, groups) * WORKGROUP + lane;
     if own < params.n_modes {
-        made_screen[own] = math_circle(gamma[own]);
+        made_screen[own] = math_circle(gamma[own] + phase_error[2u * params.n_interferometers + own]);
     }
     if own < params.n_interferometers {
-        let first = coupler(left[own]);
-        let second = coupler(right[own]);
-        let inner = math_circle(theta[own]);
-        let outer = math_circle(phi[own]);
-        let through = second.x * first.x * inner - vec2(second.y * first.y, 0.0);
-        let up = times_i(second.x * first.y * inner + vec2(second.y * first.x, 0.0));
-        let down = times_i(second.y * first.x * inner + vec2(second.x * first.y, 0.0));
-        let straight = vec2(second.x * first.x, 0.0) - second.y * first.y * inner;
+        let at = couplers(own);
+        let inner = math_circle(theta[own] + phase_error[own]);
+        let outer = outer_phase(own);
+        let through = at.right.x * at.left.x * inner - vec2(at.right.y * at.left.y, 0.0);
+        let up = times_i(at.right.x * at.left.y * inner + vec2(at.right.y * at.left.x, 0.0));
+        let down = times_i(at.right.y * at.left.x * inner + vec2(at.right.x * at.left.y, 0.0));
+        let straight = vec2(at.right.x * at.left.x, 0.0) - at.right.y * at.left.y * inner;
         made_matrices[2u * own] = vec4(complex_mul(through, outer), up);
         made_matrices[2u * own + 1u] = vec4(complex_mul(down, outer), straight);
     }
@@ -207,28 +221,27 @@ fn backward_phases(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
         return;
     }
     let flow = total(own);
-    let first = coupler(left[own]);
-    let outer = math_circle(phi[own]);
+    let left = coupler(splitter_error[own]);
+    let outer = outer_phase(own);
     d_phi[own] = flow.x;
-    d_theta[own] = first.x * first.x * flow.x + first.y * first.y * flow.y
-        - first.x * first.y * (flow.z * outer.x - flow.w * outer.y);
+    d_theta[own] = left.x * left.x * flow.x + left.y * left.y * flow.y
+        - left.x * left.y * (flow.z * outer.x - flow.w * outer.y);
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_couplers(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_splitters(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let own = indexing_group(group, groups) * WORKGROUP + lane;
     if own >= params.n_interferometers {
         return;
     }
     let flow = total(own);
-    let first = coupler(left[own]);
-    let second = coupler(right[own]);
-    let outer = math_circle(phi[own]);
+    let at = couplers(own);
+    let outer = outer_phase(own);
     let upper = matrices[2u * own];
     let lower = matrices[2u * own + 1u];
-    d_left[own] = -0.25 / (first.x * first.y) * (flow.z * outer.y + flow.w * outer.x);
+    d_splitter_error[own] = -0.25 / (at.left.x * at.left.y) * (flow.z * outer.y + flow.w * outer.x);
     let mixed = times_i(complex_mul_conj(lower.zw, upper.xy) + complex_mul_conj(upper.zw, lower.xy));
-    d_right[own] = -0.25 / (second.x * second.y)
+    d_splitter_error[params.n_interferometers + own] = -0.25 / (at.right.x * at.right.y)
         * (2.0 * dot(upper.xy, lower.xy) * flow.x + 2.0 * dot(upper.zw, lower.zw) * flow.y + dot(mixed, flow.zw));
 }
 

@@ -8,14 +8,14 @@ use flatlight::gpu::{Error, PlanBuilder, Scalar};
 use flatlight::ops::mesh::{Coefficients, Layout, Mesh, State};
 use flatlight::reference::complex_matmul;
 
-/// Phases and coupler errors of the interferometers, phases of the screen.
+/// Phases and errors, as in [`State`].
 #[derive(Clone)]
 struct Set {
     theta: Vec<f32>,
     phi: Vec<f32>,
-    left: Vec<f32>,
-    right: Vec<f32>,
     gamma: Vec<f32>,
+    phase_error: Vec<f32>,
+    splitter_error: Vec<f32>,
 }
 
 fn set(mesh: &Mesh) -> Set {
@@ -24,9 +24,9 @@ fn set(mesh: &Mesh) -> Set {
     Set {
         theta: draw("theta", n, 3.0),
         phi: draw("phi", n, 3.0),
-        left: draw("left", n, 0.3),
-        right: draw("right", n, 0.3),
         gamma: draw("gamma", mesh.modes(), 3.0),
+        phase_error: draw("phase_error", mesh.modes() * mesh.modes(), 0.3),
+        splitter_error: draw("splitter_error", 2 * n, 0.3),
     }
 }
 
@@ -37,16 +37,22 @@ fn pass(mesh: &Mesh, set: &Set, fields: &[f64]) -> Vec<f64> {
         let batch = fields.len() / 2 / modes;
         let upload = |name, values: &[f32]| gpu.upload(name, &[values.len()], values);
         let [theta, phi] = [upload("theta", &set.theta)?, upload("phi", &set.phi)?];
-        let [left, right] = [upload("left", &set.left)?, upload("right", &set.right)?];
-        let gamma = upload("gamma", &set.gamma)?;
+        let [gamma, phase_error] = [upload("gamma", &set.gamma)?, upload("phase_error", &set.phase_error)?];
+        let splitter_error = gpu.upload("splitter_error", &[2, n], &set.splitter_error)?;
         let matrices = gpu.zeros("matrices", &[n, 2, 2, 2], Scalar::F32)?;
         let screen = gpu.zeros("screen", &[modes, 2], Scalar::F32)?;
         let x = gpu.upload("x", &[batch, modes, 2], &floats(fields))?;
         let y = gpu.zeros("y", &[batch, modes, 2], Scalar::F32)?;
         let coefficients = Coefficients { matrices: &matrices, screen: &screen };
-        let state = State { theta: &theta, phi: &phi, left: &left, right: &right };
+        let state = State {
+            theta: &theta,
+            phi: &phi,
+            gamma: &gamma,
+            phase_error: &phase_error,
+            splitter_error: &splitter_error,
+        };
         let mut plan = PlanBuilder::new(gpu, "mesh");
-        mesh.coefficients(&mut plan, state, &gamma, coefficients)?;
+        mesh.coefficients(&mut plan, state, coefficients)?;
         mesh.forward(&mut plan, coefficients, &x, &y)?;
         gpu.submit(&[&plan.finish()?])?;
         gpu.read::<f32>(&y)
@@ -111,8 +117,11 @@ fn dense_columns_compose_to_the_mesh() {
         for column in 0..mesh.columns() {
             let mut dense = identity(modes);
             for p in drawn(&mesh, layout, column) {
-                let [theta, phi, left, right] =
-                    [&set.theta, &set.phi, &set.left, &set.right].map(|of| f64::from(of[interferometer]));
+                let n = mesh.interferometers();
+                let off = [0, n].map(|first| f64::from(set.phase_error[first + interferometer]));
+                let [left, right] = [0, n].map(|first| f64::from(set.splitter_error[first + interferometer]));
+                let theta = f64::from(set.theta[interferometer]) + off[0];
+                let phi = f64::from(set.phi[interferometer]) + off[1];
                 let coupler = |e: f64| {
                     let [through, across] = [((1.0 + e) / 2.0).sqrt(), ((1.0 - e) / 2.0).sqrt()];
                     vec![through, 0.0, 0.0, across, 0.0, across, through, 0.0]
@@ -129,10 +138,10 @@ fn dense_columns_compose_to_the_mesh() {
             whole = complex_matmul::ab(&dense, &whole, modes, modes, modes);
         }
         assert_eq!(interferometer, mesh.interferometers(), "{mesh:?}: interferometers");
-        for (row, gamma) in whole.chunks_exact_mut(2 * modes).zip(&set.gamma) {
-            let (sin, cos) = f64::from(*gamma).sin_cos();
-            row.chunks_exact_mut(2)
-                .for_each(|z| z.copy_from_slice(&[cos * z[0] - sin * z[1], sin * z[0] + cos * z[1]]));
+        let off = &set.phase_error[2 * mesh.interferometers()..];
+        for (row, (gamma, off)) in whole.chunks_exact_mut(2 * modes).zip(set.gamma.iter().zip(off)) {
+            let (sin, cos) = (f64::from(*gamma) + f64::from(*off)).sin_cos();
+            row.copy_from_slice(&complex_matmul::ab(&[cos, sin], row, 1, modes, 1));
         }
         let fields = Draws::new(3).uniform("fields", 2 * 9 * modes, -1.0, 1.0);
         // Samples are rows: y = x U', and U' is the conjugate of U^H.

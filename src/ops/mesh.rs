@@ -67,17 +67,19 @@ pub struct Mesh {
     layout: Layout,
 }
 
-/// How the interferometers are set and built: tensors `[interferometers]`.
+/// How a mesh is set and built.
 #[derive(Clone, Copy, Debug)]
 pub struct State<'a> {
-    /// Phase between the couplers, rad.
+    /// Phases between the couplers, `[interferometers]`, rad.
     pub theta: &'a Slice,
-    /// Phase before the couplers, rad.
+    /// Phases before the couplers, `[interferometers]`, rad.
     pub phi: &'a Slice,
-    /// Error of the coupler that light meets first.
-    pub left: &'a Slice,
-    /// Error of the other coupler.
-    pub right: &'a Slice,
+    /// Phases of the screen, `[modes]`, rad.
+    pub gamma: &'a Slice,
+    /// What every theta is off by, then every phi, every gamma: `[modes^2]`, rad.
+    pub phase_error: &'a Slice,
+    /// Errors of the left couplers, which light meets first, then of the right ones: `[2, interferometers]`.
+    pub splitter_error: &'a Slice,
 }
 
 /// What light meets.
@@ -165,7 +167,7 @@ impl Mesh {
         Ok(batch)
     }
 
-    /// Coefficients from phases, coupler errors and the phases `gamma` `[modes]` (rad) of the screen.
+    /// Coefficients from phases and errors.
     ///
     /// # Errors
     /// Shapes that do not fit.
@@ -173,15 +175,13 @@ impl Mesh {
         &self,
         plan: &mut PlanBuilder<'_>,
         state: State<'_>,
-        gamma: &Slice,
         on: Coefficients<'_>,
     ) -> Result<(), Error> {
         let operation = "mesh::coefficients";
         self.check(operation, on, &[])?;
-        state.check(operation, self.interferometers())?;
-        expect(operation, gamma, &[self.modes])?;
-        let State { theta, phi, left, right } = state;
-        let binds = [theta, phi, left, right, gamma].map(Slice::read);
+        state.check(operation, self)?;
+        let State { theta, phi, gamma, phase_error, splitter_error } = state;
+        let binds = [theta, phi, gamma, phase_error, splitter_error].map(Slice::read);
         let binds = [&binds[..], &[on.matrices.write(), on.screen.write()]].concat();
         let work = Work::Items(self.interferometers().max(self.modes));
         plan.dispatch("mesh", "coefficients", &self.params(operation, 0)?, &binds, work)
@@ -222,7 +222,7 @@ impl Mesh {
         self.record_backward(plan, shader, [batch, partials.shape()[0]], &binds)
     }
 
-    /// Gradients of theta and phi, from what the backward pass left.
+    /// Gradients of theta and phi, which are those of their errors too, from what the backward pass left.
     ///
     /// # Errors
     /// Shapes that do not fit.
@@ -235,39 +235,38 @@ impl Mesh {
         d_phi: &Slice,
     ) -> Result<(), Error> {
         let operation = "mesh::backward_phases";
-        state.check(operation, self.interferometers())?;
+        state.check(operation, self)?;
         for gradient in [d_theta, d_phi] {
             expect(operation, gradient, &[self.interferometers()])?;
         }
         let params = self.sums(operation, partials)?;
-        let binds = [state.phi.read(), state.left.read(), partials.read(), d_theta.write(), d_phi.write()];
+        let State { phi, phase_error, splitter_error, .. } = state;
+        let binds = [phi, phase_error, splitter_error, partials].map(Slice::read);
+        let binds = [&binds[..], &[d_theta.write(), d_phi.write()]].concat();
         plan.dispatch("mesh", "backward_phases", &params, &binds, Work::Items(self.interferometers()))
     }
 
-    /// Gradients of the couplers' errors, from what the backward pass left.
+    /// Gradient of the couplers' errors, from what the backward pass left.
     ///
     /// # Errors
     /// Shapes that do not fit.
-    pub fn backward_couplers(
+    pub fn backward_splitters(
         &self,
         plan: &mut PlanBuilder<'_>,
         state: State<'_>,
         on: Coefficients<'_>,
         partials: &Slice,
-        d_left: &Slice,
-        d_right: &Slice,
+        d_splitter_error: &Slice,
     ) -> Result<(), Error> {
-        let operation = "mesh::backward_couplers";
+        let operation = "mesh::backward_splitters";
         self.check(operation, on, &[])?;
-        state.check(operation, self.interferometers())?;
-        for gradient in [d_left, d_right] {
-            expect(operation, gradient, &[self.interferometers()])?;
-        }
+        state.check(operation, self)?;
+        expect(operation, d_splitter_error, &[2, self.interferometers()])?;
         let params = self.sums(operation, partials)?;
-        let State { phi, left, right, .. } = state;
-        let binds = [phi, left, right, on.matrices, partials].map(Slice::read);
-        let binds = [&binds[..], &[d_left.write(), d_right.write()]].concat();
-        plan.dispatch("mesh", "backward_couplers", &params, &binds, Work::Items(self.interferometers()))
+        let State { phi, phase_error, splitter_error, .. } = state;
+        let binds = [phi, phase_error, splitter_error, on.matrices, partials].map(Slice::read);
+        let binds = [&binds[..], &[d_splitter_error.write()]].concat();
+        plan.dispatch("mesh", "backward_splitters", &params, &binds, Work::Items(self.interferometers()))
     }
 
     /// Gradient of the screen's phases `[modes]`, from what the backward pass left.
@@ -367,11 +366,12 @@ impl Mesh {
 }
 
 impl State<'_> {
-    fn check(&self, operation: &str, interferometers: usize) -> Result<(), Error> {
-        for each in [self.theta, self.phi, self.left, self.right] {
-            expect(operation, each, &[interferometers])?;
-        }
-        Ok(())
+    fn check(&self, operation: &str, mesh: &Mesh) -> Result<(), Error> {
+        expect(operation, self.theta, &[mesh.interferometers()])?;
+        expect(operation, self.phi, &[mesh.interferometers()])?;
+        expect(operation, self.gamma, &[mesh.modes])?;
+        expect(operation, self.phase_error, &[mesh.modes * mesh.modes])?;
+        expect(operation, self.splitter_error, &[2, mesh.interferometers()])
     }
 }
 

@@ -37,12 +37,21 @@ pub struct Parameters<'a> {
     pub theta: &'a [f64],
     /// Phase before the couplers, rad.
     pub phi: &'a [f64],
-    /// Error of the coupler that light meets first, in -1..1; 0 splits evenly.
-    pub left: &'a [f64],
-    /// Error of the other coupler.
-    pub right: &'a [f64],
     /// Phase of the screen, rad, of every mode.
     pub gamma: &'a [f64],
+    /// What every theta is off by, then every phi, every gamma, rad.
+    pub phase_error: &'a [f64],
+    /// Errors of the left couplers, which light meets first, then of the right ones, in -1..1; 0 splits evenly.
+    pub splitter_error: &'a [f64],
+}
+
+impl Parameters<'_> {
+    /// theta, phi, left and right of an interferometer as it was built.
+    fn built(&self, i: usize) -> [f64; 4] {
+        let n = self.theta.len();
+        let [left, right] = [self.splitter_error[i], self.splitter_error[n + i]];
+        [self.theta[i] + self.phase_error[i], self.phi[i] + self.phase_error[n + i], left, right]
+    }
 }
 
 /// Gradients of what a mesh is set to, how it was built, and its input.
@@ -54,12 +63,10 @@ pub struct Gradients {
     pub theta: Vec<f64>,
     /// Of phi.
     pub phi: Vec<f64>,
-    /// Of the first couplers' errors.
-    pub left: Vec<f64>,
-    /// Of the second couplers' errors.
-    pub right: Vec<f64>,
     /// Of the screen.
     pub gamma: Vec<f64>,
+    /// Of the couplers' errors. Those of the phases' errors are those of the phases.
+    pub splitter_error: Vec<f64>,
 }
 
 /// B(e).
@@ -111,12 +118,14 @@ impl Mesh {
     }
 
     fn matrix(&self, at: Parameters<'_>, i: usize) -> Vec<f64> {
-        product(&coupler(at.right[i]), &shifter(at.theta[i]), &coupler(at.left[i]), &shifter(at.phi[i]))
+        let [theta, phi, left, right] = at.built(i);
+        product(&coupler(right), &shifter(theta), &coupler(left), &shifter(phi))
     }
 
     /// exp(i gamma) of every mode.
-    pub fn screen(&self, gamma: &[f64]) -> Vec<f64> {
-        gamma.iter().flat_map(|phase| [phase.cos(), phase.sin()]).collect()
+    pub fn screen(&self, at: Parameters<'_>) -> Vec<f64> {
+        let errors = &at.phase_error[2 * at.theta.len()..];
+        at.gamma.iter().zip(errors).flat_map(|(phase, error)| [(phase + error).cos(), (phase + error).sin()]).collect()
     }
 
     /// The field behind the mesh.
@@ -128,7 +137,7 @@ impl Mesh {
             let pair = &mut rows[2 * batch * p..][..4 * batch];
             pair.copy_from_slice(&ab(&self.matrix(at, i), pair, 2, batch, 2));
         }
-        for (row, turn) in rows.chunks_exact_mut(2 * batch).zip(self.screen(at.gamma).chunks_exact(2)) {
+        for (row, turn) in rows.chunks_exact_mut(2 * batch).zip(self.screen(at).chunks_exact(2)) {
             row.copy_from_slice(&ab(turn, row, 1, batch, 1));
         }
         transposed(&rows, self.modes, batch)
@@ -146,7 +155,7 @@ impl Mesh {
             pairs.map(|(y, d)| d[1] * y[0] - d[0] * y[1]).sum()
         });
         let gamma = gamma.collect();
-        for (index, turn) in self.screen(at.gamma).chunks_exact(2).enumerate() {
+        for (index, turn) in self.screen(at).chunks_exact(2).enumerate() {
             for rows in [&mut rows, &mut d_rows] {
                 let row = &mut rows[2 * batch * index..][..2 * batch];
                 row.copy_from_slice(&ahb(turn, row, 1, batch, 1));
@@ -161,7 +170,7 @@ impl Mesh {
             pair.copy_from_slice(&ahb(&matrix, pair, 2, batch, 2));
             let d_matrix = abh(d_pair, pair, 2, 2, batch);
             d_pair.copy_from_slice(&ahb(&matrix, d_pair, 2, batch, 2));
-            let [theta, phi, left, right] = [at.theta[i], at.phi[i], at.left[i], at.right[i]];
+            let [theta, phi, left, right] = at.built(i);
             let slopes = [
                 product(&coupler(right), &shifter_slope(theta), &coupler(left), &shifter(phi)),
                 product(&coupler(right), &shifter(theta), &coupler(left), &shifter_slope(phi)),
@@ -173,6 +182,7 @@ impl Mesh {
             }
         }
         let [theta, phi, left, right] = of;
-        Gradients { field: transposed(&d_rows, self.modes, batch), theta, phi, left, right, gamma }
+        let splitter_error = [left, right].concat();
+        Gradients { field: transposed(&d_rows, self.modes, batch), theta, phi, gamma, splitter_error }
     }
 }
