@@ -3,9 +3,9 @@
 mod common;
 
 use common::case::{Draws, floats};
-use common::gpu;
-use flatlight::gpu::{Error, PlanBuilder, Scalar};
-use flatlight::ops::mesh::{Coefficients, Layout, Mesh, State};
+use common::{device, gpu};
+use flatlight::gpu::{Error, Gpu, Options, PlanBuilder, Scalar};
+use flatlight::ops::mesh::{self, Coefficients, Layout, Mesh, State};
 use flatlight::reference::complex_matmul;
 
 /// Phases and errors, as in [`State`].
@@ -32,8 +32,12 @@ fn set(mesh: &Mesh) -> Set {
 
 /// What a mesh makes of fields.
 fn pass(mesh: &Mesh, set: &Set, fields: &[f64]) -> Vec<f64> {
+    pass_on(gpu(), mesh, set, fields)
+}
+
+fn pass_on(gpu: &Gpu, mesh: &Mesh, set: &Set, fields: &[f64]) -> Vec<f64> {
     let result = || -> Result<_, Error> {
-        let (gpu, n, modes) = (gpu(), mesh.interferometers(), mesh.modes());
+        let (n, modes) = (mesh.interferometers(), mesh.modes());
         let batch = fields.len() / 2 / modes;
         let upload = |name, values: &[f32]| gpu.upload(name, &[values.len()], values);
         let [theta, phi] = [upload("theta", &set.theta)?, upload("phi", &set.phi)?];
@@ -78,6 +82,10 @@ fn meshes() -> [Mesh; 4] {
     sizes.map(|(modes, layout)| Mesh::new(modes, layout).expect("a mesh"))
 }
 
+fn power(z: &[f64]) -> f64 {
+    z.iter().map(|part| part * part).sum()
+}
+
 #[test]
 fn a_mesh_keeps_power_and_is_unitary() {
     for mesh in meshes() {
@@ -85,13 +93,30 @@ fn a_mesh_keeps_power_and_is_unitary() {
         let fields = Draws::new(2).uniform("fields", 2 * 33 * modes, -1.0, 1.0);
         let y = pass(&mesh, &set(&mesh), &fields);
         for (x, y) in fields.chunks_exact(2 * modes).zip(y.chunks_exact(2 * modes)) {
-            let power = |z: &[f64]| z.iter().map(|part| part * part).sum::<f64>();
             let kept = power(y) / power(x);
             assert!((kept - 1.0).abs() < 1e-5, "{mesh:?}: {kept} of the power");
         }
         let u = pass(&mesh, &set(&mesh), &identity(modes));
         let off = apart(&complex_matmul::abh(&u, &u, modes, modes, modes), &identity(modes));
         assert!(off < 1e-5, "{mesh:?}: U U^H is off the identity by {off:e}");
+    }
+}
+
+/// The most modes and columns: invocations take as many loop turns as any, and a driver that stops them says nothing.
+#[test]
+fn the_largest_mesh_keeps_power_in_all_variants() {
+    let mesh = Mesh::new(1024, Layout::Triangular).expect("a mesh");
+    let (set, fields) = (set(&mesh), Draws::new(5).uniform("fields", 2 * 3 * 1024, -1.0, 1.0));
+    let fields_out: Vec<_> = mesh::variants(gpu())
+        .into_iter()
+        .map(|variant| pass_on(device(Some(("mesh", variant)), &Options::default()), &mesh, &set, &fields))
+        .collect();
+    for y in &fields_out {
+        for (x, y) in fields.chunks_exact(2 * 1024).zip(y.chunks_exact(2 * 1024)) {
+            let kept = power(y) / power(x);
+            assert!((kept - 1.0).abs() < 1e-5, "{kept} of the power");
+        }
+        assert!(apart(y, &fields_out[0]) < 1e-4, "variants differ");
     }
 }
 
