@@ -4,8 +4,8 @@
 //   forward             y = diag(exp(i gamma)) M_last .. M_first x, where each M acts on its two modes
 //   backward            d_x = (the whole)^H d_y, and partial sums over samples for the gradients of what made M; walks the
 //                       columns backwards and has the field there from the output, by M^H: nothing is stored of a column
-//   backward_phases     d_theta and d_phi, backward_splitters d_splitter_error, backward_screen d_gamma: sums of the
-//                       partial sums, then the chain rule by K = M^H dM (see mesh_flow):
+//   backward_theta, backward_phi, backward_gamma, backward_splitter_error
+//                       sums of the partial sums, then the chain rule by K = M^H dM (see mesh_flow):
 //       phi     k0 = 1
 //       theta   k0 = a^2, k1 = b^2, k = -a b exp(-i phi)          with a = sqrt((1+left)/2), b = sqrt((1-left)/2)
 //       left    k = i exp(-i phi) b'                                   with b' = -1 / (2 sqrt(1 - left^2))
@@ -215,7 +215,7 @@ fn total(element: u32) -> vec4<f32> {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_phases(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_theta(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let own = indexing_group(group, groups) * WORKGROUP + lane;
     if own >= params.n_interferometers {
         return;
@@ -223,13 +223,21 @@ fn backward_phases(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
     let flow = total(own);
     let left = coupler(splitter_error[own]);
     let outer = outer_phase(own);
-    d_phi[own] = flow.x;
     d_theta[own] = left.x * left.x * flow.x + left.y * left.y * flow.y
         - left.x * left.y * (flow.z * outer.x - flow.w * outer.y);
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_splitters(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_phi(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let own = indexing_group(group, groups) * WORKGROUP + lane;
+    if own >= params.n_interferometers {
+        return;
+    }
+    d_phi[own] = total(own).x;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn backward_splitter_error(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let own = indexing_group(group, groups) * WORKGROUP + lane;
     if own >= params.n_interferometers {
         return;
@@ -246,7 +254,7 @@ fn backward_splitters(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_work
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_screen(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_gamma(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let four = indexing_group(group, groups) * WORKGROUP + lane;
     if 4u * four < params.n_modes {
         d_gamma[four] = total(mesh_screen(params, 4u * four));

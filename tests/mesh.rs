@@ -206,7 +206,7 @@ fn a_mesh_of_one_mode_or_too_many_is_refused() {
 fn partial_sums_are_bounded() {
     let partials = |modes, batch| {
         let mesh = Mesh::new(modes, Layout::Rectangular).expect("a mesh");
-        mesh.partials(gpu(), batch)
+        mesh.partials(batch)
     };
     assert_eq!(partials(64, 512), [64, 2016 + 16, 4]);
     assert_eq!(partials(4, 1), [1, 7, 4]);

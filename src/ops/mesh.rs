@@ -127,9 +127,8 @@ impl Mesh {
 
     /// Shape of the partial sums that the backward pass of a batch needs: a row for eight samples, or for as many more as
     /// keep it within 32 MiB.
-    pub fn partials(&self, gpu: &Gpu, batch: usize) -> [usize; 3] {
-        let words = usize::try_from(gpu.binding_limit() / 4).unwrap_or(usize::MAX).min(MAX_PARTIALS);
-        let most = (words / (4 * self.row())).clamp(1, MAX_ROWS);
+    pub fn partials(&self, batch: usize) -> [usize; 3] {
+        let most = (MAX_PARTIALS / (4 * self.row())).clamp(1, MAX_ROWS);
         // As even as can be over the dispatches.
         let groups = batch.div_ceil(GROUP_SAMPLES).max(1);
         [groups.div_ceil(groups.div_ceil(most)), self.row(), 4]
@@ -216,41 +215,54 @@ impl Mesh {
     ) -> Result<(), Error> {
         let operation = "mesh::backward";
         let batch = self.check(operation, on, &[y, d_y, d_x])?;
-        expect(operation, partials, &self.partials(plan.gpu(), batch))?;
+        expect(operation, partials, &self.partials(batch))?;
         let shader = Self::shader(plan.gpu())?;
         let binds = [on.matrices.read(), on.screen.read(), y.read(), d_y.read(), d_x.write(), partials.update()];
         self.record_backward(plan, shader, [batch, partials.shape()[0]], &binds)
     }
 
-    /// Gradients of theta and phi, which are those of their errors too, from what the backward pass left.
+    /// Gradient of theta, which is that of its errors too, from what the backward pass left.
     ///
     /// # Errors
     /// Shapes that do not fit.
-    pub fn backward_phases(
+    pub fn backward_theta(
         &self,
         plan: &mut PlanBuilder<'_>,
         state: State<'_>,
         partials: &Slice,
         d_theta: &Slice,
-        d_phi: &Slice,
     ) -> Result<(), Error> {
-        let operation = "mesh::backward_phases";
+        let operation = "mesh::backward_theta";
         state.check(operation, self)?;
-        for gradient in [d_theta, d_phi] {
-            expect(operation, gradient, &[self.interferometers()])?;
-        }
-        let params = self.sums(operation, partials)?;
+        expect(operation, d_theta, &[self.interferometers()])?;
         let State { phi, phase_error, splitter_error, .. } = state;
         let binds = [phi, phase_error, splitter_error, partials].map(Slice::read);
-        let binds = [&binds[..], &[d_theta.write(), d_phi.write()]].concat();
-        plan.dispatch("mesh", "backward_phases", &params, &binds, Work::Items(self.interferometers()))
+        self.gather(plan, "backward_theta", partials, &[&binds[..], &[d_theta.write()]].concat())
+    }
+
+    /// Gradient of phi, from what the backward pass left.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn backward_phi(&self, plan: &mut PlanBuilder<'_>, partials: &Slice, d_phi: &Slice) -> Result<(), Error> {
+        expect("mesh::backward_phi", d_phi, &[self.interferometers()])?;
+        self.gather(plan, "backward_phi", partials, &[partials.read(), d_phi.write()])
+    }
+
+    /// Gradient of gamma, from what the backward pass left.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn backward_gamma(&self, plan: &mut PlanBuilder<'_>, partials: &Slice, d_gamma: &Slice) -> Result<(), Error> {
+        expect("mesh::backward_gamma", d_gamma, &[self.modes])?;
+        self.gather(plan, "backward_gamma", partials, &[partials.read(), d_gamma.write()])
     }
 
     /// Gradient of the couplers' errors, from what the backward pass left.
     ///
     /// # Errors
     /// Shapes that do not fit.
-    pub fn backward_splitters(
+    pub fn backward_splitter_error(
         &self,
         plan: &mut PlanBuilder<'_>,
         state: State<'_>,
@@ -258,27 +270,29 @@ impl Mesh {
         partials: &Slice,
         d_splitter_error: &Slice,
     ) -> Result<(), Error> {
-        let operation = "mesh::backward_splitters";
+        let operation = "mesh::backward_splitter_error";
         self.check(operation, on, &[])?;
         state.check(operation, self)?;
         expect(operation, d_splitter_error, &[2, self.interferometers()])?;
-        let params = self.sums(operation, partials)?;
         let State { phi, phase_error, splitter_error, .. } = state;
         let binds = [phi, phase_error, splitter_error, on.matrices, partials].map(Slice::read);
         let binds = [&binds[..], &[d_splitter_error.write()]].concat();
-        plan.dispatch("mesh", "backward_splitters", &params, &binds, Work::Items(self.interferometers()))
+        self.gather(plan, "backward_splitter_error", partials, &binds)
     }
 
-    /// Gradient of the screen's phases `[modes]`, from what the backward pass left.
-    ///
-    /// # Errors
-    /// Shapes that do not fit.
-    pub fn backward_screen(&self, plan: &mut PlanBuilder<'_>, partials: &Slice, d_gamma: &Slice) -> Result<(), Error> {
-        let operation = "mesh::backward_screen";
-        expect(operation, d_gamma, &[self.modes])?;
-        let params = self.sums(operation, partials)?;
-        let work = Work::Items(self.modes.div_ceil(4));
-        plan.dispatch("mesh", "backward_screen", &params, &[partials.read(), d_gamma.write()], work)
+    /// Records a kernel that adds up the rows of partial sums: an invocation an interferometer, or four modes.
+    fn gather(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        entry: &str,
+        partials: &Slice,
+        binds: &[Bind<'_>],
+    ) -> Result<(), Error> {
+        let operation = format!("mesh::{entry}");
+        let groups = partials.shape().first().copied().unwrap_or(0);
+        expect(&operation, partials, &[groups, self.row(), 4])?;
+        let params = Params { n_groups: word(&operation, groups)?, ..self.params(&operation, 0)? };
+        plan.dispatch("mesh", entry, &params, binds, Work::Items(self.interferometers().max(self.modes.div_ceil(4))))
     }
 
     /// The shader that is fastest here.
@@ -356,13 +370,6 @@ impl Mesh {
         }
         Ok(())
     }
-
-    /// Constants of the kernels that add up the rows of partial sums.
-    fn sums(&self, operation: &str, partials: &Slice) -> Result<Params, Error> {
-        let groups = partials.shape().first().copied().unwrap_or(0);
-        expect(operation, partials, &[groups, self.row(), 4])?;
-        Ok(Params { n_groups: word(operation, groups)?, ..self.params(operation, 0)? })
-    }
 }
 
 impl State<'_> {
@@ -393,7 +400,7 @@ fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
     for shader in [PORTABLE.1, shader] {
         let [y, d_x] = ["timed y", "timed d_x"].map(|name| gpu.zeros(name, field.shape(), Scalar::F32));
         let (y, d_x) = (y?, d_x?);
-        let partials = gpu.zeros("timed partials", &mesh.partials(gpu, BATCH), Scalar::F32)?;
+        let partials = gpu.zeros("timed partials", &mesh.partials(BATCH), Scalar::F32)?;
         let mut plan = PlanBuilder::new(gpu, "timed");
         let coefficients = [matrices.read(), screen.read()];
         mesh.record_forward(&mut plan, shader, BATCH, &[&coefficients[..], &[field.read(), y.update()]].concat())?;

@@ -157,12 +157,13 @@ fn mesh(name: &'static str, layout: Layout, variant: &'static str) -> Case {
                         unreachable!("five gradients");
                     };
                     let gpu = plan.gpu();
-                    let partials = gpu.zeros("partials", &mesh.partials(gpu, batch), Scalar::F32)?;
+                    let partials = gpu.zeros("partials", &mesh.partials(batch), Scalar::F32)?;
                     gpu.write(&partials, &vec![f32::NAN; partials.len()])?;
                     mesh.backward(plan, coefficients, &on.outputs[0], &on.upstream[0], &partials, d_field)?;
-                    mesh.backward_phases(plan, state(on), &partials, d_theta, d_phi)?;
-                    mesh.backward_splitters(plan, state(on), coefficients, &partials, d_splitter_error)?;
-                    mesh.backward_screen(plan, &partials, d_gamma)
+                    mesh.backward_theta(plan, state(on), &partials, d_theta)?;
+                    mesh.backward_phi(plan, &partials, d_phi)?;
+                    mesh.backward_gamma(plan, &partials, d_gamma)?;
+                    mesh.backward_splitter_error(plan, state(on), coefficients, &partials, d_splitter_error)
                 }),
                 specification: Box::new(move |x, d| {
                     let output = twin.forward(state64(x), &x[5]);
@@ -173,8 +174,9 @@ fn mesh(name: &'static str, layout: Layout, variant: &'static str) -> Case {
             costs: vec![
                 cost(format!("{shader}::forward"), 28 * n * batch, words + 2 * batch * modes),
                 cost(format!("{shader}::backward"), 74 * n * batch, words + 4 * batch * modes),
-                cost("mesh::backward_phases", 40 * n, 6 * n),
-                cost("mesh::backward_splitters", 60 * n, 17 * n),
+                cost("mesh::backward_theta", 40 * n, 6 * n),
+                cost("mesh::backward_phi", n, 2 * n),
+                cost("mesh::backward_splitter_error", 60 * n, 17 * n),
                 cost("mesh::coefficients", 110 * n, 12 * n),
             ],
         }
