@@ -14,7 +14,8 @@
 // Layout: a workgroup keeps a few samples in workgroup memory while it walks the columns, a barrier each; a lane owns
 // interferometers of the column and takes them through all samples, so that coefficients are loaded once and sums over
 // samples need no exchange. Every eight samples have a row of partial sums, where one dispatch may go on from another if
-// workgroup memory holds fewer; rows are added up in order, by an invocation for each interferometer or for four modes. Reference: src/reference/mesh.rs
+// workgroup memory holds fewer; rows are added up in order, by an invocation for each interferometer or for four modes.
+// Reference: src/reference/mesh.rs
 
 import package::shared::complex::{complex_mul, complex_mul_conj};
 import package::shared::indexing::{indexing_group};
