@@ -1,14 +1,16 @@
-// A lossless mesh of interferometers on N modes, all columns in one dispatch, and a phase screen behind it:
+// A mesh of interferometers on N modes, all columns in one dispatch, and a phase screen behind it:
 //   coefficients        M of every interferometer (shared/mesh.wgsl) and exp(i gamma) of every mode, phases and couplers
 //                       as they were built, off by their errors
 //   forward             y = diag(exp(i gamma)) M_last .. M_first x, where each M acts on its two modes
 //   backward            d_x = (the whole)^H d_y, and partial sums over samples for the gradients of what made M; walks the
-//                       columns backwards and has the field there from the output, by M^H: nothing is stored of a column
+//                       columns backwards and has the field there from the output, by M^H, or M^-1 where arms have loss:
+//                       nothing is stored of a column; rounding grows as much as light is lost
 //   backward_theta, backward_phi, backward_gamma, backward_splitter_error
-//                       sums of the partial sums, then the chain rule by K = M^H dM (see mesh_flow):
+//                       sums of the partial sums, then the chain rule by K = M^-1 dM (see mesh_flow):
 //       phi     k0 = 1
 //       theta   k0 = a^2, k1 = b^2, k = -a b exp(-i phi)          with a = sqrt((1+left)/2), b = sqrt((1-left)/2)
 //       left    k = i exp(-i phi) b'                                   with b' = -1 / (2 sqrt(1 - left^2))
+//     and without loss
 //       right   k0 = 2 Re(conj(M00) M10) b', k1 = 2 Re(conj(M01) M11) b', k = i (conj(M00) M11 + conj(M10) M01) b'
 // Sources: Clements et al., Optica 3, 1460 (2016); Reck et al., Phys. Rev. Lett. 73, 58 (1994).
 // Layout: a workgroup keeps a few samples in workgroup memory while it walks the columns, a barrier each; a lane owns
@@ -21,7 +23,7 @@ import package::shared::complex::{complex_mul, complex_mul_conj};
 import package::shared::indexing::{indexing_group};
 import package::shared::math::{math_circle};
 import package::shared::mesh::{Params, MESH_GROUP, mesh_column, mesh_screen, mesh_row};
-import package::shared::mesh::{mesh_forward, mesh_inverse, mesh_flow};
+import package::shared::mesh::{mesh_forward, mesh_adjoint, mesh_inverse, mesh_flow};
 
 const WORKGROUP: u32 = 64u;
 const CELLS: u32 = 2048u;               // 16 KiB
@@ -83,12 +85,13 @@ fn coefficients(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups
     }
     if own < params.n_interferometers {
         let at = couplers(own);
-        let inner = math_circle(theta[own] + phase_error[own]);
         let outer = outer_phase(own);
-        let through = at.right.x * at.left.x * inner - vec2(at.right.y * at.left.y, 0.0);
-        let up = times_i(at.right.x * at.left.y * inner + vec2(at.right.y * at.left.x, 0.0));
-        let down = times_i(at.right.y * at.left.x * inner + vec2(at.right.x * at.left.y, 0.0));
-        let straight = vec2(at.right.x * at.left.x, 0.0) - at.right.y * at.left.y * inner;
+        let one = params.upper_arm * math_circle(theta[own] + phase_error[own]);
+        let other = vec2(params.lower_arm, 0.0);
+        let through = at.right.x * at.left.x * one - at.right.y * at.left.y * other;
+        let up = times_i(at.right.x * at.left.y * one + at.right.y * at.left.x * other);
+        let down = times_i(at.right.y * at.left.x * one + at.right.x * at.left.y * other);
+        let straight = at.right.x * at.left.x * other - at.right.y * at.left.y * one;
         made_matrices[2u * own] = vec4(complex_mul(through, outer), up);
         made_matrices[2u * own + 1u] = vec4(complex_mul(down, outer), straight);
     }
@@ -159,6 +162,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     }
     let count = min(params.group_samples, params.n_samples - first);
     let gradients = params.group_samples * n;
+    let lossy = params.upper_arm != 1.0 || params.lower_arm != 1.0;
     let row = own * mesh_row(params);
     for (var four = lane; four < (n + 3u) / 4u; four += WORKGROUP) {
         let sum = row + mesh_screen(params, 4u * four);
@@ -181,11 +185,13 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
             let interferometer = column.first + place;
             let upper = matrices[2u * interferometer];
             let lower = matrices[2u * interferometer + 1u];
+            let before = mesh_inverse(upper, lower);
             var flow = started(row + interferometer);
             var at = column.mode + 2u * place;
             for (var sample = 0u; sample < count; sample++) {
-                let pair = mesh_inverse(upper, lower, vec4(cells[at], cells[at + 1u]));
-                let d_pair = mesh_inverse(upper, lower, vec4(cells[gradients + at], cells[gradients + at + 1u]));
+                let there = vec4(cells[at], cells[at + 1u]);
+                let pair = select(mesh_adjoint(upper, lower, there), mesh_forward(before.upper, before.lower, there), lossy);
+                let d_pair = mesh_adjoint(upper, lower, vec4(cells[gradients + at], cells[gradients + at + 1u]));
                 // The condition always holds. It keeps a compiler from drawing the products inside into this sum, which
                 // would round otherwise than in the subgroup variant.
                 flow += select(vec4(0.0), mesh_flow(pair, d_pair), sample < params.n_samples);

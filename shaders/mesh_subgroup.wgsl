@@ -2,9 +2,10 @@
 // same order of addition, the same bits.
 // Layout: a workgroup is a subgroup, and a lane a sample, all modes of which it keeps in registers: every index of a Field
 // is a constant. Each lane loads the coefficients of one interferometer in eight of a column and hears those of the others
-// by broadcast, which is several times cheaper there than a load; sums over samples are sums over lanes. A turn of the loop
-// takes two columns, one beginning at an even mode and one at an odd, as a condition would cost both of its sides. Places
-// without an interferometer have the identity: past the last mode all modes are 0, and nothing is lost or won there.
+// by broadcast, which is several times cheaper there than a load. Sums over samples are sums over lanes: eight numbers of
+// eight lanes are transposed, so that each lane adds up those of its own interferometer. A turn of the loop takes two
+// columns, one beginning at an even mode and one at an odd, as a condition would cost both of its sides. Places without an
+// interferometer have the identity: past the last mode all modes are 0, and nothing is lost or won there.
 // Fields enter and leave at one end, four modes a turn, as 128 loads in a line compile for seconds.
 // Of more than 64 modes (`_wide`), registers hold a window that moves down by a mode a column. So every column is 32
 // interferometers of it, whatever its parity; the mode it leaves is through with that column, and the mode it takes in too.
@@ -15,13 +16,15 @@
 import package::shared::complex::{complex_mul, complex_mul_conj};
 import package::shared::indexing::{indexing_group};
 import package::shared::mesh::{Params, MESH_GROUP, MESH_WINDOW, mesh_column, mesh_screen, mesh_parked, mesh_row};
-import package::shared::mesh::{mesh_forward, mesh_inverse, mesh_flow};
+import package::shared::mesh::{MeshMatrix, mesh_forward, mesh_adjoint, mesh_inverse, mesh_flow};
 
 const LANES: u32 = MESH_GROUP;
 // Blocks of 16 modes that the mesh fills.
 override BLOCKS: u32 = 4u;
 // 1: idle places lie between modes, not only past the last, and must not pass NaN from one to the other.
 override GUARDED: u32 = 0u;
+// 1: arms have loss.
+override LOSSY: u32 = 0u;
 /// Marks an idle place that is guarded: no part of a unitary matrix is as large.
 const IDLE: f32 = 2.0;
 
@@ -99,7 +102,7 @@ fn cross_column(field: ptr<function, Field>, c: u32, mode: u32, at: u32, lane: u
     }
 }
 
-/// A sum over lanes, in order, that goes on from another.
+/// A sum over lanes, in order, that goes on from another: all lanes have it.
 fn over_lanes(start: vec4<f32>, value: vec4<f32>) -> vec4<f32> {
     return (((((((start + subgroupBroadcast(value, 0u)) + subgroupBroadcast(value, 1u)) + subgroupBroadcast(value, 2u))
         + subgroupBroadcast(value, 3u)) + subgroupBroadcast(value, 4u)) + subgroupBroadcast(value, 5u))
@@ -111,24 +114,37 @@ fn started(at: u32) -> vec4<f32> {
     return select(vec4(0.0), partials[at], params.accumulate == 1u);
 }
 
-/// One interferometer backwards, with the gradient; what all samples tell of its own gradients.
+/// One interferometer backwards, with the gradient; what each lane's sample tells of its own gradients.
 fn uncross(
     field: ptr<function, Field>,
     d_field: ptr<function, Field>,
     at: u32,
-    upper: vec4<f32>,
-    lower: vec4<f32>,
-    start: vec4<f32>,
+    matrix: MeshMatrix,
+    inverse: MeshMatrix,
 ) -> vec4<f32> {
     let there = vec4((*field)[at], (*field)[at + 1u]);
     let d_there = vec4((*d_field)[at], (*d_field)[at + 1u]);
-    let here = passed(upper, mesh_inverse(upper, lower, there), there);
-    let d_here = passed(upper, mesh_inverse(upper, lower, d_there), d_there);
+    var here = mesh_adjoint(matrix.upper, matrix.lower, there);
+    if LOSSY == 1u {
+        here = mesh_forward(inverse.upper, inverse.lower, there);
+    }
+    here = passed(matrix.upper, here, there);
+    let d_here = passed(matrix.upper, mesh_adjoint(matrix.upper, matrix.lower, d_there), d_there);
     (*field)[at] = here.xy;
     (*field)[at + 1u] = here.zw;
     (*d_field)[at] = d_here.xy;
     (*d_field)[at + 1u] = d_here.zw;
-    return over_lanes(start, mesh_flow(here, d_here));
+    return mesh_flow(here, d_here);
+}
+
+/// A step of the transposition of eight numbers of eight lanes.
+fn swap(flows: ptr<function, array<vec4<f32>, 8>>, i: u32, j: u32, bit: u32, lane: u32) {
+    let high = (lane & bit) != 0u;
+    let got = subgroupShuffleXor(select((*flows)[j], (*flows)[i], high), bit);
+    let a = select((*flows)[i], got, high);
+    let b = select(got, (*flows)[j], high);
+    (*flows)[i] = a;
+    (*flows)[j] = b;
 }
 
 fn uncross_block(
@@ -142,22 +158,53 @@ fn uncross_block(
 ) {
     let own = load(c, mode, lane);
     let sum = row + own.number;
-    let start = started(sum);
-    var flow = uncross(field, d_field, at, subgroupBroadcast(own.upper, 0u), subgroupBroadcast(own.lower, 0u), subgroupBroadcast(start, 0u));
-    let next_1 = uncross(field, d_field, at + 2u, subgroupBroadcast(own.upper, 1u), subgroupBroadcast(own.lower, 1u), subgroupBroadcast(start, 1u));
-    flow = select(flow, next_1, lane == 1u);
-    let next_2 = uncross(field, d_field, at + 4u, subgroupBroadcast(own.upper, 2u), subgroupBroadcast(own.lower, 2u), subgroupBroadcast(start, 2u));
-    flow = select(flow, next_2, lane == 2u);
-    let next_3 = uncross(field, d_field, at + 6u, subgroupBroadcast(own.upper, 3u), subgroupBroadcast(own.lower, 3u), subgroupBroadcast(start, 3u));
-    flow = select(flow, next_3, lane == 3u);
-    let next_4 = uncross(field, d_field, at + 8u, subgroupBroadcast(own.upper, 4u), subgroupBroadcast(own.lower, 4u), subgroupBroadcast(start, 4u));
-    flow = select(flow, next_4, lane == 4u);
-    let next_5 = uncross(field, d_field, at + 10u, subgroupBroadcast(own.upper, 5u), subgroupBroadcast(own.lower, 5u), subgroupBroadcast(start, 5u));
-    flow = select(flow, next_5, lane == 5u);
-    let next_6 = uncross(field, d_field, at + 12u, subgroupBroadcast(own.upper, 6u), subgroupBroadcast(own.lower, 6u), subgroupBroadcast(start, 6u));
-    flow = select(flow, next_6, lane == 6u);
-    let next_7 = uncross(field, d_field, at + 14u, subgroupBroadcast(own.upper, 7u), subgroupBroadcast(own.lower, 7u), subgroupBroadcast(start, 7u));
-    flow = select(flow, next_7, lane == 7u);
+    let before = mesh_inverse(own.upper, own.lower);
+    var flows: array<vec4<f32>, 8>;
+    flows[0] = uncross(field, d_field, at,
+        MeshMatrix(subgroupBroadcast(own.upper, 0u), subgroupBroadcast(own.lower, 0u)),
+        MeshMatrix(subgroupBroadcast(before.upper, 0u), subgroupBroadcast(before.lower, 0u)));
+    flows[1] = uncross(field, d_field, at + 2u,
+        MeshMatrix(subgroupBroadcast(own.upper, 1u), subgroupBroadcast(own.lower, 1u)),
+        MeshMatrix(subgroupBroadcast(before.upper, 1u), subgroupBroadcast(before.lower, 1u)));
+    flows[2] = uncross(field, d_field, at + 4u,
+        MeshMatrix(subgroupBroadcast(own.upper, 2u), subgroupBroadcast(own.lower, 2u)),
+        MeshMatrix(subgroupBroadcast(before.upper, 2u), subgroupBroadcast(before.lower, 2u)));
+    flows[3] = uncross(field, d_field, at + 6u,
+        MeshMatrix(subgroupBroadcast(own.upper, 3u), subgroupBroadcast(own.lower, 3u)),
+        MeshMatrix(subgroupBroadcast(before.upper, 3u), subgroupBroadcast(before.lower, 3u)));
+    flows[4] = uncross(field, d_field, at + 8u,
+        MeshMatrix(subgroupBroadcast(own.upper, 4u), subgroupBroadcast(own.lower, 4u)),
+        MeshMatrix(subgroupBroadcast(before.upper, 4u), subgroupBroadcast(before.lower, 4u)));
+    flows[5] = uncross(field, d_field, at + 10u,
+        MeshMatrix(subgroupBroadcast(own.upper, 5u), subgroupBroadcast(own.lower, 5u)),
+        MeshMatrix(subgroupBroadcast(before.upper, 5u), subgroupBroadcast(before.lower, 5u)));
+    flows[6] = uncross(field, d_field, at + 12u,
+        MeshMatrix(subgroupBroadcast(own.upper, 6u), subgroupBroadcast(own.lower, 6u)),
+        MeshMatrix(subgroupBroadcast(before.upper, 6u), subgroupBroadcast(before.lower, 6u)));
+    flows[7] = uncross(field, d_field, at + 14u,
+        MeshMatrix(subgroupBroadcast(own.upper, 7u), subgroupBroadcast(own.lower, 7u)),
+        MeshMatrix(subgroupBroadcast(before.upper, 7u), subgroupBroadcast(before.lower, 7u)));
+    swap(&flows, 0u, 4u, 4u, lane);
+    swap(&flows, 1u, 5u, 4u, lane);
+    swap(&flows, 2u, 6u, 4u, lane);
+    swap(&flows, 3u, 7u, 4u, lane);
+    swap(&flows, 0u, 2u, 2u, lane);
+    swap(&flows, 1u, 3u, 2u, lane);
+    swap(&flows, 4u, 6u, 2u, lane);
+    swap(&flows, 5u, 7u, 2u, lane);
+    swap(&flows, 0u, 1u, 1u, lane);
+    swap(&flows, 2u, 3u, 1u, lane);
+    swap(&flows, 4u, 5u, 1u, lane);
+    swap(&flows, 6u, 7u, 1u, lane);
+    var flow = started(sum);
+    flow += flows[0];
+    flow += flows[1];
+    flow += flows[2];
+    flow += flows[3];
+    flow += flows[4];
+    flow += flows[5];
+    flow += flows[6];
+    flow += flows[7];
     if own.inside {
         partials[sum] = flow;
     }

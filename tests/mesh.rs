@@ -201,6 +201,43 @@ fn a_mesh_of_one_mode_or_too_many_is_refused() {
     }
 }
 
+#[test]
+fn arms_that_amplify_and_couplers_of_lossy_meshes_are_refused() {
+    let mesh = Mesh::new(4, Layout::Rectangular).expect("a mesh");
+    for arms in [[1.5, 1.0], [1.0, 0.0], [f32::NAN, 1.0]] {
+        let message = mesh.with_arms(arms).expect_err("no arms").to_string();
+        assert!(message.contains("above 0, at most 1"), "{message}");
+    }
+    let lossy = mesh.with_arms([0.9, 1.0]).expect("a mesh");
+    let slice = |shape: &[usize]| gpu().zeros("slice", shape, Scalar::F32).expect("room");
+    let [phases, gamma, phase_error, splitter_error] = [slice(&[6]), slice(&[4]), slice(&[16]), slice(&[2, 6])];
+    let state = State {
+        theta: &phases,
+        phi: &phases,
+        gamma: &gamma,
+        phase_error: &phase_error,
+        splitter_error: &splitter_error,
+    };
+    let [matrices, screen, partials, gradient] =
+        [slice(&[6, 2, 2, 2]), slice(&[4, 2]), slice(&lossy.partials(3)), slice(&[2, 6])];
+    let coefficients = Coefficients { matrices: &matrices, screen: &screen };
+    let mut plan = PlanBuilder::new(gpu(), "mesh");
+    mesh.backward_splitter_error(&mut plan, state, coefficients, &partials, &gradient).expect("without loss");
+    let refused = lossy.backward_splitter_error(&mut plan, state, coefficients, &partials, &gradient);
+    let message = refused.expect_err("with loss").to_string();
+    assert!(message.contains("a mesh without loss") && message.contains("0.9"), "{message}");
+}
+
+/// Equal loss in both arms is a factor an interferometer: a rectangle of two modes has one.
+#[test]
+fn equal_loss_is_a_factor() {
+    let mesh = Mesh::new(2, Layout::Rectangular).expect("a mesh");
+    let (set, fields) = (set(&mesh), Draws::new(6).uniform("fields", 2 * 5 * 2, -1.0, 1.0));
+    let lossy = mesh.with_arms([0.5; 2]).expect("a mesh");
+    let whole: Vec<_> = pass(&mesh, &set, &fields).into_iter().map(|z| 0.5 * z).collect();
+    assert!(apart(&pass(&lossy, &set, &fields), &whole) < 1e-6);
+}
+
 /// Memory of the backward pass: what it keeps of a batch is bounded and no field of any column.
 #[test]
 fn partial_sums_are_bounded() {

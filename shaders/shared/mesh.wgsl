@@ -1,5 +1,5 @@
 // Interferometers of a mesh: where they are, what they do to the two modes they join, and what that leaves of gradients.
-//   M = B(right) diag(exp(i theta), 1) B(left) diag(exp(i phi), 1)          on modes (p, p + 1)
+//   M = B(right) diag(u exp(i theta), v) B(left) diag(exp(i phi), 1)        on modes (p, p + 1); u = v = 1 without loss
 //   B(e) = [[sqrt((1+e)/2), i sqrt((1-e)/2)], [i sqrt((1-e)/2), sqrt((1+e)/2)]]
 // Pairs of complex numbers are vec4(re, im, re, im); M is two of them, its rows. The order of operations below is that of
 // every variant, so that all give the same bits. Rust twin: src/reference/mesh.rs
@@ -21,6 +21,8 @@ struct Params {
     group_samples: u32,         // that a workgroup takes at once, at most
     n_groups: u32,              // rows of partial sums
     accumulate: u32,            // 1: partial sums are added to
+    upper_arm: f32,             // u, amplitude that an arm lets through
+    lower_arm: f32,             // v
 }
 
 /// A column: first mode and number of the first interferometer, how many there are. Each begins two modes further.
@@ -71,16 +73,32 @@ fn mesh_forward(upper: vec4<f32>, lower: vec4<f32>, x: vec4<f32>) -> vec4<f32> {
     );
 }
 
-/// M^H y: what was before the interferometer, as M is unitary; and the gradient there, as that passes by M^H.
-fn mesh_inverse(upper: vec4<f32>, lower: vec4<f32>, y: vec4<f32>) -> vec4<f32> {
+/// M^H d: the gradient before the interferometer, and the field there of one without loss, as M is unitary.
+fn mesh_adjoint(upper: vec4<f32>, lower: vec4<f32>, y: vec4<f32>) -> vec4<f32> {
     return vec4(
         complex_mul_conj(y.xy, upper.xy) + complex_mul_conj(y.zw, lower.xy),
         complex_mul_conj(y.xy, upper.zw) + complex_mul_conj(y.zw, lower.zw),
     );
 }
 
-/// All that a sample tells of the gradients of an interferometer. A lossless one moves within U(2), by dM = M K with
-/// K = [[i k0, k], [-conj(k), i k1]]; with W = d_x x^H that changes the loss by
+/// A matrix by its rows.
+struct MeshMatrix {
+    upper: vec4<f32>,
+    lower: vec4<f32>,
+}
+
+/// M^-1. The determinant of M is as large as u v.
+fn mesh_inverse(upper: vec4<f32>, lower: vec4<f32>) -> MeshMatrix {
+    let determinant = complex_mul(upper.xy, lower.zw) - complex_mul(upper.zw, lower.xy);
+    let over = vec2(determinant.x, -determinant.y) / dot(determinant, determinant);
+    return MeshMatrix(
+        vec4(complex_mul(over, lower.zw), -complex_mul(over, upper.zw)),
+        vec4(-complex_mul(over, lower.xy), complex_mul(over, upper.xy)),
+    );
+}
+
+/// All that a sample tells of the gradients of theta, phi and left, without loss also of right: they move M by M K with
+/// K = [[i k0, k], [-conj(k), i k1]]; with W = d_x x^H that changes the objective by
 ///   k0 Im(W00) + k1 Im(W11) + Re(conj(W01 - conj(W10)) k)
 /// These are vec4(Im(W00), Im(W11), W01 - conj(W10)), from field and gradient before it.
 fn mesh_flow(x: vec4<f32>, d_x: vec4<f32>) -> vec4<f32> {

@@ -1,4 +1,4 @@
-//! Meshes of Mach-Zehnder interferometers without loss; `shaders/mesh.wgsl` and its variant `mesh_subgroup.wgsl`.
+//! Meshes of Mach-Zehnder interferometers; `shaders/mesh.wgsl` and its variant `mesh_subgroup.wgsl`.
 //!
 //! Fields are complex: `[batch, modes, 2]`, the last axis (re, im); gradients as in
 //! [`complex_matmul`](super::complex_matmul). Interferometers are counted column by column, modes rising, in the order
@@ -19,6 +19,8 @@ uniform! {
         group_samples: u32,
         n_groups: u32,
         accumulate: u32,
+        upper_arm: f32,
+        lower_arm: f32,
     }
 }
 
@@ -61,10 +63,11 @@ pub enum Layout {
 }
 
 /// A mesh on so many modes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mesh {
     modes: usize,
     layout: Layout,
+    arms: [f32; 2],
 }
 
 /// How a mesh is set and built.
@@ -104,7 +107,23 @@ impl Mesh {
                 got: modes.to_string(),
             });
         }
-        Ok(Self { modes, layout })
+        Ok(Self { modes, layout, arms: [1.0; 2] })
+    }
+
+    /// The mesh with loss in every interferometer: the amplitudes that the arm with theta and the other one let through.
+    /// The backward pass finds the field inside from what is left of it, so rounding grows as much as light is lost.
+    ///
+    /// # Errors
+    /// Amplitudes that are not above 0 and at most 1.
+    pub fn with_arms(self, arms: [f32; 2]) -> Result<Self, Error> {
+        if !arms.iter().all(|amplitude| *amplitude > 0.0 && *amplitude <= 1.0) {
+            return Err(Error::Shape {
+                what: "mesh, arms".to_owned(),
+                expected: "amplitudes above 0, at most 1".to_owned(),
+                got: format!("{arms:?}"),
+            });
+        }
+        Ok(Self { arms, ..self })
     }
 
     /// Number of modes.
@@ -115,6 +134,10 @@ impl Mesh {
     /// Number of interferometers, in either layout.
     pub fn interferometers(&self) -> usize {
         self.modes * (self.modes - 1) / 2
+    }
+
+    fn is_lossy(&self) -> bool {
+        self.arms != [1.0; 2]
     }
 
     /// Number of columns.
@@ -152,6 +175,8 @@ impl Mesh {
             n_interferometers: word(operation, self.interferometers())?,
             triangular: u32::from(self.layout == Layout::Triangular),
             n_samples: word(operation, batch)?,
+            upper_arm: self.arms[0],
+            lower_arm: self.arms[1],
             ..Params::default()
         })
     }
@@ -258,10 +283,10 @@ impl Mesh {
         self.gather(plan, "backward_gamma", partials, &[partials.read(), d_gamma.write()])
     }
 
-    /// Gradient of the couplers' errors, from what the backward pass left.
+    /// Gradient of the couplers' errors, from what the backward pass of a mesh without loss left.
     ///
     /// # Errors
-    /// Shapes that do not fit.
+    /// Shapes that do not fit; loss.
     pub fn backward_splitter_error(
         &self,
         plan: &mut PlanBuilder<'_>,
@@ -274,6 +299,13 @@ impl Mesh {
         self.check(operation, on, &[])?;
         state.check(operation, self)?;
         expect(operation, d_splitter_error, &[2, self.interferometers()])?;
+        if self.is_lossy() {
+            return Err(Error::Shape {
+                what: operation.to_owned(),
+                expected: "a mesh without loss".to_owned(),
+                got: format!("arms that let {:?} of the amplitude through", self.arms),
+            });
+        }
         let State { phi, phase_error, splitter_error, .. } = state;
         let binds = [phi, phase_error, splitter_error, on.matrices, partials].map(Slice::read);
         let binds = [&binds[..], &[d_splitter_error.write()]].concat();
@@ -311,7 +343,7 @@ impl Mesh {
         let guarded = self.layout == Layout::Triangular || !self.columns().is_multiple_of(if wide { 4 } else { 2 });
         let blocks = self.modes.min(WINDOW).div_ceil(16) as u32;
         let entry = if wide { format!("{pass}_wide") } else { pass.to_owned() };
-        (entry, vec![("BLOCKS", blocks), ("GUARDED", guarded.into())])
+        (entry, vec![("BLOCKS", blocks), ("GUARDED", guarded.into()), ("LOSSY", self.is_lossy().into())])
     }
 
     /// Refuses meshes whose invocations would loop too often. In the portable variant they walk all columns, and in each of

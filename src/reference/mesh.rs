@@ -17,17 +17,19 @@ pub enum Layout {
 
 /// N modes, N (N - 1) / 2 interferometers on neighbouring modes (p, p + 1), and a phase screen behind them.
 ///
-/// An interferometer is M = B(right) diag(exp(i theta), 1) B(left) diag(exp(i phi), 1) with couplers
+/// An interferometer is M = B(right) diag(u exp(i theta), v) B(left) diag(exp(i phi), 1) with couplers
 ///
 /// B(e) = \[\[sqrt((1 + e)/2), i sqrt((1 - e)/2)\], \[i sqrt((1 - e)/2), sqrt((1 + e)/2)\]\]
 ///
-/// and the screen is diag(exp(i gamma)). M is unitary: what was before an interferometer is M^H of what is behind it.
+/// and the screen is diag(exp(i gamma)). u and v, the amplitudes that the arms let through, are 1 without loss.
 #[derive(Clone, Copy, Debug)]
 pub struct Mesh {
     /// Number of modes N, at least 2.
     pub modes: usize,
     /// Where the interferometers are.
     pub layout: Layout,
+    /// u and v, 0 to 1 without 0.
+    pub arms: [f64; 2],
 }
 
 /// How a mesh is set and built.
@@ -81,14 +83,24 @@ fn coupler_slope(e: f64) -> [f64; 8] {
     [through, 0.0, 0.0, across, 0.0, across, through, 0.0]
 }
 
-/// diag(exp(i phase), 1).
-fn shifter(phase: f64) -> [f64; 8] {
-    [phase.cos(), phase.sin(), 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+/// diag(u exp(i phase), v).
+fn shifter(phase: f64, [u, v]: [f64; 2]) -> [f64; 8] {
+    [u * phase.cos(), u * phase.sin(), 0.0, 0.0, 0.0, 0.0, v, 0.0]
 }
 
 /// Its derivative.
-fn shifter_slope(phase: f64) -> [f64; 8] {
-    [-phase.sin(), phase.cos(), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+fn shifter_slope(phase: f64, u: f64) -> [f64; 8] {
+    [-u * phase.sin(), u * phase.cos(), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+}
+
+/// The inverse of a 2 x 2 matrix.
+fn inverse(m: &[f64]) -> Vec<f64> {
+    let det: Vec<f64> =
+        ab(&m[..2], &m[6..], 1, 1, 1).iter().zip(ab(&m[2..4], &m[4..6], 1, 1, 1)).map(|(a, b)| a - b).collect();
+    let square = det[0] * det[0] + det[1] * det[1];
+    let over = [det[0] / square, -det[1] / square];
+    let adjugate = [m[6], m[7], -m[2], -m[3], -m[4], -m[5], m[0], m[1]];
+    ab(&over, &adjugate, 1, 4, 1)
 }
 
 /// a b c d, 2 x 2 each.
@@ -119,7 +131,7 @@ impl Mesh {
 
     fn matrix(&self, at: Parameters<'_>, i: usize) -> Vec<f64> {
         let [theta, phi, left, right] = at.built(i);
-        product(&coupler(right), &shifter(theta), &coupler(left), &shifter(phi))
+        product(&coupler(right), &shifter(theta, self.arms), &coupler(left), &shifter(phi, [1.0; 2]))
     }
 
     /// exp(i gamma) of every mode.
@@ -144,7 +156,7 @@ impl Mesh {
     }
 
     /// Gradients from the field behind the mesh and its gradient, by the chain rule. Fields inside come from the output,
-    /// backwards.
+    /// backwards: what was before an interferometer is M^-1, without loss M^H, of what is behind it.
     pub fn backward(&self, at: Parameters<'_>, output: &[f64], d_output: &[f64]) -> Gradients {
         let batch = output.len() / 2 / self.modes;
         let mut rows = transposed(output, batch, self.modes);
@@ -167,15 +179,17 @@ impl Mesh {
             let pair = &mut rows[2 * batch * p..][..4 * batch];
             let d_pair = &mut d_rows[2 * batch * p..][..4 * batch];
             let matrix = self.matrix(at, i);
-            pair.copy_from_slice(&ahb(&matrix, pair, 2, batch, 2));
+            pair.copy_from_slice(&ab(&inverse(&matrix), pair, 2, batch, 2));
             let d_matrix = abh(d_pair, pair, 2, 2, batch);
             d_pair.copy_from_slice(&ahb(&matrix, d_pair, 2, batch, 2));
             let [theta, phi, left, right] = at.built(i);
+            let [outer, inner] = [shifter(phi, [1.0; 2]), shifter(theta, self.arms)];
+            let [first, second] = [coupler(left), coupler(right)];
             let slopes = [
-                product(&coupler(right), &shifter_slope(theta), &coupler(left), &shifter(phi)),
-                product(&coupler(right), &shifter(theta), &coupler(left), &shifter_slope(phi)),
-                product(&coupler(right), &shifter(theta), &coupler_slope(left), &shifter(phi)),
-                product(&coupler_slope(right), &shifter(theta), &coupler(left), &shifter(phi)),
+                product(&second, &shifter_slope(theta, self.arms[0]), &first, &outer),
+                product(&second, &inner, &first, &shifter_slope(phi, 1.0)),
+                product(&second, &inner, &coupler_slope(left), &outer),
+                product(&coupler_slope(right), &inner, &first, &outer),
             ];
             for (gradient, slope) in of.iter_mut().zip(&slopes) {
                 gradient[i] = d_matrix.iter().zip(slope).map(|(d, slope)| d * slope).sum();

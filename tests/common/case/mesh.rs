@@ -10,13 +10,18 @@ use super::{Bound, Case, Draws, Gradient, Problem, Tensor, case, cost, fresh, te
 pub(super) fn cases() -> Vec<Case> {
     vec![
         coefficients(),
-        mesh("mesh, rectangular", Layout::Rectangular, "portable"),
-        mesh("mesh, triangular", Layout::Triangular, "portable"),
-        mesh("mesh, rectangular, subgroup", Layout::Rectangular, "subgroup"),
-        mesh("mesh, triangular, subgroup", Layout::Triangular, "subgroup"),
+        mesh("mesh, rectangular", Layout::Rectangular, [1.0; 2], "portable"),
+        mesh("mesh, triangular", Layout::Triangular, [1.0; 2], "portable"),
+        mesh("mesh, rectangular, loss", Layout::Rectangular, LOSS, "portable"),
+        mesh("mesh, rectangular, subgroup", Layout::Rectangular, [1.0; 2], "subgroup"),
+        mesh("mesh, triangular, subgroup", Layout::Triangular, [1.0; 2], "subgroup"),
+        mesh("mesh, triangular, loss, subgroup", Layout::Triangular, LOSS, "subgroup"),
         intensities(),
     ]
 }
+
+/// Of amplitudes: losses of 0.1 and 0.2 dB an interferometer, unequal.
+const LOSS: [f32; 2] = [0.9886, 0.9772];
 
 /// Sizes are modes, batch. The last batches are more than the partial sums have rows for.
 const SIZES: &[&[usize]] = &[
@@ -59,12 +64,15 @@ const SUBGROUP_SIZES: &[&[usize]] = &[
     &[8, 20_011],
 ];
 
-fn twin(modes: usize, layout: Layout) -> reference::mesh::Mesh {
+/// The backward pass loses as many digits as light is lost: one here.
+const LOSS_SIZES: &[&[usize]] = &[&[2, 1], &[3, 3], &[7, 9], &[16, 65], &[64, 9], &[65, 8], &[100, 12]];
+
+fn twin(modes: usize, layout: Layout, arms: [f32; 2]) -> reference::mesh::Mesh {
     let layout = match layout {
         Layout::Rectangular => reference::mesh::Layout::Rectangular,
         Layout::Triangular => reference::mesh::Layout::Triangular,
     };
-    reference::mesh::Mesh { modes, layout }
+    reference::mesh::Mesh { modes, layout, arms: arms.map(f64::from) }
 }
 
 /// Phases of a few turns, and errors.
@@ -93,7 +101,7 @@ fn coefficients() -> Case {
     case("mesh::coefficients", SIZES, &[512], |draws, size| {
         let (modes, n) = (size[0], size[0] * (size[0] - 1) / 2);
         let mesh = Mesh::new(modes, Layout::Rectangular).expect("enough modes");
-        let twin = twin(modes, Layout::Rectangular);
+        let twin = twin(modes, Layout::Rectangular, [1.0; 2]);
         let mut inputs = parameters(draws, modes);
         // Many turns away, and couplers that split nearly nothing and nearly all.
         for (place, at, value) in [(0, 0, 3000.0), (1, 0, -9000.0), (4, 0, 0.96875), (4, n, -0.96875)] {
@@ -126,12 +134,17 @@ fn made(plan: &mut PlanBuilder<'_>, mesh: Mesh, on: &Bound<'_>) -> Result<[Slice
     Ok([matrices, screen])
 }
 
-fn mesh(name: &'static str, layout: Layout, variant: &'static str) -> Case {
-    let sizes = if variant == "portable" { SIZES } else { SUBGROUP_SIZES };
+fn mesh(name: &'static str, layout: Layout, arms: [f32; 2], variant: &'static str) -> Case {
+    let lossy = arms != [1.0; 2];
+    let sizes = match variant {
+        _ if lossy => LOSS_SIZES,
+        "portable" => SIZES,
+        _ => SUBGROUP_SIZES,
+    };
     case(name, sizes, &[64, 1024], move |draws, size| {
         let [modes, batch] = size.try_into().expect("modes, batch");
-        let mesh = Mesh::new(modes, layout).expect("enough modes");
-        let twin = twin(modes, layout);
+        let mesh = Mesh::new(modes, layout).and_then(|mesh| mesh.with_arms(arms)).expect("a mesh");
+        let twin = twin(modes, layout, arms);
         let n = mesh.interferometers();
         let mut inputs = parameters(draws, modes);
         let field = draws.uniform("field", 2 * batch * modes, -1.0, 1.0);
@@ -148,13 +161,13 @@ fn mesh(name: &'static str, layout: Layout, variant: &'static str) -> Case {
             }),
             specification: Box::new(move |x| vec![twin.forward(state64(x), &x[5])]),
             gradient: Some(Gradient {
-                of: vec![0, 1, 2, 4, 5],
+                of: if lossy { vec![0, 1, 2, 5] } else { vec![0, 1, 2, 5, 4] },
                 upstream: None,
                 backward: Box::new(move |plan, on| {
                     let [matrices, screen] = &made(plan, mesh, on)?;
                     let coefficients = Coefficients { matrices, screen };
-                    let [d_theta, d_phi, d_gamma, d_splitter_error, d_field] = on.gradients else {
-                        unreachable!("five gradients");
+                    let [d_theta, d_phi, d_gamma, d_field, d_splitter_error @ ..] = on.gradients else {
+                        unreachable!("four gradients, and that of the couplers without loss");
                     };
                     let gpu = plan.gpu();
                     let partials = gpu.zeros("partials", &mesh.partials(batch), Scalar::F32)?;
@@ -163,12 +176,15 @@ fn mesh(name: &'static str, layout: Layout, variant: &'static str) -> Case {
                     mesh.backward_theta(plan, state(on), &partials, d_theta)?;
                     mesh.backward_phi(plan, &partials, d_phi)?;
                     mesh.backward_gamma(plan, &partials, d_gamma)?;
-                    mesh.backward_splitter_error(plan, state(on), coefficients, &partials, d_splitter_error)
+                    d_splitter_error.iter().try_for_each(|gradient| {
+                        mesh.backward_splitter_error(plan, state(on), coefficients, &partials, gradient)
+                    })
                 }),
                 specification: Box::new(move |x, d| {
                     let output = twin.forward(state64(x), &x[5]);
                     let of = twin.backward(state64(x), &output, &d[0]);
-                    vec![of.theta, of.phi, of.gamma, of.splitter_error, of.field]
+                    let all = [of.theta, of.phi, of.gamma, of.field, of.splitter_error];
+                    all.into_iter().take(if lossy { 4 } else { 5 }).collect()
                 }),
             }),
             costs: vec![
