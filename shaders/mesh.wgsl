@@ -192,9 +192,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
                 let there = vec4(cells[at], cells[at + 1u]);
                 let pair = select(mesh_adjoint(upper, lower, there), mesh_forward(before.upper, before.lower, there), lossy);
                 let d_pair = mesh_adjoint(upper, lower, vec4(cells[gradients + at], cells[gradients + at + 1u]));
-                // The condition always holds. It keeps a compiler from drawing the products inside into this sum, which
-                // would round otherwise than in the subgroup variant.
-                flow += select(vec4(0.0), mesh_flow(pair, d_pair), sample < params.n_samples);
+                flow += mesh_flow(pair, d_pair);
                 cells[at] = pair.xy;
                 cells[at + 1u] = pair.zw;
                 cells[gradients + at] = d_pair.xy;

@@ -8,8 +8,6 @@ import package::shared::complex::{complex_mul, complex_mul_conj};
 
 /// Samples whose sums are a row of partial sums.
 const MESH_GROUP: u32 = 8u;
-/// Modes that the subgroup variant keeps in registers.
-const MESH_WINDOW: u32 = 64u;
 
 struct Params {
     n_modes: u32,
@@ -55,14 +53,9 @@ fn mesh_screen(params: Params, mode: u32) -> u32 {
     return params.n_interferometers + mode / 4u;
 }
 
-/// Where in a row a mode of a sample is parked, behind all sums: meshes wider than the window need it.
-fn mesh_parked(params: Params, mode: u32, lane: u32) -> u32 {
-    return mesh_screen(params, params.n_modes + 3u) + mode * MESH_GROUP + lane;
-}
-
 /// Vec4s of a row.
 fn mesh_row(params: Params) -> u32 {
-    return mesh_parked(params, select(0u, params.n_modes, params.n_modes > MESH_WINDOW), 0u);
+    return mesh_screen(params, params.n_modes + 3u);
 }
 
 /// M x

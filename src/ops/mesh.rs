@@ -1,4 +1,4 @@
-//! Meshes of Mach-Zehnder interferometers; `shaders/mesh.wgsl` and its variant `mesh_subgroup.wgsl`.
+//! Meshes of Mach-Zehnder interferometers; `shaders/mesh.wgsl`, and `mesh_subgroup.wgsl`, a variant of its forward pass.
 //!
 //! Fields are complex: `[batch, modes, 2]`, the last axis (re, im); gradients as in
 //! [`complex_matmul`](super::complex_matmul). Interferometers are counted column by column, modes rising, in the order
@@ -37,18 +37,18 @@ const GROUP_SAMPLES: usize = 8;
 const MAX_ROWS: usize = 256;
 const MAX_PARTIALS: usize = 8 << 20;
 
-/// Shaders by variant.
-const PORTABLE: (&str, &str) = ("portable", "mesh");
-const SUBGROUP: (&str, &str) = ("subgroup", "mesh_subgroup");
+/// Variants of the forward pass.
+const PORTABLE: &str = "portable";
+const SUBGROUP: &str = "subgroup";
 /// Modes that the subgroup variant keeps in registers.
 const WINDOW: usize = 64;
 
 /// Names of the variants that run on an adapter, the one that always does first.
 pub fn variants(gpu: &Gpu) -> Vec<&'static str> {
     let adapter = gpu.adapter();
-    let mut available = vec![PORTABLE.0];
+    let mut available = vec![PORTABLE];
     if adapter.subgroups && adapter.subgroup == (8, 8) {
-        available.push(SUBGROUP.0);
+        available.push(SUBGROUP);
     }
     available
 }
@@ -157,10 +157,9 @@ impl Mesh {
         [groups.div_ceil(groups.div_ceil(most)), self.row(), 4]
     }
 
-    /// Vec4s of a row of partial sums: interferometers, modes of the screen, and room where wide meshes park modes.
+    /// Vec4s of a row of partial sums: interferometers, and modes of the screen.
     fn row(&self) -> usize {
-        let parked = if self.modes > WINDOW { GROUP_SAMPLES * self.modes } else { 0 };
-        self.interferometers() + self.modes.div_ceil(4) + parked
+        self.interferometers() + self.modes.div_ceil(4)
     }
 
     /// Samples of a workgroup that keeps so many complex numbers of a mode of each.
@@ -218,9 +217,10 @@ impl Mesh {
     pub fn forward(&self, plan: &mut PlanBuilder<'_>, on: Coefficients<'_>, x: &Slice, y: &Slice) -> Result<(), Error> {
         let operation = "mesh::forward";
         let batch = self.check(operation, on, &[x, y])?;
-        let shader = Self::shader(plan.gpu())?;
+        let gpu = plan.gpu();
+        let variant = gpu.variant("mesh", &variants(gpu), |variant| time(gpu, variant))?;
         // Wide meshes park modes in y.
-        self.record_forward(plan, shader, batch, &[on.matrices.read(), on.screen.read(), x.read(), y.update()])
+        self.record_forward(plan, variant, batch, &[on.matrices.read(), on.screen.read(), x.read(), y.update()])
     }
 
     /// Gradient of the field before the mesh from the field y behind it and its gradient, all `[batch, modes, 2]`.
@@ -241,9 +241,24 @@ impl Mesh {
         let operation = "mesh::backward";
         let batch = self.check(operation, on, &[y, d_y, d_x])?;
         expect(operation, partials, &self.partials(batch))?;
-        let shader = Self::shader(plan.gpu())?;
+        let (rows, samples) = (partials.shape()[0], self.group_samples(2));
+        plan.check_loop(operation, self.turns(samples))?;
         let binds = [on.matrices.read(), on.screen.read(), y.read(), d_y.read(), d_x.write(), partials.update()];
-        self.record_backward(plan, shader, [batch, partials.shape()[0]], &binds)
+        for first in (0..batch).step_by(GROUP_SAMPLES * rows) {
+            let groups = (batch - first).div_ceil(GROUP_SAMPLES).min(rows);
+            // Where workgroup memory holds fewer samples than a row has, dispatches share it, and go on with its sums.
+            for part in (0..GROUP_SAMPLES.min(batch - first)).step_by(samples) {
+                let params = Params {
+                    first_sample: word(operation, first + part)?,
+                    group_samples: word(operation, samples.min(GROUP_SAMPLES - part))?,
+                    n_groups: word(operation, groups)?,
+                    accumulate: u32::from(first + part > 0),
+                    ..self.params(operation, batch)?
+                };
+                plan.dispatch("mesh", "backward", &params, &binds, Work::Groups(groups))?;
+            }
+        }
+        Ok(())
     }
 
     /// Gradient of theta, which is that of its errors too, from what the backward pass left.
@@ -327,80 +342,46 @@ impl Mesh {
         plan.dispatch("mesh", entry, &params, binds, Work::Items(self.interferometers().max(self.modes.div_ceil(4))))
     }
 
-    /// The shader that is fastest here.
-    fn shader(gpu: &Gpu) -> Result<&'static str, Error> {
-        let chosen = gpu.variant("mesh", &variants(gpu), |variant| time(gpu, variant))?;
-        Ok(if chosen == SUBGROUP.0 { SUBGROUP.1 } else { PORTABLE.1 })
-    }
-
-    /// Entry point of a pass, and what cuts the subgroup variant to the mesh. It takes columns by two, of wide meshes by
-    /// four; no place but past the ends is idle in meshes that are made of such.
-    fn kernel(&self, shader: &str, pass: &str) -> (String, Vec<Constant>) {
-        if shader == PORTABLE.1 {
-            return (pass.to_owned(), vec![]);
-        }
+    /// Entry point of the subgroup variant, and what cuts it to the mesh. It takes columns by two, of wide meshes by four; no
+    /// place but past the ends is idle in meshes that are made of such.
+    fn subgroup(&self) -> (&'static str, [Constant; 2]) {
         let wide = self.modes > WINDOW;
         let guarded = self.layout == Layout::Triangular || !self.columns().is_multiple_of(if wide { 4 } else { 2 });
         let blocks = self.modes.min(WINDOW).div_ceil(16) as u32;
-        let entry = if wide { format!("{pass}_wide") } else { pass.to_owned() };
-        (entry, vec![("BLOCKS", blocks), ("GUARDED", guarded.into()), ("LOSSY", self.is_lossy().into())])
+        (if wide { "forward_wide" } else { "forward" }, [("BLOCKS", blocks), ("GUARDED", guarded.into())])
     }
 
-    /// Refuses meshes whose invocations would loop too often. In the portable variant they walk all columns, and in each of
-    /// them their interferometers with all samples; in the other all bands, two columns a turn.
-    fn check_turns(&self, plan: &PlanBuilder<'_>, operation: &str, shader: &str, samples: usize) -> Result<(), Error> {
+    /// Loop turns of the portable variant, which walks all columns, and in each of them its interferometers with all samples.
+    fn turns(&self, samples: usize) -> usize {
         let ends = 2 * (GROUP_SAMPLES * self.modes).div_ceil(WORKGROUP);
-        let turns = if shader == PORTABLE.1 {
-            self.columns() * (1 + (self.modes / 2).div_ceil(WORKGROUP) * (1 + samples)) + ends
-        } else {
-            let bands = (self.modes + self.columns() + 4).div_ceil(WINDOW);
-            bands * ((self.modes + WINDOW).min(self.columns() + 4) / 2 + WINDOW)
-        };
-        plan.check_loop(operation, turns)
+        self.columns() * (1 + (self.modes / 2).div_ceil(WORKGROUP) * (1 + samples)) + ends
+    }
+
+    /// Loop turns of the subgroup variant, which walks all bands, two columns a turn.
+    fn subgroup_turns(&self) -> usize {
+        let bands = (self.modes + self.columns() + 4).div_ceil(WINDOW);
+        bands * ((self.modes + WINDOW).min(self.columns() + 4) / 2 + WINDOW)
     }
 
     fn record_forward(
         &self,
         plan: &mut PlanBuilder<'_>,
-        shader: &str,
+        variant: &str,
         batch: usize,
         binds: &[Bind<'_>],
     ) -> Result<(), Error> {
         let operation = "mesh::forward";
-        let samples = if shader == PORTABLE.1 { self.group_samples(1) } else { GROUP_SAMPLES };
-        self.check_turns(plan, operation, shader, samples)?;
-        let params = Params { group_samples: word(operation, samples)?, ..self.params(operation, batch)? };
-        let (entry, constants) = self.kernel(shader, "forward");
-        plan.dispatch_with(shader, &entry, &constants, &params, binds, Work::Groups(batch.div_ceil(samples)))
-    }
-
-    /// A dispatch for as many groups of samples as there are rows of partial sums. Where workgroup memory holds fewer
-    /// samples than a row has, dispatches share it, and go on with its sums in order.
-    fn record_backward(
-        &self,
-        plan: &mut PlanBuilder<'_>,
-        shader: &str,
-        [batch, rows]: [usize; 2],
-        binds: &[Bind<'_>],
-    ) -> Result<(), Error> {
-        let operation = "mesh::backward";
-        let samples = if shader == PORTABLE.1 { self.group_samples(2) } else { GROUP_SAMPLES };
-        self.check_turns(plan, operation, shader, samples)?;
-        let (entry, constants) = self.kernel(shader, "backward");
-        for first in (0..batch).step_by(GROUP_SAMPLES * rows) {
-            let groups = (batch - first).div_ceil(GROUP_SAMPLES).min(rows);
-            for part in (0..GROUP_SAMPLES.min(batch - first)).step_by(samples) {
-                let params = Params {
-                    first_sample: word(operation, first + part)?,
-                    group_samples: word(operation, samples.min(GROUP_SAMPLES - part))?,
-                    n_groups: word(operation, groups)?,
-                    accumulate: u32::from(first + part > 0),
-                    ..self.params(operation, batch)?
-                };
-                plan.dispatch_with(shader, &entry, &constants, &params, binds, Work::Groups(groups))?;
-            }
+        if variant == SUBGROUP {
+            plan.check_loop(operation, self.subgroup_turns())?;
+            let (entry, constants) = self.subgroup();
+            let params = self.params(operation, batch)?;
+            let work = Work::Groups(batch.div_ceil(GROUP_SAMPLES));
+            return plan.dispatch_with("mesh_subgroup", entry, &constants, &params, binds, work);
         }
-        Ok(())
+        let samples = self.group_samples(1);
+        plan.check_loop(operation, self.turns(samples))?;
+        let params = Params { group_samples: word(operation, samples)?, ..self.params(operation, batch)? };
+        plan.dispatch("mesh", "forward", &params, binds, Work::Groups(batch.div_ceil(samples)))
     }
 }
 
@@ -414,12 +395,11 @@ impl State<'_> {
     }
 }
 
-/// Seconds of both passes of 512 samples on 64 modes with a variant, or `None` if it does not give what the portable one
+/// Seconds of the forward pass of 512 samples on 64 modes with a variant, or `None` if it does not give what the portable one
 /// gives.
 fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
     const BATCH: usize = 512;
     let mesh = Mesh::new(WINDOW, Layout::Rectangular)?;
-    let shader = if variant == SUBGROUP.0 { SUBGROUP.1 } else { PORTABLE.1 };
     // Interferometers that split evenly, with neither phase; waves as fields.
     let half = 0.5_f32.sqrt();
     let even = [half, 0.0, 0.0, half, 0.0, half, half, 0.0].repeat(mesh.interferometers());
@@ -429,16 +409,11 @@ fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
     let field = gpu.upload("timed field", &[BATCH, mesh.modes(), 2], &wave)?;
     let mut results = Vec::new();
     let mut best = f64::INFINITY;
-    for shader in [PORTABLE.1, shader] {
-        let [y, d_x] = ["timed y", "timed d_x"].map(|name| gpu.zeros(name, field.shape(), Scalar::F32));
-        let (y, d_x) = (y?, d_x?);
-        let partials = gpu.zeros("timed partials", &mesh.partials(BATCH), Scalar::F32)?;
+    for variant in [PORTABLE, variant] {
+        let y = gpu.zeros("timed y", field.shape(), Scalar::F32)?;
         let mut plan = PlanBuilder::new(gpu, "timed");
-        let coefficients = [matrices.read(), screen.read()];
-        mesh.record_forward(&mut plan, shader, BATCH, &[&coefficients[..], &[field.read(), y.update()]].concat())?;
-        let fields = [y.read(), field.read(), d_x.write(), partials.update()];
-        let binds = [&coefficients[..], &fields].concat();
-        mesh.record_backward(&mut plan, shader, [BATCH, partials.shape()[0]], &binds)?;
+        let binds = [matrices.read(), screen.read(), field.read(), y.update()];
+        mesh.record_forward(&mut plan, variant, BATCH, &binds)?;
         let plan = plan.finish()?;
         best = f64::INFINITY;
         // The first turn compiles.
@@ -449,7 +424,7 @@ fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
             gpu.wait()?;
             best = best.min(start.elapsed().as_secs_f64());
         }
-        results.push([gpu.read::<f32>(&y)?, gpu.read::<f32>(&d_x)?, gpu.read::<f32>(&partials)?].concat());
+        results.push(gpu.read::<f32>(&y)?);
     }
     // Of numbers up to 10, through 64 columns.
     let agree = results[0].iter().zip(&results[1]).all(|(one, other)| (one - other).abs() < 1e-4);

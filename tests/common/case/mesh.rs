@@ -150,7 +150,7 @@ fn mesh(name: &'static str, layout: Layout, arms: [f32; 2], variant: &'static st
         let field = draws.uniform("field", 2 * batch * modes, -1.0, 1.0);
         inputs.push(tensor("field", &[batch, modes, 2], field));
         let words = 2 * batch * modes + 8 * n;
-        let shader = if variant == "portable" { "mesh" } else { "mesh_subgroup" };
+        let forward = if variant == "portable" { "mesh::forward" } else { "mesh_subgroup::forward" };
         Problem {
             inputs,
             outputs: vec![fresh("output", &[batch, modes, 2])],
@@ -188,8 +188,8 @@ fn mesh(name: &'static str, layout: Layout, arms: [f32; 2], variant: &'static st
                 }),
             }),
             costs: vec![
-                cost(format!("{shader}::forward"), 28 * n * batch, words + 2 * batch * modes),
-                cost(format!("{shader}::backward"), 74 * n * batch, words + 4 * batch * modes),
+                cost(forward, 28 * n * batch, words + 2 * batch * modes),
+                cost("mesh::backward", 74 * n * batch, words + 4 * batch * modes),
                 cost("mesh::backward_theta", 40 * n, 6 * n),
                 cost("mesh::backward_phi", n, 2 * n),
                 cost("mesh::backward_splitter_error", 60 * n, 17 * n),
