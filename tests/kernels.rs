@@ -363,6 +363,7 @@ families!(
     draw
 );
 families!(convolution, average, complex_matmul, activation, pool, mean_squared_error, normalization);
+families!(mesh, intensity);
 
 /// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
 /// transpose undoes it.
@@ -442,7 +443,7 @@ fn proof_table() {
 fn library() -> BTreeSet<String> {
     let names = shaders::LIBRARY.iter().map(|(path, _)| *path).filter(|path| !path.starts_with("shared/"));
     let names = names.filter(|path| {
-        let variant = path.split_once('_').filter(|(family, _)| ["matmul", "convolution"].contains(family));
+        let variant = path.split_once('_').filter(|(family, _)| ["matmul", "convolution", "mesh"].contains(family));
         runs_here(variant)
     });
     names

@@ -78,10 +78,22 @@ fn math_tanh(x: f32) -> f32 {
     return select(y, -y, x < 0.0);
 }
 
-/// (cos, sin) of an angle in turns, |turns| <= 1. Octant reduction, polynomials of Cephes' sinf and cosf.
+/// (cos, sin) of an angle in turns, |turns| <= 1.
 fn math_turn(turns: f32) -> vec2<f32> {
     let quarter = floor(turns * 4.0 + 0.5);
-    let x = (turns - quarter * 0.25) * MATH_TAU;                 // in [-pi/4, pi/4]
+    return math_quarter((turns - quarter * 0.25) * MATH_TAU, quarter);
+}
+
+/// (cos, sin) of an angle in radians, to 1e-7 up to 10^4. pi/2 is taken off in three parts, with few bits in the first two
+/// so that their products are exact (Cody and Waite 1980; parts of Cephes' sinf).
+fn math_circle(angle: f32) -> vec2<f32> {
+    let quarter = floor(angle * 0.636619772367581343 + 0.5);
+    let near = (angle - quarter * 1.5703125) - quarter * 4.837512969970703125e-4;
+    return math_quarter(near - quarter * 7.549789948768648e-8, quarter);
+}
+
+/// (cos, sin) of x + quarter pi/2, x in [-pi/4, pi/4]. Polynomials of Cephes' sinf and cosf.
+fn math_quarter(x: f32, quarter: f32) -> vec2<f32> {
     let z = x * x;
     let sine = ((-1.9515295891e-4 * z + 8.3321608736e-3) * z - 1.6666654611e-1) * z * x + x;
     let cosine = ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2) * z * z - 0.5 * z + 1.0;

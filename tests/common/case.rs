@@ -4,6 +4,7 @@ mod average;
 mod complex;
 mod convolution;
 mod electronics;
+mod mesh;
 mod normalization;
 
 use flatlight::data::{Split, Values};
@@ -377,6 +378,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(average::cases());
     cases.extend(complex::cases());
     cases.extend(electronics::cases());
+    cases.extend(mesh::cases());
     cases.extend(normalization::cases());
     cases
 }
