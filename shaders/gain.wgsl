@@ -7,6 +7,7 @@
 // Reference: src/reference/gain.rs
 
 import package::shared::indexing::{indexing_group};
+import package::shared::reduce::{reduce_sum};
 
 const WORKGROUP: u32 = 64u;
 
@@ -26,21 +27,6 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;        // [groups]
 @group(0) @binding(8) var<storage, read> summands: array<f32>;              // [groups], the partial sums
 @group(0) @binding(9) var<storage, read_write> d_gain: array<f32>;          // [1]
-
-var<workgroup> sums: array<f32, WORKGROUP>;
-
-/// Sum over the workgroup; valid in lane 0.
-fn reduce(lane: u32, value: f32) -> f32 {
-    sums[lane] = value;
-    workgroupBarrier();
-    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-        if lane < half {
-            sums[lane] += sums[lane + half];
-        }
-        workgroupBarrier();
-    }
-    return sums[0];
-}
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -75,7 +61,7 @@ fn partial(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
             sum += d_y[at] * reading[at];
         }
     }
-    let all = reduce(lane, sum);
+    let all = reduce_sum(lane, sum);
     if lane == 0u && index < params.n_groups {
         partials[index] = all;
     }
@@ -87,7 +73,7 @@ fn total(@builtin(local_invocation_index) lane: u32) {
     for (var at = lane; at < params.n_groups; at += WORKGROUP) {
         sum += summands[at];
     }
-    let all = reduce(lane, sum);
+    let all = reduce_sum(lane, sum);
     if lane == 0u {
         d_gain[0] = all;
     }

@@ -6,6 +6,7 @@
 
 import package::shared::clock::{Clock};
 import package::shared::indexing::{indexing_group};
+import package::shared::reduce::{reduce_sum};
 
 const WORKGROUP: u32 = 64u;
 
@@ -21,8 +22,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> loss: array<f32>;            // [batch]
 @group(0) @binding(5) var<storage, read_write> d_prediction: array<f32>;    // [batch, features]
 
-var<workgroup> sums: array<f32, WORKGROUP>;
-
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let row = indexing_group(group, groups);
@@ -33,16 +32,9 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
             sum += error * error;
         }
     }
-    sums[lane] = sum;
-    workgroupBarrier();
-    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-        if lane < half {
-            sums[lane] += sums[lane + half];
-        }
-        workgroupBarrier();
-    }
+    let whole = reduce_sum(lane, sum);
     if lane == 0u && row < params.batch {
-        loss[row] = sums[0] / f32(params.features);
+        loss[row] = whole / f32(params.features);
     }
 }
 

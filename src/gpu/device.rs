@@ -45,6 +45,11 @@ pub struct AdapterSummary {
 }
 
 impl AdapterSummary {
+    /// Whether every subgroup has eight lanes, which kernels that share by broadcast count on.
+    pub(crate) fn eight_lanes(&self) -> bool {
+        self.subgroups && self.subgroup == (8, 8)
+    }
+
     fn new(index: usize, adapter: &wgpu::Adapter) -> Self {
         let info = adapter.get_info();
         let kind = match info.device_type {

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
-use super::{AdapterSummary, Error};
+use super::{AdapterSummary, Error, Gpu, PlanBuilder, Scalar, Slice};
 
 /// Names of the chosen variants by family, for this process.
 #[derive(Debug)]
@@ -62,6 +63,39 @@ impl Variants {
         if let Err(error) = written {
             log::debug!("{} could not be written: {error}", file.display());
         }
+    }
+}
+
+/// The fastest of so many replays counts, as the first compiles.
+const REPLAYS: usize = 4;
+
+impl Gpu {
+    /// Seconds of a variant's work, or `None` if it does not give what the portable one gives, to 1e-4: `record` records
+    /// what one of them does to a result of a shape.
+    pub(crate) fn time_variant<V>(
+        &self,
+        shape: &[usize],
+        [portable, variant]: [V; 2],
+        record: impl Fn(&mut PlanBuilder<'_>, V, &Slice) -> Result<(), Error>,
+    ) -> Result<Option<f64>, Error> {
+        let run = |variant: V| {
+            let result = self.zeros("timed result", shape, Scalar::F32)?;
+            let mut plan = PlanBuilder::new(self, "timed");
+            record(&mut plan, variant, &result)?;
+            let plan = plan.finish()?;
+            let mut best = f64::INFINITY;
+            for _ in 0..REPLAYS {
+                self.wait()?;
+                let start = Instant::now();
+                self.submit(&[&plan])?;
+                self.wait()?;
+                best = best.min(start.elapsed().as_secs_f64());
+            }
+            Ok::<_, Error>((self.read::<f32>(&result)?, best))
+        };
+        let ((one, _), (other, seconds)) = (run(portable)?, run(variant)?);
+        let agree = one.iter().zip(&other).all(|(one, other)| (one - other).abs() < 1e-4);
+        Ok(agree.then_some(seconds))
     }
 }
 

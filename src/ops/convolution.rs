@@ -25,7 +25,7 @@ const TILED: (&str, &str) = ("tiled", "convolution_tiled");
 pub fn variants(gpu: &Gpu) -> Vec<&'static str> {
     let adapter = gpu.adapter();
     let mut available = vec![PORTABLE.0];
-    if adapter.subgroups && adapter.subgroup == (8, 8) {
+    if adapter.eight_lanes() {
         available.push(SUBGROUP.0);
     }
     if adapter.limits.max_compute_invocations_per_workgroup >= 256 {
@@ -407,27 +407,11 @@ fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
     let x = gpu.upload("timed x", &[BATCH, shape.features_in()], &values(BATCH * shape.features_in()))?;
     let weight = gpu.upload("timed weight", &shape.weight(), &values(shape.weight().iter().product()))?;
     let params = shape.params("convolution::forward", BATCH)?;
-    let mut results = Vec::new();
-    let mut best = f64::INFINITY;
-    for shader in [PORTABLE.1, shader_of(variant)] {
-        let y = gpu.zeros("timed y", &[BATCH, shape.features_out()?], Scalar::F32)?;
-        let mut plan = PlanBuilder::new(gpu, "timed");
-        correlate(&mut plan, shader, "forward", &params, &[x.read(), weight.read(), y.write()])?;
-        let plan = plan.finish()?;
-        best = f64::INFINITY;
-        // The first turn compiles.
-        for _ in 0..4 {
-            gpu.wait()?;
-            let start = std::time::Instant::now();
-            gpu.submit(&[&plan])?;
-            gpu.wait()?;
-            best = best.min(start.elapsed().as_secs_f64());
-        }
-        results.push(gpu.read::<f32>(&y)?);
-    }
     // Sums of 72 terms below 1/4 in the same order; a compiler may round fewer of them.
-    let agree = results[0].iter().zip(&results[1]).all(|(one, other)| (one - other).abs() < 1e-4);
-    Ok(agree.then_some(best))
+    let shaders = [PORTABLE.1, shader_of(variant)];
+    gpu.time_variant(&[BATCH, shape.features_out()?], shaders, |plan, shader, y| {
+        correlate(plan, shader, "forward", &params, &[x.read(), weight.read(), y.write()])
+    })
 }
 
 /// Refuses sums over more taps than an invocation may take turns for.

@@ -6,7 +6,7 @@
 
 use super::product::Product;
 use super::{expect, matrix};
-use crate::gpu::{Error, Gpu, MAX_LOOP_TURNS, PlanBuilder, Scalar, Slice, Work};
+use crate::gpu::{Error, Gpu, MAX_LOOP_TURNS, PlanBuilder, Slice, Work};
 
 /// Shaders by variant.
 const PORTABLE: (&str, &str) = ("portable", "matmul");
@@ -17,7 +17,7 @@ const TILED: (&str, &str) = ("tiled", "matmul_tiled");
 pub fn variants(gpu: &Gpu) -> Vec<&'static str> {
     let adapter = gpu.adapter();
     let mut available = vec![PORTABLE.0];
-    if adapter.subgroups && adapter.subgroup == (8, 8) {
+    if adapter.eight_lanes() {
         available.push(SUBGROUP.0);
     }
     // Barriers cost software adapters more than tiles save.
@@ -129,25 +129,8 @@ fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
     let a = gpu.upload("timed a", &[SIZE, SIZE], &values)?;
     let shader =
         [PORTABLE, SUBGROUP, TILED].iter().find(|(name, _)| *name == variant).map_or(PORTABLE.1, |(_, shader)| *shader);
-    let mut results = Vec::new();
-    let mut best = f64::INFINITY;
-    for shader in [PORTABLE.1, shader] {
-        let c = gpu.zeros("timed c", &[SIZE, SIZE], Scalar::F32)?;
-        let mut plan = PlanBuilder::new(gpu, "timed");
-        record(&mut plan, shader, "abt", [SIZE; 3], &a, &a, None, &c)?;
-        let plan = plan.finish()?;
-        best = f64::INFINITY;
-        // The first turn compiles.
-        for _ in 0..4 {
-            gpu.wait()?;
-            let start = std::time::Instant::now();
-            gpu.submit(&[&plan])?;
-            gpu.wait()?;
-            best = best.min(start.elapsed().as_secs_f64());
-        }
-        results.push(gpu.read::<f32>(&c)?);
-    }
     // Sums of 256 terms below 1/4 in the same order; a compiler may round fewer of them.
-    let agree = results[0].iter().zip(&results[1]).all(|(one, other)| (one - other).abs() < 1e-4);
-    Ok(agree.then_some(best))
+    gpu.time_variant(&[SIZE, SIZE], [PORTABLE.1, shader], |plan, shader, c| {
+        record(plan, shader, "abt", [SIZE; 3], &a, &a, None, c)
+    })
 }

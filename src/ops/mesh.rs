@@ -5,7 +5,7 @@
 //! that light meets them. An evenly splitting coupler has the error 0, and errors lie within -1..1.
 
 use super::{expect, word};
-use crate::gpu::{Bind, Constant, Error, Gpu, PlanBuilder, Scalar, Slice, Work};
+use crate::gpu::{Bind, Constant, Error, Gpu, PlanBuilder, Slice, Work};
 use crate::uniform;
 
 uniform! {
@@ -47,7 +47,7 @@ const WINDOW: usize = 64;
 pub fn variants(gpu: &Gpu) -> Vec<&'static str> {
     let adapter = gpu.adapter();
     let mut available = vec![PORTABLE];
-    if adapter.subgroups && adapter.subgroup == (8, 8) {
+    if adapter.eight_lanes() {
         available.push(SUBGROUP);
     }
     available
@@ -407,26 +407,9 @@ fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
     let screen = gpu.upload("timed screen", &[mesh.modes(), 2], &[1.0_f32, 0.0].repeat(mesh.modes()))?;
     let wave: Vec<f32> = (0..2 * BATCH * mesh.modes()).map(|at| (at * 37 % 101) as f32 / 101.0 - 0.5).collect();
     let field = gpu.upload("timed field", &[BATCH, mesh.modes(), 2], &wave)?;
-    let mut results = Vec::new();
-    let mut best = f64::INFINITY;
-    for variant in [PORTABLE, variant] {
-        let y = gpu.zeros("timed y", field.shape(), Scalar::F32)?;
-        let mut plan = PlanBuilder::new(gpu, "timed");
+    // Numbers up to 10, through 64 columns.
+    gpu.time_variant(field.shape(), [PORTABLE, variant], |plan, variant, y| {
         let binds = [matrices.read(), screen.read(), field.read(), y.update()];
-        mesh.record_forward(&mut plan, variant, BATCH, &binds)?;
-        let plan = plan.finish()?;
-        best = f64::INFINITY;
-        // The first turn compiles.
-        for _ in 0..4 {
-            gpu.wait()?;
-            let start = std::time::Instant::now();
-            gpu.submit(&[&plan])?;
-            gpu.wait()?;
-            best = best.min(start.elapsed().as_secs_f64());
-        }
-        results.push(gpu.read::<f32>(&y)?);
-    }
-    // Of numbers up to 10, through 64 columns.
-    let agree = results[0].iter().zip(&results[1]).all(|(one, other)| (one - other).abs() < 1e-4);
-    Ok(agree.then_some(best))
+        mesh.record_forward(plan, variant, BATCH, &binds)
+    })
 }
