@@ -1,8 +1,9 @@
 // The matrix products of matmul.wgsl for adapters whose subgroups have eight lanes (Mesa's software renderer): the
 // same equations, the same order of addition, the same bits.
-// Layout: a subgroup owns 8 rows x 32 columns of c; a lane keeps 8 rows x 4 columns in registers. Each lane loads one of
-// the 8 rows of a and its own 4 columns of b, and hears the other rows by broadcast, which is several times cheaper
-// there than a load. Loads are vec4 along the contiguous axis: `abt` needs k, `ab` and `atb` need n in multiples of 4.
+// Layout: a subgroup owns 8 rows x 32 columns of c; a lane keeps 8 rows x 4 columns in registers. A turn adds four
+// elements of the contraction: each lane loads one vec4 of a, an eighth of what the tile needs of it, and its own 4
+// columns of b, and hears the rest of a by broadcast, which is several times cheaper there than a load. Loads are vec4
+// along the contiguous axes: `abt` needs k, `ab` n and k, `atb` m, n and k in multiples of 4.
 // Reference: src/reference/matmul.rs
 
 import package::shared::indexing::{indexing_group};
@@ -14,11 +15,10 @@ const ROWS: u32 = 8u;
 const COLUMNS: u32 = 32u;
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>;                 // ab: [m, k], atb: [k, m]
+@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;           // ab, abt: [m, k / 4, 4], atb: [k, m / 4, 4]
 @group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;           // ab, atb: [k, n / 4, 4], abt: [n, k / 4, 4]
 @group(0) @binding(3) var<storage, read> bias: array<f32>;              // [n]
 @group(0) @binding(4) var<storage, read_write> c: array<f32>;           // [m, n]
-@group(0) @binding(5) var<storage, read> a_rows: array<vec4<f32>>;      // abt: [m, k / 4, 4]
 
 alias Sums = array<vec4<f32>, 8>;
 
@@ -63,19 +63,18 @@ fn store(row: u32, first: u32, sums: Sums, offset: vec4<f32>) {
     store_row(row + 7u, first, sums[7] + offset);
 }
 
-/// a[row, k] or a[k, row] at `step_a` words a turn, b[k, columns] at n words a turn.
-fn product_b(corner: vec2<u32>, lane: u32, row_step: u32, step_a: u32) {
-    let row = min(corner.x + lane, params.m - 1u);
-    let column = min(corner.y + 4u * lane, params.n - 4u);
-    var at_a = row * row_step + params.k_first * step_a;
-    var at_b = (params.k_first * params.n + column) / 4u;
-    var sums = Sums();
-    for (var turn = 0u; turn < params.k_count; turn++) {
-        accumulate(&sums, a[at_a], b[at_b]);
-        at_a += step_a;
-        at_b += params.n / 4u;
-    }
-    store(corner.x, corner.y + 4u * lane, sums, vec4(0.0));
+/// Adds four elements of the contraction, each lane's values of a being `left`.
+fn accumulate_four(sums: ptr<function, Sums>, left: vec4<f32>, right: mat4x4<f32>) {
+    accumulate(sums, left.x, right[0]);
+    accumulate(sums, left.y, right[1]);
+    accumulate(sums, left.z, right[2]);
+    accumulate(sums, left.w, right[3]);
+}
+
+/// The four columns of a lane in four rows of b, from word 4 at, with n words a row.
+fn rows_of_b(at: u32) -> mat4x4<f32> {
+    let row = params.n / 4u;
+    return mat4x4<f32>(b[at], b[at + row], b[at + 2u * row], b[at + 3u * row]);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -84,7 +83,29 @@ fn ab(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: 
     if corner.x >= params.m {
         return;
     }
-    product_b(corner, lane, params.k, 1u);
+    let row = min(corner.x + lane, params.m - 1u);
+    let column = min(corner.y + 4u * lane, params.n - 4u);
+    var at_a = (row * params.k + params.k_first) / 4u;
+    var at_b = (params.k_first * params.n + column) / 4u;
+    var sums = Sums();
+    for (var turn = 0u; turn < params.k_count / 4u; turn++) {
+        accumulate_four(&sums, a[at_a], rows_of_b(at_b));
+        at_a += 1u;
+        at_b += params.n;
+    }
+    store(corner.x, corner.y + 4u * lane, sums, vec4(0.0));
+}
+
+/// Adds one element of the contraction: rows 0..4 of a from lane `low`, rows 4..8 from the next.
+fn accumulate_rows(sums: ptr<function, Sums>, low: vec4<f32>, high: vec4<f32>, right: vec4<f32>) {
+    (*sums)[0] += low.x * right;
+    (*sums)[1] += low.y * right;
+    (*sums)[2] += low.z * right;
+    (*sums)[3] += low.w * right;
+    (*sums)[4] += high.x * right;
+    (*sums)[5] += high.y * right;
+    (*sums)[6] += high.z * right;
+    (*sums)[7] += high.w * right;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -93,7 +114,23 @@ fn atb(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     if corner.x >= params.m {
         return;
     }
-    product_b(corner, lane, 1u, params.m);
+    // Four rows of a, eight words each, are one vec4 a lane.
+    let row = min(corner.x + 4u * (lane % 2u), params.m - 4u);
+    let column = min(corner.y + 4u * lane, params.n - 4u);
+    var at_a = ((params.k_first + lane / 2u) * params.m + row) / 4u;
+    var at_b = (params.k_first * params.n + column) / 4u;
+    var sums = Sums();
+    for (var turn = 0u; turn < params.k_count / 4u; turn++) {
+        let left = a[at_a];
+        let right = rows_of_b(at_b);
+        accumulate_rows(&sums, subgroupBroadcast(left, 0u), subgroupBroadcast(left, 1u), right[0]);
+        accumulate_rows(&sums, subgroupBroadcast(left, 2u), subgroupBroadcast(left, 3u), right[1]);
+        accumulate_rows(&sums, subgroupBroadcast(left, 4u), subgroupBroadcast(left, 5u), right[2]);
+        accumulate_rows(&sums, subgroupBroadcast(left, 6u), subgroupBroadcast(left, 7u), right[3]);
+        at_a += params.m;
+        at_b += params.n;
+    }
+    store(corner.x, corner.y + 4u * lane, sums, vec4(0.0));
 }
 
 fn product_abt(corner: vec2<u32>, lane: u32) -> Sums {
@@ -104,12 +141,7 @@ fn product_abt(corner: vec2<u32>, lane: u32) -> Sums {
     var at_a = (row * params.k + params.k_first) / 4u;
     var at_b = (columns * params.k + params.k_first) / 4u;
     for (var turn = 0u; turn < params.k_count / 4u; turn++) {
-        let left = a_rows[at_a];
-        let right = transpose(mat4x4<f32>(b[at_b.x], b[at_b.y], b[at_b.z], b[at_b.w]));
-        accumulate(&sums, left.x, right[0]);
-        accumulate(&sums, left.y, right[1]);
-        accumulate(&sums, left.z, right[2]);
-        accumulate(&sums, left.w, right[3]);
+        accumulate_four(&sums, a[at_a], transpose(mat4x4<f32>(b[at_b.x], b[at_b.y], b[at_b.z], b[at_b.w])));
         at_a += 1u;
         at_b += 1u;
     }

@@ -72,11 +72,15 @@ fn product(
 ) -> Result<(), Error> {
     let gpu = plan.gpu();
     let chosen = gpu.variant("matmul", &variants(gpu), |variant| time(gpu, variant))?;
-    let [_, n, k] = size;
-    // Its vec4 loads run along k in `abt`, along n otherwise.
-    let fits = if kind == "abt" { k } else { n }.is_multiple_of(4);
+    let [m, n, k] = size;
+    // It takes the contraction four elements a turn, and its vec4 loads run along the contiguous axes.
+    let in_fours = match kind {
+        "abt" => k.is_multiple_of(4),
+        "ab" => n.is_multiple_of(4) && k.is_multiple_of(4),
+        _ => [m, n, k].iter().all(|size| size.is_multiple_of(4)),
+    };
     let shader = match chosen {
-        _ if chosen == SUBGROUP.0 && fits => SUBGROUP.1,
+        _ if chosen == SUBGROUP.0 && in_fours => SUBGROUP.1,
         _ if chosen == TILED.0 => TILED.1,
         _ => PORTABLE.1,
     };
@@ -109,14 +113,9 @@ fn record(
     for params in Product::runs(&operation, [m, n, k], RUN)? {
         let bias = bias.filter(|_| params.k_first == 0);
         let entry = if bias.is_some() { format!("{kind}_bias") } else { kind.to_owned() };
-        // The subgroup variant reads the rows of `abt` four words at a time, through a binding of its own.
-        let rows_last = shader == SUBGROUP.1 && kind == "abt";
-        let mut binds = if rows_last { vec![b.read()] } else { vec![a.read(), b.read()] };
+        let mut binds = vec![a.read(), b.read()];
         binds.extend(bias.map(Slice::read));
         binds.push(c.update());
-        if rows_last {
-            binds.push(a.read());
-        }
         plan.dispatch(shader, &entry, &params, &binds, work)?;
     }
     Ok(())
