@@ -57,6 +57,7 @@ library![
     "norm",
     "normalization",
     "perturb",
+    "phase_shifter",
     "pool",
     "ring_bank",
     "sgd",

@@ -26,6 +26,7 @@ pub mod microring;
 pub mod norm;
 pub mod normalization;
 pub mod perturb;
+pub mod phase_shifter;
 pub mod pool;
 mod product;
 pub mod ring_bank;

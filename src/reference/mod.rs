@@ -25,6 +25,7 @@ pub mod microring;
 pub mod norm;
 pub mod normalization;
 pub mod perturb;
+pub mod phase_shifter;
 pub mod pool;
 pub mod ring_bank;
 pub mod sgd;

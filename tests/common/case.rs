@@ -17,6 +17,7 @@ use flatlight::ops::perturb::{self, Ascent};
 use flatlight::ops::{Clock, Flat, Grouping, Scope, bias, cross_entropy, disturb, matmul, metrics, norm, sgd};
 use flatlight::{random, reference};
 
+mod phase_shifter;
 mod rings;
 mod slope;
 
@@ -380,6 +381,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(electronics::cases());
     cases.extend(mesh::cases());
     cases.extend(normalization::cases());
+    cases.extend(phase_shifter::cases());
     cases
 }
 

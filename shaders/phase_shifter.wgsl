@@ -1,0 +1,87 @@
+// Phases that heaters set, rows of heaters behind one another:
+//   set[i] = control[i] - 2 pi floor(control[i] / 2 pi)                          in 0..2 pi
+//   set[i] = 2 pi / n_levels (round(set[i] n_levels / 2 pi) mod n_levels)        converter of n_levels levels, if any
+//   phase[i] = set[i] + c sum_j set[j] + drift temperature                       j: neighbours of i, c = crosstalk + change
+//   d_control[i] = d[i] + c sum_j d[j]                                           wrap and converter count as 1
+// neighbours[i]: bit 0: i - 1 is one, bit 1: i + 1 is one. Two are neighbours of each other or not at all.
+// Layout: an invocation owns a heater; what neighbours are set to is computed again rather than stored.
+// Reference: src/reference/phase_shifter.rs
+
+import package::shared::indexing::{indexing_group};
+import package::shared::math::{MATH_TAU};
+
+const WORKGROUP: u32 = 64u;
+
+struct Params {
+    n_heaters: u32,
+    n_levels: u32,       // of the converter; 0: none
+    crosstalk: f32,
+    drift: f32,          // rad/K
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> control: array<f32>;               // [heaters] rad
+@group(0) @binding(2) var<storage, read> neighbours: array<u32>;            // [heaters]
+@group(0) @binding(3) var<storage, read> temperature: array<f32>;           // [1] K
+@group(0) @binding(4) var<storage, read> crosstalk_change: array<f32>;      // [1]
+@group(0) @binding(5) var<storage, read> d_phase: array<f32>;               // [heaters] 1/rad
+@group(0) @binding(6) var<storage, read_write> phase: array<f32>;           // [heaters] rad
+@group(0) @binding(7) var<storage, read_write> d_control: array<f32>;       // [heaters] 1/rad
+
+/// The angle in 0..2 pi, to the last bits for angles up to 10^4. 2 pi is taken off in three parts, with few bits in the
+/// first two so that their products are exact (Cody and Waite 1980; parts of Cephes' sinf).
+fn wrapped(angle: f32) -> f32 {
+    let turns = floor(angle / MATH_TAU);
+    let near = ((angle - turns * 6.28125) - turns * 1.93500518798828125e-3) - turns * 3.0199159819567528e-7;
+    // Rounding may leave it a little outside; so far out that an angle has no digits below a turn, anywhere.
+    let raised = select(near, near + MATH_TAU, near < 0.0);
+    let lowered = select(raised, raised - MATH_TAU, raised >= MATH_TAU);
+    return select(lowered, 0.0, lowered < 0.0 || lowered >= MATH_TAU);
+}
+
+/// What a heater is set to.
+fn set_phase(heater: u32) -> f32 {
+    let angle = wrapped(control[heater]);
+    if params.n_levels == 0u {
+        return angle;
+    }
+    let levels = f32(params.n_levels);
+    let level = floor(angle * (levels / MATH_TAU) + 0.5);
+    return select(level, 0.0, level >= levels) * (MATH_TAU / levels);
+}
+
+fn crosstalk() -> f32 {
+    return params.crosstalk + crosstalk_change[0];
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let heater = indexing_group(group, groups) * WORKGROUP + lane;
+    if heater >= params.n_heaters {
+        return;
+    }
+    var around = 0.0;
+    if (neighbours[heater] & 1u) != 0u {
+        around += set_phase(heater - 1u);
+    }
+    if (neighbours[heater] & 2u) != 0u {
+        around += set_phase(heater + 1u);
+    }
+    phase[heater] = set_phase(heater) + crosstalk() * around + params.drift * temperature[0];
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let heater = indexing_group(group, groups) * WORKGROUP + lane;
+    if heater >= params.n_heaters {
+        return;
+    }
+    var around = 0.0;
+    if (neighbours[heater] & 1u) != 0u {
+        around += d_phase[heater - 1u];
+    }
+    if (neighbours[heater] & 2u) != 0u {
+        around += d_phase[heater + 1u];
+    }
+    d_control[heater] = d_phase[heater] + crosstalk() * around;
+}
