@@ -59,6 +59,7 @@ library![
     "perturb",
     "phase_shifter",
     "pool",
+    "ports",
     "ring_bank",
     "sgd",
     "slope",

@@ -4,8 +4,8 @@
 //! the others: of c = a b, d_a = d_c b^H and d_b = a^H d_c; of c = a^H b, d_a = b d_c^H and d_b = a d_c; of c = a b^H,
 //! d_a = d_c b and d_b = d_c^H a.
 
-use super::expect;
 use super::product::Product;
+use super::{complex_matrix, expect};
 use crate::gpu::{Error, MAX_LOOP_TURNS, PlanBuilder, Slice, Work};
 
 /// c `[m, n, 2]` = a `[m, k, 2]` b `[k, n, 2]`.
@@ -13,7 +13,7 @@ use crate::gpu::{Error, MAX_LOOP_TURNS, PlanBuilder, Slice, Work};
 /// # Errors
 /// Shapes that do not fit.
 pub fn ab(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, c: &Slice) -> Result<(), Error> {
-    let ([m, k], n) = (matrix("complex_matmul::ab", a)?, matrix("complex_matmul::ab", b)?[1]);
+    let ([m, k], n) = (complex_matrix("complex_matmul::ab", a)?, complex_matrix("complex_matmul::ab", b)?[1]);
     expect("complex_matmul::ab", b, &[k, n, 2])?;
     product(plan, "ab", [m, n, k], a, b, c)
 }
@@ -23,7 +23,7 @@ pub fn ab(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, c: &Slice) -> Result
 /// # Errors
 /// Shapes that do not fit.
 pub fn ahb(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, c: &Slice) -> Result<(), Error> {
-    let ([k, m], n) = (matrix("complex_matmul::ahb", a)?, matrix("complex_matmul::ahb", b)?[1]);
+    let ([k, m], n) = (complex_matrix("complex_matmul::ahb", a)?, complex_matrix("complex_matmul::ahb", b)?[1]);
     expect("complex_matmul::ahb", b, &[k, n, 2])?;
     product(plan, "ahb", [m, n, k], a, b, c)
 }
@@ -33,21 +33,9 @@ pub fn ahb(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, c: &Slice) -> Resul
 /// # Errors
 /// Shapes that do not fit.
 pub fn abh(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, c: &Slice) -> Result<(), Error> {
-    let ([m, k], n) = (matrix("complex_matmul::abh", a)?, matrix("complex_matmul::abh", b)?[0]);
+    let ([m, k], n) = (complex_matrix("complex_matmul::abh", a)?, complex_matrix("complex_matmul::abh", b)?[0]);
     expect("complex_matmul::abh", b, &[n, k, 2])?;
     product(plan, "abh", [m, n, k], a, b, c)
-}
-
-/// The extents of a complex matrix.
-fn matrix(operation: &str, tensor: &Slice) -> Result<[usize; 2], Error> {
-    match *tensor.shape() {
-        [rows, columns, 2] => Ok([rows, columns]),
-        _ => Err(Error::Shape {
-            what: format!("{operation}, `{}`", tensor.name()),
-            expected: "a complex matrix, [rows, columns, 2]".to_owned(),
-            got: format!("{:?}", tensor.shape()),
-        }),
-    }
 }
 
 /// Records a product, its contraction cut into runs short enough for one invocation's loop.

@@ -28,6 +28,7 @@ pub mod normalization;
 pub mod perturb;
 pub mod phase_shifter;
 pub mod pool;
+pub mod ports;
 mod product;
 pub mod ring_bank;
 pub mod sgd;
@@ -57,6 +58,18 @@ fn matrix(operation: &str, tensor: &Slice) -> Result<[usize; 2], Error> {
         expected: "a matrix".to_owned(),
         got: format!("{:?}", tensor.shape()),
     })
+}
+
+/// The two extents of a complex matrix.
+fn complex_matrix(operation: &str, tensor: &Slice) -> Result<[usize; 2], Error> {
+    match *tensor.shape() {
+        [rows, columns, 2] => Ok([rows, columns]),
+        _ => Err(Error::Shape {
+            what: format!("{operation}, `{}`", tensor.name()),
+            expected: "a complex matrix, [rows, columns, 2]".to_owned(),
+            got: format!("{:?}", tensor.shape()),
+        }),
+    }
 }
 
 /// A count as the 32-bit word that kernels take.

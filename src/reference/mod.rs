@@ -27,6 +27,7 @@ pub mod normalization;
 pub mod perturb;
 pub mod phase_shifter;
 pub mod pool;
+pub mod ports;
 pub mod ring_bank;
 pub mod sgd;
 pub mod slope;

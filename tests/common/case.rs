@@ -18,6 +18,7 @@ use flatlight::ops::{Clock, Flat, Grouping, Scope, bias, cross_entropy, disturb,
 use flatlight::{random, reference};
 
 mod phase_shifter;
+mod ports;
 mod rings;
 mod slope;
 
@@ -382,6 +383,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(mesh::cases());
     cases.extend(normalization::cases());
     cases.extend(phase_shifter::cases());
+    cases.extend(ports::cases());
     cases
 }
 
