@@ -1,6 +1,7 @@
 //! Floor 3: what every layer, photonic or electronic, promises to the network.
 
 use crate::gpu::{Error, PlanBuilder, Slice};
+use crate::mesh::{Layout, Phases};
 
 /// Whether a parameter is something physical that a sharpness-aware adversary should move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +42,15 @@ pub enum Start {
     Pairs(f32, f32),
     /// Uniform in its square, between two values of 0 or more.
     UniformSquare(f32, f32),
+    /// Phases of a mesh that is a random unitary matrix; those of one layer belong to one matrix.
+    Haar {
+        /// Where the interferometers stand.
+        layout: Layout,
+        /// Modes of the mesh.
+        modes: usize,
+        /// Which of its phases.
+        phases: Phases,
+    },
     /// Uniform in one of two intervals.
     Either {
         /// The intervals.

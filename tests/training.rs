@@ -15,18 +15,22 @@ use flatlight::data::{self, Dataset, Split, Values};
 use flatlight::electronics::{AveragePool, MaxPool, NormRecipe, PoolRecipe};
 use flatlight::gpu::{Gpu, Options, Plan, PlanBuilder, Scalar, Slice};
 use flatlight::layer::{Io, Layer, Pass, Role};
+use flatlight::mesh::Layout;
 use flatlight::network::{Entry, LayerRecipe, Network};
 use flatlight::ops::disturb::Distribution;
 use flatlight::ops::{Clock, Grouping, Scope};
-use flatlight::optics::{ActuatorKind, RingRecipe, StartSign};
+use flatlight::optics::{ActuatorKind, MeshForm, MeshInput, MeshOutput, MeshRecipe, MeshStart, RingRecipe, StartSign};
 use flatlight::random;
 use flatlight::recipe::Recipe;
 use flatlight::reference::actuator::Actuator;
 use flatlight::reference::adam::Adam;
 use flatlight::reference::convolution;
 use flatlight::reference::detect::{self, Detector};
+use flatlight::reference::mesh::{self, Mesh as Mesh64};
 use flatlight::reference::microring::{Ring, State as State64};
 use flatlight::reference::normalization::{Normalization, Over};
+use flatlight::reference::phase_shifter::Shifters;
+use flatlight::reference::ports::{self, Reading};
 use flatlight::reference::ring_bank::RingBank;
 use flatlight::reference::sgd::Sgd;
 use flatlight::reference::{
@@ -346,7 +350,137 @@ impl TwinRing {
     }
 }
 
+struct TwinMesh {
+    mesh: Mesh64,
+    shifters: Shifters,
+    /// Neighbours among the thetas, the phis and the phases of the screen, and where their controls are.
+    heaters: [(Vec<u32>, Range<usize>); 3],
+    trained: bool,
+    /// Modes of the input, and whether they are fields.
+    inputs: (usize, bool),
+    /// What is read of the field, if it is not the output itself.
+    reading: Option<Reading>,
+    gain: Option<usize>,
+    phase_error: Range<usize>,
+    splitter_error: Range<usize>,
+    temperature: usize,
+    crosstalk: usize,
+}
+
+impl TwinMesh {
+    fn new(network: &Network<'_>, recipe: &MeshRecipe, name: &str, shape: &[usize]) -> Self {
+        let parameter = |own: &str| {
+            let named = format!("{name}.{own}");
+            network.parameters().iter().find(|entry| entry.name == named)
+        };
+        let imperfection = |own: &str| {
+            let named = format!("{name}.{own}");
+            network.imperfections().iter().find(|entry| entry.name == named).unwrap()
+        };
+        let fields = recipe.input == MeshInput::Field;
+        let inputs = if fields { shape[0] } else { shape.iter().product() };
+        let modes = recipe.modes.unwrap_or(inputs);
+        let (layout, columns) = (recipe.layout, recipe.layout.columns(modes));
+        let bits = |rows: &[usize]| -> Vec<u32> {
+            let row = |length: usize| (0..length).map(move |at| u32::from(at > 0) + 2 * u32::from(at + 1 < length));
+            rows.iter().copied().flat_map(row).collect()
+        };
+        let rows: Vec<_> = (0..columns).map(|column| layout.column(modes, column).count()).collect();
+        Self {
+            mesh: Mesh64 {
+                modes,
+                layout: match layout {
+                    Layout::Clements => mesh::Layout::Rectangular,
+                    Layout::Reck => mesh::Layout::Triangular,
+                },
+                arms: [1.0; 2],
+            },
+            shifters: Shifters {
+                levels: recipe.dac_bits.map_or(0, |bits| 1 << bits),
+                crosstalk: f64::from(recipe.crosstalk),
+                drift: f64::from(recipe.phase_drift),
+            },
+            heaters: ["theta", "phi", "gamma"].map(|own| {
+                let table = if own == "gamma" { bits(&[modes]) } else { bits(&rows) };
+                (table, parameter(own).unwrap().range())
+            }),
+            trained: recipe.trainable,
+            inputs: (inputs, fields),
+            reading: (recipe.output != MeshOutput::Field).then(|| Reading {
+                power: recipe.output == MeshOutput::Power,
+                unit: recipe.unit_norm,
+                modes,
+                ports: recipe.ports.unwrap_or(modes),
+            }),
+            gain: parameter("gain").map(|entry| entry.offset),
+            phase_error: imperfection("phase_error").range(),
+            splitter_error: imperfection("splitter_error").range(),
+            temperature: imperfection("temperature").offset,
+            crosstalk: imperfection("crosstalk").offset,
+        }
+    }
+
+    /// Phases as heaters set them on a chip.
+    fn set(&self, p: &[f64], chip: &[f64]) -> [Vec<f64>; 3] {
+        let [temperature, change] = [chip[self.temperature], chip[self.crosstalk]];
+        [0, 1, 2].map(|kind| {
+            let (neighbours, range) = &self.heaters[kind];
+            self.shifters.forward(&p[range.clone()], neighbours, temperature, change)
+        })
+    }
+
+    fn state<'a>(&self, [theta, phi, gamma]: &'a [Vec<f64>; 3], chip: &'a [f64]) -> mesh::Parameters<'a> {
+        let [phase_error, splitter_error] = [&self.phase_error, &self.splitter_error].map(|range| &chip[range.clone()]);
+        mesh::Parameters { theta, phi, gamma, phase_error, splitter_error }
+    }
+
+    /// The field behind the mesh.
+    fn light(&self, p: &[f64], chip: &[f64], x: &[f64]) -> Vec<f64> {
+        let field = match self.inputs {
+            (inputs, true) => ports::embed(x, inputs, self.mesh.modes),
+            (inputs, false) => ports::enter(x, inputs, self.mesh.modes),
+        };
+        self.mesh.forward(self.state(&self.set(p, chip), chip), &field)
+    }
+
+    fn forward(&self, p: &[f64], chip: &[f64], x: &[f64]) -> Vec<f64> {
+        let light = self.light(p, chip, x);
+        match &self.reading {
+            Some(reading) => gain::forward(&reading.forward(&light), self.gain.map_or(1.0, |place| p[place]), None),
+            None => light,
+        }
+    }
+
+    fn backward(&self, p: &[f64], chip: &[f64], x: &[f64], d_y: &[f64], gradient: &mut [f64]) -> Vec<f64> {
+        let light = self.light(p, chip, x);
+        let d_light = match &self.reading {
+            Some(reading) => {
+                let mut d_reading = d_y.to_vec();
+                if let Some(place) = self.gain {
+                    (d_reading, gradient[place]) = gain::backward(&reading.forward(&light), p[place], d_y);
+                }
+                reading.backward(&light, &d_reading)
+            }
+            None => d_y.to_vec(),
+        };
+        let of = self.mesh.backward(self.state(&self.set(p, chip), chip), &light, &d_light);
+        if self.trained {
+            for ((neighbours, range), d_phase) in self.heaters.iter().zip([&of.theta, &of.phi, &of.gamma]) {
+                let d_control = self.shifters.backward(d_phase, neighbours, chip[self.crosstalk]);
+                gradient[range.clone()].copy_from_slice(&d_control);
+            }
+        }
+        match self.inputs {
+            (inputs, true) => ports::embed(&of.field, self.mesh.modes, inputs),
+            (inputs, false) => ports::enter_backward(&of.field, inputs, self.mesh.modes),
+        }
+    }
+}
+
 enum TwinLayer {
+    Mesh(TwinMesh),
+    /// With the place of the transmissions, and the modes before and behind.
+    Attenuators(Range<usize>, [usize; 2]),
     Ring(TwinRing),
     Relu,
     Sigmoid,
@@ -374,6 +508,8 @@ fn windows([channels, height, width]: [usize; 3], recipe: &PoolRecipe, rows: usi
 impl TwinLayer {
     fn forward(&self, p: &[f64], chip: &[f64], x: &[f64], rows: usize) -> Vec<f64> {
         match self {
+            Self::Mesh(it) => it.forward(p, chip, x),
+            Self::Attenuators(range, [from, to]) => ports::attenuate(x, &p[range.clone()], *from, *to),
             Self::Ring(it) => it.output(p, it.dense(p, chip, x, rows)),
             Self::Relu => activation::relu_forward(x),
             Self::Sigmoid => activation::sigmoid_forward(x),
@@ -397,6 +533,12 @@ impl TwinLayer {
         gradient: &mut [f64],
     ) -> Vec<f64> {
         match self {
+            Self::Mesh(it) => it.backward(p, chip, x, d_y, gradient),
+            Self::Attenuators(range, [from, to]) => {
+                let [d_x, d_factor] = ports::attenuate_backward(x, &p[range.clone()], d_y, *from, *to);
+                gradient[range.clone()].copy_from_slice(&d_factor);
+                d_x
+            }
             Self::Ring(it) => {
                 let d_light = it.d_light(p, it.dense(p, chip, x, rows), d_y, gradient);
                 let d_weight = matmul::atb(&d_light, x, it.outputs, it.inputs, rows);
@@ -454,14 +596,24 @@ impl Twin {
             });
         }
         let mut layers = Vec::new();
-        let (mut shape, mut rings, mut norms) = (sample_shape.to_vec(), 0, 0);
-        for layer in recipes {
+        let (mut shape, mut rings, mut norms, mut meshes) = (sample_shape.to_vec(), 0, 0, 0);
+        for (part, layer) in recipes.iter().flat_map(LayerRecipe::parts) {
+            let layer = &layer;
             let image = || match *shape {
                 [height, width] => [1, height, width],
                 [channels, height, width] => [channels, height, width],
                 _ => panic!("{shape:?} is no image"),
             };
             layers.push(match layer {
+                LayerRecipe::Mesh(recipe) => {
+                    meshes += usize::from(part.is_empty() || part == "-v");
+                    TwinLayer::Mesh(TwinMesh::new(network, recipe, &format!("mesh{meshes}{part}"), &shape))
+                }
+                LayerRecipe::Attenuators(recipe) => {
+                    let named = format!("mesh{meshes}{part}.transmission");
+                    let entry = network.parameters().iter().find(|entry| entry.name == named).unwrap();
+                    TwinLayer::Attenuators(entry.range(), [shape[0], recipe.outputs.unwrap_or(shape[0])])
+                }
                 LayerRecipe::RingDense(recipe) => {
                     rings += 1;
                     TwinLayer::Ring(TwinRing::new(network, recipe, &format!("ring{rings}")))
@@ -1083,6 +1235,38 @@ fn the_gradient_reaches_the_currents_of_heaters_past_crosstalk_and_converters() 
         gradients(&data, &rings_like(&[9, 7, CLASSES], &ring), true);
         // Levels have no differences.
         gradients(&data, &rings_like(&[9, 7, CLASSES], &RingRecipe { dac_bits: Some(6), ..ring }), false);
+    }
+}
+
+/// A mesh of a recipe.
+fn meshed(recipe: MeshRecipe) -> LayerRecipe {
+    LayerRecipe::Mesh(Box::new(recipe))
+}
+
+#[test]
+fn the_gradient_reaches_the_heaters_of_meshes_in_every_form() {
+    let mesh = MeshRecipe::new(FEATURES);
+    let last = MeshRecipe { ports: Some(CLASSES), unit_norm: true, trainable_gain: true, gain: 3.0, ..mesh.clone() };
+    let odd = MeshRecipe { modes: Some(13), layout: Layout::Reck, start: MeshStart::Cross, ..mesh.clone() };
+    let [field, read] = [MeshOutput::Field, MeshOutput::Amplitude].map(|output| MeshRecipe { output, ..odd.clone() });
+    let warm = MeshRecipe { crosstalk: 0.03, start: MeshStart::Random, output: MeshOutput::Amplitude, ..mesh.clone() };
+    let singular = MeshRecipe { form: MeshForm::Singular, outputs: Some(7), ..warm.clone() };
+    let light = MeshRecipe { input: MeshInput::Field, modes: Some(14), ..last.clone() };
+    let frozen = MeshRecipe { trainable: false, output: MeshOutput::Amplitude, ..mesh.clone() };
+    let levels = MeshRecipe { dac_bits: Some(5), ..last.clone() };
+    let seven = MeshRecipe { modes: Some(7), ..last.clone() };
+    for (layers, smooth) in [
+        (vec![meshed(last.clone())], true),
+        (vec![meshed(read), meshed(MeshRecipe { modes: None, ..last.clone() })], true),
+        (vec![meshed(field), meshed(light)], true),
+        (vec![meshed(warm), meshed(last.clone())], true),
+        (vec![meshed(singular), meshed(seven)], true),
+        // What is not trained has differences and no gradient; levels have no differences.
+        (vec![meshed(frozen), meshed(last)], false),
+        (vec![meshed(levels)], false),
+    ] {
+        // Ports that share their light evenly leave gradients that are small differences.
+        gradients_within(2e-5, &dataset(), &layers, smooth);
     }
 }
 

@@ -45,20 +45,31 @@ impl Found {
 /// As [`Matrix::check_unitary`].
 pub fn decompose(matrix: &Matrix, layout: Layout) -> Result<Mesh, Error> {
     matrix.check_unitary()?;
-    let mut rest = matrix.clone();
+    Ok(phases(matrix.clone(), layout))
+}
+
+/// A mesh of ideal couplers with the matrix [`Matrix::haar`] of the same modes and seed: how a mesh starts that is to be any
+/// matrix as likely as any other.
+#[must_use]
+pub fn haar(layout: Layout, modes: usize, seed: u32) -> Mesh {
+    phases(Matrix::haar(modes, seed), layout)
+}
+
+/// The mesh of a unitary matrix.
+fn phases(mut rest: Matrix, layout: Layout) -> Mesh {
     let (mut found, gamma) = match layout {
         Layout::Clements => rectangular(&mut rest),
         Layout::Reck => triangular(&mut rest),
     };
     found.sort_unstable_by_key(|one| one.place);
-    Ok(Mesh {
+    Mesh {
         layout,
         theta: found.iter().map(|one| one.theta).collect(),
         phi: found.iter().map(|one| wrap(one.phi)).collect(),
         gamma: gamma.into_iter().map(wrap).collect(),
         coupler_left: vec![0.0; found.len()],
         coupler_right: vec![0.0; found.len()],
-    })
+    }
 }
 
 /// Nulls the triangle below the diagonal from its corner, one diagonal after another, in turn from the right, where light

@@ -5,10 +5,12 @@ use std::str::FromStr;
 use super::Error;
 
 /// How the interferometers of a mesh are arranged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Layout {
     /// Rectangular: N columns, on the modes p = c mod 2, c mod 2 + 2, ... of column c (Clements et al., "Optimal design for
     /// universal multiport interferometers", Optica 3, 1460, 2016).
+    #[default]
     Clements,
     /// Triangular: 2N - 3 columns, on p = |c - (N - 2)|, |c - (N - 2)| + 2, ... N - 2 (Reck et al., "Experimental realization
     /// of any discrete unitary operator", Phys. Rev. Lett. 73, 58, 1994).

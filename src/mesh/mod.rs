@@ -19,7 +19,7 @@ mod decompose;
 mod layout;
 mod matrix;
 
-pub use decompose::decompose;
+pub use decompose::{decompose, haar};
 pub use layout::{Layout, interferometers};
 pub use matrix::{Deviation, Matrix, UNITARY};
 
@@ -91,6 +91,29 @@ pub enum Error {
     },
 }
 
+/// Which of a mesh's phases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phases {
+    /// Between the couplers.
+    Theta,
+    /// In the upper input arms.
+    Phi,
+    /// Of the output screen.
+    Gamma,
+}
+
+impl Phases {
+    /// The name that files and layers have for them.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Theta => "theta",
+            Self::Phi => "phi",
+            Self::Gamma => "gamma",
+        }
+    }
+}
+
 /// A mesh as it is set and built. Interferometers are in the order of [`Layout::places`]: columns in turn, modes rising
 /// within a column.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +137,16 @@ impl Mesh {
     #[must_use]
     pub fn modes(&self) -> usize {
         self.gamma.len()
+    }
+
+    /// Phases of a kind, rad.
+    #[must_use]
+    pub fn phases(&self, phases: Phases) -> &[f64] {
+        match phases {
+            Phases::Theta => &self.theta,
+            Phases::Phi => &self.phi,
+            Phases::Gamma => &self.gamma,
+        }
     }
 
     /// Refuses what is no mesh.

@@ -1,5 +1,6 @@
 //! A recipe's layers compiled once: flat buffers by role, and a plan for each pass.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::connect::{Shared, Wiring, connect};
@@ -11,7 +12,7 @@ use crate::gpu::{ALIGNMENT_WORDS, Gpu, Plan, PlanBuilder, Scalar, Slice, align, 
 use crate::layer::{Imperfection, Layer, Parameter, Pass, Role, STATISTICS, Start};
 use crate::ops::draw::Samples;
 use crate::ops::{Clock, Flat, Segment, bias, cross_entropy, metrics};
-use crate::random;
+use crate::{mesh, random};
 
 /// A compiled network for batches of a fixed size, on one device or spread evenly over several: copies of the rings with
 /// the same controls and imperfections of their own.
@@ -82,16 +83,23 @@ fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<(Vec<
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             return Err(complain("a name is made of letters, digits, - and _".to_owned()));
         }
-        if shapes.iter().any(|(other, _)| *other == name) {
+        if shapes
+            .iter()
+            .map(|(other, _)| other)
+            .chain(layers.iter().map(|(other, _)| other))
+            .any(|other| *other == name)
+        {
             return Err(complain("two layers have this name; give one another `name`".to_owned()));
         }
-        let layer = recipe.build(&shape).map_err(complain)?;
-        shape = layer.output_shape();
-        shapes.push((name.clone(), shape.clone()));
-        match layers.last_mut().and_then(|(_, before)| before.rectified().map(|both| (before, both))) {
-            Some((before, both)) if *recipe == LayerRecipe::Relu => *before = both,
-            _ => layers.push((name, layer)),
+        for (part, recipe) in recipe.parts() {
+            let layer = recipe.build(&shape).map_err(complain)?;
+            shape = layer.output_shape();
+            match layers.last_mut().and_then(|(_, before)| before.rectified().map(|both| (before, both))) {
+                Some((before, both)) if recipe == LayerRecipe::Relu => *before = both,
+                _ => layers.push((format!("{name}{part}"), layer)),
+            }
         }
+        shapes.push((name, shape.clone()));
     }
     Ok((layers, shapes))
 }
@@ -378,6 +386,7 @@ impl<'g> Network<'g> {
     /// Starting values of a seed, as a flat vector.
     pub fn start(&self, seed: u32) -> Vec<f32> {
         let mut values = vec![0.0; self.flat.len()];
+        let mut meshes = BTreeMap::new();
         for entry in &self.parameters {
             let own = &mut values[entry.range()];
             match entry.spec.start {
@@ -388,6 +397,13 @@ impl<'g> Network<'g> {
                 }
                 Start::Pairs(first, second) => {
                     own.chunks_mut(2).for_each(|pair| pair.copy_from_slice(&[first, second][..pair.len()]));
+                }
+                Start::Haar { layout, modes, phases } => {
+                    let layer = &self.layers[entry.layer].0;
+                    let seed = random::mix(seed ^ random::stream(&format!("start {layer}")));
+                    let mesh = meshes.entry(entry.layer).or_insert_with(|| mesh::haar(layout, modes, seed));
+                    let drawn = mesh.phases(phases);
+                    own.iter_mut().zip(drawn).for_each(|(value, phase)| *value = *phase as f32);
                 }
                 Start::UniformSquare(low, high) => {
                     let units = random::units(seed, random::stream(&format!("start {}", entry.name)));

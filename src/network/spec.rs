@@ -4,7 +4,9 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::electronics::{Activation, AveragePool, MaxPool, Norm, NormKind, NormRecipe, PoolRecipe};
 use crate::layer::Layer;
-use crate::optics::{RingConvolution, RingDense, RingRecipe};
+use crate::optics::{
+    AttenuatorRecipe, Attenuators, Mesh, MeshForm, MeshRecipe, RingConvolution, RingDense, RingRecipe,
+};
 
 /// One entry of the recipe's `[[layers]]`: its `type` and the keys of that type.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -14,6 +16,10 @@ pub enum LayerRecipe {
     RingDense(RingRecipe),
     /// Convolution of microrings.
     RingConvolution(RingRecipe),
+    /// Mesh of Mach-Zehnder interferometers.
+    Mesh(Box<MeshRecipe>),
+    /// Attenuators of every mode.
+    Attenuators(AttenuatorRecipe),
     /// Rectifier.
     Relu,
     /// Logistic function.
@@ -38,9 +44,11 @@ struct NoKeys {}
 
 impl LayerRecipe {
     /// Every `type`.
-    pub const TYPES: [&str; 10] = [
+    pub const TYPES: [&str; 12] = [
         "ring-dense",
         "ring-convolution",
+        "mesh",
+        "attenuators",
         "relu",
         "sigmoid",
         "tanh",
@@ -59,6 +67,8 @@ impl LayerRecipe {
         match kind {
             "ring-dense" => RingRecipe::deserialize(keys).map(Self::RingDense),
             "ring-convolution" => RingRecipe::deserialize(keys).map(Self::RingConvolution),
+            "mesh" => MeshRecipe::deserialize(keys).map(|recipe| Self::Mesh(Box::new(recipe))),
+            "attenuators" => AttenuatorRecipe::deserialize(keys).map(Self::Attenuators),
             "relu" => NoKeys::deserialize(keys).map(|_| Self::Relu),
             "sigmoid" => NoKeys::deserialize(keys).map(|_| Self::Sigmoid),
             "tanh" => NoKeys::deserialize(keys).map(|_| Self::Tanh),
@@ -75,6 +85,8 @@ impl LayerRecipe {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::RingDense(recipe) | Self::RingConvolution(recipe) => recipe.name.as_deref(),
+            Self::Mesh(recipe) => recipe.name.as_deref(),
+            Self::Attenuators(recipe) => recipe.name.as_deref(),
             _ => None,
         }
     }
@@ -83,11 +95,28 @@ impl LayerRecipe {
     pub fn stem(&self) -> &'static str {
         match self {
             Self::RingDense(_) | Self::RingConvolution(_) => "ring",
+            Self::Mesh(_) => "mesh",
+            Self::Attenuators(_) => "attenuators",
             Self::Relu => "relu",
             Self::Sigmoid => "sigmoid",
             Self::Tanh => "tanh",
             Self::MaxPool(_) | Self::AveragePool(_) => "pool",
             Self::BatchNorm(_) | Self::LayerNorm(_) | Self::GroupNorm(_) => "norm",
+        }
+    }
+
+    /// The layers that the entry stands for, each with what its name ends in.
+    pub fn parts(&self) -> Vec<(&'static str, Self)> {
+        match self {
+            Self::Mesh(recipe) if recipe.form == MeshForm::Singular => {
+                let (first, attenuators, last) = recipe.singular();
+                vec![
+                    ("-v", Self::Mesh(Box::new(first))),
+                    ("-s", Self::Attenuators(attenuators)),
+                    ("-u", Self::Mesh(Box::new(last))),
+                ]
+            }
+            _ => vec![("", self.clone())],
         }
     }
 
@@ -99,6 +128,8 @@ impl LayerRecipe {
         Ok(match self {
             Self::RingDense(recipe) => Box::new(RingDense::new(recipe.clone(), input_shape)?),
             Self::RingConvolution(recipe) => Box::new(RingConvolution::new(recipe.clone(), input_shape)?),
+            Self::Mesh(recipe) => Box::new(Mesh::new((**recipe).clone(), input_shape)?),
+            Self::Attenuators(recipe) => Box::new(Attenuators::new(recipe, input_shape)?),
             Self::Relu => Box::new(Activation::relu(input_shape)),
             Self::Sigmoid => Box::new(Activation::sigmoid(input_shape)),
             Self::Tanh => Box::new(Activation::tanh(input_shape)),

@@ -1,13 +1,19 @@
 //! Floor 4: photonic layers, their actuators and imperfections.
 
+mod attenuators;
 mod curve;
+mod mesh;
+mod mesh_recipe;
 mod readout;
 mod ring_convolution;
 mod ring_dense;
 mod ring_recipe;
 mod rings;
 
+pub use attenuators::{AttenuatorRecipe, Attenuators};
 pub use curve::Fitted;
+pub use mesh::Mesh;
+pub use mesh_recipe::{MeshForm, MeshInput, MeshOutput, MeshRecipe, MeshStart};
 pub use ring_convolution::RingConvolution;
 pub use ring_dense::RingDense;
 pub use ring_recipe::{ActuatorKind, RingRecipe, StartSign};

@@ -1,7 +1,6 @@
 //! What stands between the light of a layer and its output: detectors with their converter, then an electronic gain, then
-//! a bias. Each only where the recipe asks for it. Dense layers and convolutions share it.
+//! a bias. Each only where the recipe asks for it. Rings and meshes share it.
 
-use super::RingRecipe;
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::layer::{Cause, Derived, Imperfection, Io, Parameter, Role, Start};
 use crate::ops::detect::{Detector, Source};
@@ -32,11 +31,10 @@ struct Amplified<'a> {
 }
 
 impl Readout {
-    pub(super) fn new(recipe: &RingRecipe) -> Self {
+    pub(super) fn new(detector: Option<Detector>, gain: f32, trainable_gain: bool) -> Self {
         // A fixed gain of 1 is no gain: no parameter, no kernel.
-        let gain = (recipe.trainable_gain || recipe.gain != 1.0)
-            .then_some(Gain { start: recipe.gain, trainable: recipe.trainable_gain });
-        Self { detector: recipe.detector(), gain }
+        let gain = (trainable_gain || gain != 1.0).then_some(Gain { start: gain, trainable: trainable_gain });
+        Self { detector, gain }
     }
 
     /// Whether the light is the output, so that a bias may as well be added along the way.

@@ -34,7 +34,7 @@ impl RingConvolution {
                 "`kernel` must be 1 to the side of the padded image, {height} x {width} + 2 x {padding}, not {side}"
             ));
         }
-        let readout = Readout::new(&recipe);
+        let readout = Readout::new(recipe.detector(), recipe.gain, recipe.trainable_gain);
         let rings = Rings::new(recipe, channels_in * side * side)?;
         let channels_out = rings.recipe.outputs;
         let shape = Shape { channels_in, height, width, channels_out, kernel: [side; 2], stride, padding };

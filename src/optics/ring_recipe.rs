@@ -177,6 +177,19 @@ pub(super) fn positive(key: &str, value: f32) -> Result<(), String> {
     if value.is_finite() && value > 0.0 { Ok(()) } else { Err(format!("`{key}` must be above 0, not {value}")) }
 }
 
+/// Refuses what is not a number.
+pub(super) fn finite(key: &str, value: f32) -> Result<(), String> {
+    if value.is_finite() { Ok(()) } else { Err(format!("`{key}` must be a number, not {value}")) }
+}
+
+/// Refuses converters that no one builds.
+pub(super) fn converter(key: &str, bits: Option<u32>) -> Result<(), String> {
+    match bits.filter(|bits| !(1..=16).contains(bits)) {
+        Some(bits) => Err(format!("`{key}` must be 1 to 16, not {bits}; leave it out for no converter")),
+        None => Ok(()),
+    }
+}
+
 impl RingRecipe {
     /// Ideal rings with so many outputs, set directly.
     pub fn new(outputs: usize) -> Self {
@@ -237,11 +250,8 @@ impl RingRecipe {
         if self.outputs == 0 {
             return Err("`outputs` must be at least 1".to_owned());
         }
-        for (key, value) in [("drift", self.drift), ("bias_detuning", self.bias_detuning)] {
-            if !value.is_finite() {
-                return Err(format!("`{key}` must be a number, not {value}"));
-            }
-        }
+        finite("drift", self.drift)?;
+        finite("bias_detuning", self.bias_detuning)?;
         let [low, high] = self.range;
         if !(low.is_finite() && high.is_finite() && low < high) {
             return Err(format!("`range` {:?} must be two numbers, the lower first", self.range));
@@ -254,11 +264,8 @@ impl RingRecipe {
                 self.range
             ));
         }
-        for (key, bits) in [("dac_bits", self.dac_bits), ("adc_bits", self.adc_bits)] {
-            if let Some(bits) = bits.filter(|bits| !(1..=16).contains(bits)) {
-                return Err(format!("`{key}` must be 1 to 16, not {bits}; leave it out for no converter"));
-            }
-        }
+        converter("dac_bits", self.dac_bits)?;
+        converter("adc_bits", self.adc_bits)?;
         if let Some(full_scale) = self.full_scale {
             positive("full_scale", full_scale)?;
         } else if self.adc_bits.is_some() {

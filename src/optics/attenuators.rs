@@ -1,0 +1,99 @@
+//! Attenuators between two meshes: the singular values of the form U S V'.
+
+use serde::{Deserialize, Serialize};
+
+use crate::gpu::{Error, PlanBuilder, Slice};
+use crate::layer::{Derived, Io, Layer, Parameter, Pass, Role, Start};
+use crate::ops::ports;
+
+/// Keys of an `attenuators` layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttenuatorRecipe {
+    /// Name of the layer; `attenuators1`, `attenuators2`, ... if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Modes behind the attenuators; as many as before them if left out. Light in modes past these is lost, modes past the
+    /// inputs are dark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<usize>,
+    /// Whether they are trained; they let everything through if not.
+    #[serde(default = "yes")]
+    pub trainable: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Fields `[batch, outputs, 2]` of fields `[batch, inputs, 2]`, every mode that both have times a transmission of 0 to 1.
+#[derive(Clone, Copy, Debug)]
+pub struct Attenuators {
+    inputs: usize,
+    outputs: usize,
+    trainable: bool,
+}
+
+impl Attenuators {
+    /// A layer for samples of this shape, which are fields `[modes, 2]`.
+    ///
+    /// # Errors
+    /// One line about what does not fit.
+    pub fn new(recipe: &AttenuatorRecipe, input_shape: &[usize]) -> Result<Self, String> {
+        let &[inputs, 2] = input_shape else {
+            return Err(format!(
+                "`type`: attenuators take fields [modes, 2], not {input_shape:?}; let the mesh before have `output = \"field\"`"
+            ));
+        };
+        let outputs = recipe.outputs.unwrap_or(inputs);
+        if outputs == 0 {
+            return Err("`outputs` must be at least 1".to_owned());
+        }
+        Ok(Self { inputs, outputs, trainable: recipe.trainable })
+    }
+
+    fn field(slice: &Slice, modes: usize) -> Result<Slice, Error> {
+        slice.part(slice.name(), 0, &[slice.shape()[0], modes, 2])
+    }
+}
+
+impl Layer for Attenuators {
+    fn parameters(&self) -> Vec<Parameter> {
+        vec![Parameter {
+            name: "transmission",
+            shape: vec![self.inputs.min(self.outputs)],
+            unit: "",
+            bounds: [0.0, 1.0],
+            start: Start::Constant(1.0),
+            role: if self.trainable { Role::Control } else { Role::Statistic },
+        }]
+    }
+
+    fn derived(&self, batch: usize) -> Vec<Derived> {
+        let shared = self.inputs.min(self.outputs);
+        vec![
+            Derived { name: "partials", shape: ports::partials(batch, shared).to_vec() },
+            Derived { name: "d_field", shape: vec![batch, self.inputs, 2] },
+            Derived { name: "d_transmission", shape: vec![shared] },
+        ]
+    }
+
+    fn output_shape(&self) -> Vec<usize> {
+        vec![self.outputs, 2]
+    }
+
+    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, _pass: Pass) -> Result<(), Error> {
+        let (field, out) = (Self::field(&io.input, self.inputs)?, Self::field(&io.output, self.outputs)?);
+        ports::attenuate(plan, &field, &io.parameters[0], &out)
+    }
+
+    fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
+        let [partials, d_field, d_transmission] = [0, 1, 2].map(|place| &io.derived[place]);
+        let d_input = io.d_input.as_ref().map(|slice| Self::field(slice, self.inputs)).transpose()?;
+        let (field, d_out) = (Self::field(&io.input, self.inputs)?, Self::field(&io.d_output, self.outputs)?);
+        // The gradient of a parameter that is not trained stays 0.
+        let d_factor = if self.trainable { &io.gradients[0] } else { d_transmission };
+        let d_field = d_input.as_ref().unwrap_or(d_field);
+        ports::attenuate_backward(plan, &field, &io.parameters[0], &d_out, partials, d_field, d_factor)
+    }
+}
