@@ -58,13 +58,15 @@ def forward(manifest, arrays, x):
     for layer in manifest["layers"]:
         kind = layer["type"]
         array = lambda name: arrays[f"{layer['name']}.{name}"].astype(np.float64)
-        if kind == "ring-dense":
-            x = read(x.reshape(len(x), -1) @ array("weight").T, layer, array) + array("bias")
-        elif kind == "ring-convolution":
+        bias = array("bias") if "bias" in layer["arrays"] else 0.0
+        if kind in ("ring-dense", "dense"):
+            x = read(x.reshape(len(x), -1) @ array("weight").T, layer, array) + bias
+        elif kind in ("ring-convolution", "convolution"):
             side, edge = layer["kernel"], layer["padding"]
             x = np.pad(image(x, layer["input"]), ((0, 0), (0, 0), (edge, edge), (edge, edge)))
             taps = array("weight").reshape(-1, x.shape[1], side, side)
             x = read(np.einsum("bcijkl,ockl->boij", windows(x, side, layer["stride"]), taps), layer, array)
+            x = x + np.reshape(bias, (-1, 1, 1))
         elif kind in ("max-pool", "average-pool"):
             seen = windows(image(x, layer["input"]), layer["window"], layer["stride"])
             x = seen.max((4, 5)) if kind == "max-pool" else seen.mean((4, 5))

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::electronics::{Activation, AveragePool, MaxPool, Norm, NormKind, NormRecipe, PoolRecipe};
+use crate::electronics::{
+    Activation, AveragePool, Convolution, ConvolutionRecipe, Dense, DenseRecipe, MaxPool, Norm, NormKind, NormRecipe,
+    PoolRecipe,
+};
 use crate::layer::Layer;
 use crate::optics::{RingConvolution, RingDense, RingRecipe};
 
@@ -14,6 +17,10 @@ pub enum LayerRecipe {
     RingDense(RingRecipe),
     /// Convolution of microrings.
     RingConvolution(RingRecipe),
+    /// Dense layer of ordinary weights.
+    Dense(DenseRecipe),
+    /// Convolution of ordinary weights.
+    Convolution(ConvolutionRecipe),
     /// Rectifier.
     Relu,
     /// Logistic function.
@@ -38,9 +45,11 @@ struct NoKeys {}
 
 impl LayerRecipe {
     /// Every `type`.
-    pub const TYPES: [&str; 10] = [
+    pub const TYPES: [&str; 12] = [
         "ring-dense",
         "ring-convolution",
+        "dense",
+        "convolution",
         "relu",
         "sigmoid",
         "tanh",
@@ -59,6 +68,8 @@ impl LayerRecipe {
         match kind {
             "ring-dense" => RingRecipe::deserialize(keys).map(Self::RingDense),
             "ring-convolution" => RingRecipe::deserialize(keys).map(Self::RingConvolution),
+            "dense" => DenseRecipe::deserialize(keys).map(Self::Dense),
+            "convolution" => ConvolutionRecipe::deserialize(keys).map(Self::Convolution),
             "relu" => NoKeys::deserialize(keys).map(|_| Self::Relu),
             "sigmoid" => NoKeys::deserialize(keys).map(|_| Self::Sigmoid),
             "tanh" => NoKeys::deserialize(keys).map(|_| Self::Tanh),
@@ -75,6 +86,8 @@ impl LayerRecipe {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::RingDense(recipe) | Self::RingConvolution(recipe) => recipe.name.as_deref(),
+            Self::Dense(recipe) => recipe.name.as_deref(),
+            Self::Convolution(recipe) => recipe.name.as_deref(),
             _ => None,
         }
     }
@@ -83,6 +96,8 @@ impl LayerRecipe {
     pub fn stem(&self) -> &'static str {
         match self {
             Self::RingDense(_) | Self::RingConvolution(_) => "ring",
+            Self::Dense(_) => "dense",
+            Self::Convolution(_) => "convolution",
             Self::Relu => "relu",
             Self::Sigmoid => "sigmoid",
             Self::Tanh => "tanh",
@@ -99,6 +114,8 @@ impl LayerRecipe {
         Ok(match self {
             Self::RingDense(recipe) => Box::new(RingDense::new(recipe.clone(), input_shape)?),
             Self::RingConvolution(recipe) => Box::new(RingConvolution::new(recipe.clone(), input_shape)?),
+            Self::Dense(recipe) => Box::new(Dense::new(recipe.clone(), input_shape)?),
+            Self::Convolution(recipe) => Box::new(Convolution::new(recipe, input_shape)?),
             Self::Relu => Box::new(Activation::relu(input_shape)),
             Self::Sigmoid => Box::new(Activation::sigmoid(input_shape)),
             Self::Tanh => Box::new(Activation::tanh(input_shape)),
