@@ -72,6 +72,7 @@ fn bytes_of(shape: &[usize]) -> Dataset {
         scale: 1.0 / 255.0,
         train: split("train", SAMPLES),
         validation: None,
+        preparation: None,
         test: split("test", 21),
     }
 }
