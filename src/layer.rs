@@ -2,6 +2,7 @@
 
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::mesh::{Layout, Phases};
+use crate::ops::convolution::Shape;
 
 /// Whether a parameter is something physical that a sharpness-aware adversary should move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -207,4 +208,33 @@ pub fn image(shape: &[usize], what: &str) -> Result<[usize; 3], String> {
             "`type`: {what} takes images [height, width] or [channels, height, width], not {shape:?}; place it before the layer that flattens them"
         )),
     }
+}
+
+/// Sizes of a convolution with a square kernel of samples that are images, and the shape of a sample of its output. The
+/// arguments are the keys of the recipe.
+///
+/// # Errors
+/// One line about the key that is out of its range, or samples that are no images.
+pub fn convolution(
+    input_shape: &[usize],
+    outputs: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+) -> Result<(Shape, [usize; 3]), String> {
+    let [channels_in, height, width] = image(input_shape, "a convolution")?;
+    if outputs == 0 {
+        return Err("`outputs` must be at least 1".to_owned());
+    }
+    if stride == 0 {
+        return Err("`stride` must be at least 1".to_owned());
+    }
+    if kernel == 0 || kernel > height + 2 * padding || kernel > width + 2 * padding {
+        return Err(format!(
+            "`kernel` must be 1 to the side of the padded image, {height} x {width} + 2 x {padding}, not {kernel}"
+        ));
+    }
+    let shape = Shape { channels_in, height, width, channels_out: outputs, kernel: [kernel; 2], stride, padding };
+    let extent = |extent: Result<usize, Error>| extent.map_err(|error| format!("`kernel`: {error}"));
+    Ok((shape, [outputs, extent(shape.output_height())?, extent(shape.output_width())?]))
 }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use crate::data::Normalise;
+use crate::data::{self, Dataset, Normalise, Transform};
 use crate::network::LayerRecipe;
 use crate::{files, network, training};
 
@@ -67,11 +67,33 @@ pub struct DataSettings {
     /// How raw values are brought to what the network sees.
     #[serde(default)]
     pub normalise: Normalise,
+    /// What samples become before the network sees them; they stay as they are if left out. Needs `normalise = "unit"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<Transform>,
+    /// For `transform = "fourier"`: frequencies that are kept along either axis; 8 if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coefficients: Option<usize>,
     /// Share of the training split that is held out, to choose settings by; 0 for none. The same samples for every seed
     /// and method ([`Dataset::hold_out`](crate::data::Dataset::hold_out)).
     #[serde(default)]
     pub validation: f64,
 }
+
+impl DataSettings {
+    /// Prepares the samples of a set on the host as the recipe says: transform, or normalisation feature by feature.
+    ///
+    /// # Errors
+    /// Samples that do not fit the transform.
+    pub fn prepare(&self, data: Dataset) -> Result<Dataset, data::Error> {
+        match self.transform {
+            Some(Transform::Fourier) => data.fourier(self.coefficients.unwrap_or(DEFAULT_COEFFICIENTS)),
+            None if self.normalise == Normalise::Feature => Ok(data.normalise_features()),
+            None => Ok(data),
+        }
+    }
+}
+
+const DEFAULT_COEFFICIENTS: usize = 8;
 
 /// A whole recipe.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -257,6 +279,15 @@ impl Recipe {
         if !(0.0..1.0).contains(&self.data.validation) {
             let message = format!("`data.validation` must be in 0..1, not {}", self.data.validation);
             return Err(self.refuse("data.validation", message));
+        }
+        if self.data.transform.is_none() && self.data.coefficients.is_some() {
+            let message = "`data.coefficients` belongs to `data.transform` `fourier`";
+            return Err(self.refuse("data.coefficients", message.to_owned()));
+        }
+        if self.data.transform.is_some() && self.data.normalise != Normalise::Unit {
+            let message =
+                "`data.normalise` must be `unit` with a `data.transform`, which scales every sample to unit power";
+            return Err(self.refuse("data.normalise", message.to_owned()));
         }
         match self.training.check() {
             Err(error) => Err(self.explain(&error).unwrap_or_else(|| self.refuse("training", error.to_string()))),

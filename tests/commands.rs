@@ -19,6 +19,12 @@ set = "digits"
 normalise = "standard"
 
 [[layers]]
+type = "convolution"
+outputs = 3
+kernel = 3
+padding = 1
+
+[[layers]]
 type = "ring-convolution"
 outputs = 4
 kernel = 3
@@ -60,6 +66,11 @@ type = "ring-dense"
 outputs = 12
 bank = 4
 half_width = 0.1
+
+[[layers]]
+type = "dense"
+outputs = 12
+bias = false
 
 [[layers]]
 type = "group-norm"
@@ -171,10 +182,12 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
             _ => [shape.iter().product(), 1, 1],
         };
         let kind = layer["type"].as_str().unwrap();
-        let gain = if layer["arrays"].as_array().unwrap().contains(&"gain".into()) { own("gain")[0] } else { 1.0 };
+        let has = |name: &str| layer["arrays"].as_array().unwrap().contains(&name.into());
+        let gain = if has("gain") { own("gain")[0] } else { 1.0 };
         x = match kind {
-            "ring-dense" => {
-                let (weight, bias) = (own("weight"), own("bias"));
+            "ring-dense" | "dense" => {
+                let (weight, none) = (own("weight"), vec![0.0; number("outputs")]);
+                let bias = if has("bias") { own("bias") } else { &none };
                 let inputs = weight.len() / bias.len();
                 let outputs = |sample: &[f64]| -> Vec<f64> {
                     let rows = weight.chunks(inputs).zip(bias);
@@ -183,7 +196,7 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
                 };
                 x.chunks(inputs).flat_map(outputs).collect()
             }
-            "ring-convolution" => convolution::Shape {
+            "ring-convolution" | "convolution" => convolution::Shape {
                 channels_in: channels,
                 height,
                 width,
@@ -192,7 +205,7 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
                 stride: number("stride"),
                 padding: number("padding"),
             }
-            .forward(&x, own("weight"), None)
+            .forward(&x, own("weight"), has("bias").then(|| &own("bias")[..]))
             .into_iter()
             .map(|y| gain * y)
             .collect(),
@@ -255,7 +268,7 @@ fn an_export_holds_all_that_the_logits_of_predict_need() {
     let accuracy = bench.json("run/summary.json")["test_accuracy"].as_f64().unwrap();
     assert_eq!(right.count(), (1797.0 * accuracy).round() as usize);
 
-    assert_eq!(bench.done("export run --to out"), "22 arrays in out\n");
+    assert_eq!(bench.done("export run --to out"), "25 arrays in out\n");
     let manifest = bench.json("out/manifest.json");
     let arrays = archive(&bench.path("out/small.npz"));
     let raw: Vec<_> = raw.iter().map(|&value| f64::from(value)).collect();

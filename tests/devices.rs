@@ -39,6 +39,7 @@ fn dataset() -> Dataset {
         scale: 1.0,
         train: split("train", DEVICES * ROWS),
         validation: None,
+        preparation: None,
         test: split("test", 2 * ROWS + 5),
     }
 }

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use common::{alone, gpu, open, resident};
 use flatlight::data::{self, Dataset, Split, Values};
-use flatlight::electronics::{AveragePool, MaxPool, NormRecipe, PoolRecipe};
+use flatlight::electronics::{AveragePool, ConvolutionRecipe, DenseRecipe, MaxPool, NormRecipe, PoolRecipe};
 use flatlight::gpu::{Gpu, Options, Plan, PlanBuilder, Scalar, Slice};
 use flatlight::layer::{Io, Layer, Pass, Role};
 use flatlight::mesh::Layout;
@@ -76,6 +76,7 @@ fn bytes_of(shape: &[usize]) -> Dataset {
         scale: 1.0 / 255.0,
         train: split("train", SAMPLES),
         validation: None,
+        preparation: None,
         test: split("test", 21),
     }
 }
@@ -487,7 +488,11 @@ enum TwinLayer {
     Tanh,
     MaxPool([usize; 3], PoolRecipe),
     AveragePool([usize; 3], PoolRecipe),
-    Convolution(TwinRing, convolution::Shape),
+    RingConvolution(TwinRing, convolution::Shape),
+    /// With the places of weight and bias, which may be empty.
+    Dense([Range<usize>; 2]),
+    /// With the places of weight and bias, which may be empty.
+    Convolution([Range<usize>; 2], convolution::Shape),
     /// With the places of gamma and beta.
     Norm(Normalization, [Range<usize>; 2]),
 }
@@ -516,7 +521,17 @@ impl TwinLayer {
             Self::Tanh => activation::tanh_forward(x),
             Self::MaxPool(image, recipe) => pool::max_forward(x, &windows(*image, recipe, rows)),
             Self::AveragePool(image, recipe) => pool::average_forward(x, &windows(*image, recipe, rows)),
-            Self::Convolution(it, shape) => it.output(p, shape.forward(x, &it.weight(p, chip), None)),
+            Self::RingConvolution(it, shape) => it.output(p, shape.forward(x, &it.weight(p, chip), None)),
+            Self::Dense([weight, bias]) => {
+                let outputs = weight.len() * rows / x.len();
+                let none = vec![0.0; outputs];
+                let bias = if bias.is_empty() { &none } else { &p[bias.clone()] };
+                matmul::abt_bias(x, &p[weight.clone()], bias, rows, outputs, x.len() / rows)
+            }
+            Self::Convolution([weight, bias], shape) => {
+                let bias = Some(&p[bias.clone()]).filter(|bias| !bias.is_empty());
+                shape.forward(x, &p[weight.clone()], bias)
+            }
             Self::Norm(norm, [gamma, beta]) => {
                 norm.forward(x, &norm.statistics(x), &p[gamma.clone()], &p[beta.clone()])
             }
@@ -551,12 +566,27 @@ impl TwinLayer {
             Self::Tanh => activation::tanh_backward(y, d_y),
             Self::MaxPool(image, recipe) => pool::max_backward(x, d_y, &windows(*image, recipe, rows)),
             Self::AveragePool(image, recipe) => pool::average_backward(d_y, &windows(*image, recipe, rows)),
-            Self::Convolution(it, shape) => {
+            Self::RingConvolution(it, shape) => {
                 let weight = it.weight(p, chip);
                 let d_light = it.d_light(p, shape.forward(x, &weight, None), d_y, gradient);
                 let d_weight = shape.backward_weight(x, &d_light);
                 gradient[it.control.clone()].copy_from_slice(&it.d_control(p, chip, &d_weight));
                 shape.backward_input(&weight, &d_light)
+            }
+            Self::Dense([weight, own]) => {
+                let (inputs, outputs) = (x.len() / rows, y.len() / rows);
+                gradient[weight.clone()].copy_from_slice(&matmul::atb(d_y, x, outputs, inputs, rows));
+                if !own.is_empty() {
+                    gradient[own.clone()].copy_from_slice(&bias::backward(d_y, outputs));
+                }
+                matmul::ab(d_y, &p[weight.clone()], rows, inputs, outputs)
+            }
+            Self::Convolution([weight, bias], shape) => {
+                gradient[weight.clone()].copy_from_slice(&shape.backward_weight(x, d_y));
+                if !bias.is_empty() {
+                    gradient[bias.clone()].copy_from_slice(&shape.backward_bias(d_y));
+                }
+                shape.backward_input(&p[weight.clone()], d_y)
             }
             Self::Norm(norm, [gamma, beta]) => {
                 let [d_x, d_gamma, d_beta] = norm.backward(x, &p[gamma.clone()], d_y);
@@ -597,8 +627,19 @@ impl Twin {
         }
         let mut layers = Vec::new();
         let (mut shape, mut rings, mut norms, mut meshes) = (sample_shape.to_vec(), 0, 0, 0);
-        for (part, layer) in recipes.iter().flat_map(LayerRecipe::parts) {
+        let parts = recipes
+            .iter()
+            .enumerate()
+            .flat_map(|(place, layer)| layer.parts().into_iter().map(move |part| (place, part)));
+        for (place, (part, layer)) in parts {
             let layer = &layer;
+            // Places of the ordinary weights and biases of a layer.
+            let weights = || {
+                ["weight", "bias"].map(|own| {
+                    let named = format!("{}.{own}", network.shapes()[place].0);
+                    network.parameters().iter().find(|entry| entry.name == named).map_or(0..0, Entry::range)
+                })
+            };
             let image = || match *shape {
                 [height, width] => [1, height, width],
                 [channels, height, width] => [channels, height, width],
@@ -618,6 +659,15 @@ impl Twin {
                     rings += 1;
                     TwinLayer::Ring(TwinRing::new(network, recipe, &format!("ring{rings}")))
                 }
+                LayerRecipe::Dense(_) => TwinLayer::Dense(weights()),
+                LayerRecipe::Convolution(recipe) => {
+                    let ConvolutionRecipe { outputs: channels_out, kernel, stride, padding, .. } = *recipe;
+                    let [channels_in, height, width] = image();
+                    let kernel = [kernel; 2];
+                    let shape =
+                        convolution::Shape { channels_in, height, width, channels_out, kernel, stride, padding };
+                    TwinLayer::Convolution(weights(), shape)
+                }
                 LayerRecipe::Relu => TwinLayer::Relu,
                 LayerRecipe::Sigmoid => TwinLayer::Sigmoid,
                 LayerRecipe::Tanh => TwinLayer::Tanh,
@@ -635,7 +685,7 @@ impl Twin {
                         stride: recipe.stride.unwrap_or(1),
                         padding: recipe.padding.unwrap_or(0),
                     };
-                    TwinLayer::Convolution(TwinRing::new(network, recipe, &format!("ring{rings}")), shape)
+                    TwinLayer::RingConvolution(TwinRing::new(network, recipe, &format!("ring{rings}")), shape)
                 }
                 LayerRecipe::BatchNorm(recipe) | LayerRecipe::LayerNorm(recipe) | LayerRecipe::GroupNorm(recipe) => {
                     norms += 1;
@@ -663,7 +713,7 @@ impl Twin {
 
     fn rings(&self) -> impl Iterator<Item = &TwinRing> {
         self.layers.iter().filter_map(|layer| match layer {
-            TwinLayer::Ring(ring) | TwinLayer::Convolution(ring, _) => Some(ring),
+            TwinLayer::Ring(ring) | TwinLayer::RingConvolution(ring, _) => Some(ring),
             _ => None,
         })
     }
@@ -1223,6 +1273,75 @@ fn the_gradient_of_a_convolutional_network_with_norms_is_that_of_the_twin_and_of
         ];
         // Eleven layers round more than three.
         gradients_within(1e-5, &bytes_of(&[8, 8]), &layers, true);
+    }
+}
+
+#[test]
+fn the_gradient_of_digital_layers_around_rings_is_that_of_the_twin_and_of_differences() {
+    for bias in [true, false] {
+        let image = |outputs, kernel, stride, padding| {
+            let sizes = ConvolutionRecipe { stride, padding, bias, ..ConvolutionRecipe::new(outputs, kernel) };
+            LayerRecipe::Convolution(sizes)
+        };
+        let dense = |outputs| LayerRecipe::Dense(DenseRecipe { bias, ..DenseRecipe::new(outputs) });
+        let ring = LayerRecipe::RingDense(RingRecipe::new(7));
+        let layers = [image(3, 3, 1, 1), LayerRecipe::Tanh, image(4, 3, 2, 0), LayerRecipe::Tanh, dense(9)];
+        let tail = [LayerRecipe::Tanh, ring, LayerRecipe::Tanh, dense(CLASSES)];
+        gradients(&bytes_of(&[8, 8]), &[layers.as_slice(), &tail].concat(), true);
+    }
+}
+
+#[test]
+fn digital_weights_start_within_the_inverse_root_of_their_inputs_and_are_free() {
+    let image = ConvolutionRecipe::new(6, 3);
+    let layers = [LayerRecipe::Convolution(image), LayerRecipe::Dense(DenseRecipe::new(CLASSES))];
+    let network = Network::new(gpu(), &layers, &[2, 6, 6], CLASSES, BATCH).unwrap();
+    let values = network.start(SEED);
+    for (name, inputs, shape) in [
+        ("convolution1.weight", 18.0_f32, vec![6, 18]),
+        ("convolution1.bias", 18.0, vec![6]),
+        ("dense1.weight", 96.0, vec![CLASSES, 96]),
+        ("dense1.bias", 96.0, vec![CLASSES]),
+    ] {
+        let entry = network.parameters().iter().find(|entry| entry.name == name).unwrap();
+        assert_eq!((&entry.shape, entry.spec.role), (&shape, Role::Digital), "{name}");
+        assert_eq!(entry.spec.bounds, [f32::MIN, f32::MAX], "{name}");
+        let (reach, own) = (1.0 / inputs.sqrt(), &values[entry.range()]);
+        let most = own.iter().fold(0.0, |most: f32, value| most.max(value.abs()));
+        assert!(0.5 * reach < most && most <= reach, "{name}: {most} of {reach}");
+        assert!(own.iter().any(|value| *value < 0.0) && own.iter().any(|value| *value > 0.0), "{name}");
+    }
+    assert!(network.imperfections().is_empty());
+}
+
+#[test]
+fn sizes_of_digital_layers_out_of_range_are_refused() {
+    let refused = |layer: LayerRecipe, shape: &[usize]| layer.build(shape).err().unwrap();
+    let image = || ConvolutionRecipe::new(4, 3);
+    let of = LayerRecipe::Convolution;
+    assert_eq!(refused(LayerRecipe::Dense(DenseRecipe::new(0)), &[3]), "`outputs` must be at least 1");
+    assert_eq!(refused(of(ConvolutionRecipe { outputs: 0, ..image() }), &[8, 8]), "`outputs` must be at least 1");
+    assert_eq!(refused(of(ConvolutionRecipe { stride: 0, ..image() }), &[8, 8]), "`stride` must be at least 1");
+    let message = refused(of(ConvolutionRecipe { kernel: 9, ..image() }), &[8, 8]);
+    assert_eq!(message, "`kernel` must be 1 to the side of the padded image, 8 x 8 + 2 x 0, not 9");
+    assert!(refused(of(image()), &[64]).contains("a convolution takes images"));
+}
+
+#[test]
+fn an_adversary_without_parameters_to_move_is_refused() {
+    let recipes = [LayerRecipe::Dense(DenseRecipe::new(CLASSES))];
+    let network = compile(gpu(), &recipes);
+    for scope in [Scope::Control, Scope::Digital, Scope::All] {
+        let sat = SatSettings { scope, ..SatSettings::default() };
+        let settings = Settings { sat, ..settings(Method::Sat, adam(0.01)) };
+        let made = Trainer::new(&network, &settings, &dataset(), (1.0 / 255.0, 0.0), SEED).map(|_| ());
+        match scope {
+            Scope::Control => assert_eq!(
+                made.unwrap_err().to_string(),
+                "`training.sat.scope` leaves the adversary nothing to move in this network; choose another"
+            ),
+            _ => made.unwrap(),
+        }
     }
 }
 

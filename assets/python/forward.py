@@ -18,6 +18,22 @@ from numpy.lib.stride_tricks import sliding_window_view
 from safetensors.numpy import load_file
 
 
+def prepare(x, own):
+    """Raw samples as the run prepares them, before scale and shift."""
+    if "preparation" not in own:
+        return x
+    if "feature" in own["preparation"]:
+        feature = own["preparation"]["feature"]
+        return x.reshape(len(x), -1) * np.array(feature["scale"]) + np.array(feature["shift"])
+    height, width, count = (own["preparation"]["fourier"][key] for key in ("height", "width", "coefficients"))
+    spectrum = np.fft.fftshift(np.fft.fft2(x.reshape(-1, height, width)), axes=(1, 2))
+    top, left = height // 2 - count // 2, width // 2 - count // 2
+    spectrum = spectrum[:, top : top + count, left : left + count].reshape(len(x), -1)
+    power = (np.abs(spectrum) ** 2).sum(1, keepdims=True)
+    spectrum = spectrum / np.sqrt(np.where(power > 0, power, 1))
+    return np.stack([spectrum.real, spectrum.imag], -1)
+
+
 def image(x, shape):
     """Samples as [samples, channels, height, width]."""
     return x.reshape(len(x), *([1] * (3 - len(shape))), *shape)
@@ -54,17 +70,20 @@ def read(y, layer, array):
 
 
 def forward(manifest, arrays, x):
-    x = x * manifest["input"]["scale"] + manifest["input"]["shift"]
+    own = manifest["input"]
+    x = prepare(x, own).reshape(len(x), *own["shape"]) * own["scale"] + own["shift"]
     for layer in manifest["layers"]:
         kind = layer["type"]
         array = lambda name: arrays[f"{layer['name']}.{name}"].astype(np.float64)
-        if kind == "ring-dense":
-            x = read(x.reshape(len(x), -1) @ array("weight").T, layer, array) + array("bias")
-        elif kind == "ring-convolution":
+        bias = array("bias") if "bias" in layer["arrays"] else 0.0
+        if kind in ("ring-dense", "dense"):
+            x = read(x.reshape(len(x), -1) @ array("weight").T, layer, array) + bias
+        elif kind in ("ring-convolution", "convolution"):
             side, edge = layer["kernel"], layer["padding"]
             x = np.pad(image(x, layer["input"]), ((0, 0), (0, 0), (edge, edge), (edge, edge)))
             taps = array("weight").reshape(-1, x.shape[1], side, side)
             x = read(np.einsum("bcijkl,ockl->boij", windows(x, side, layer["stride"]), taps), layer, array)
+            x = x + np.reshape(bias, (-1, 1, 1))
         elif kind in ("max-pool", "average-pool"):
             seen = windows(image(x, layer["input"]), layer["window"], layer["stride"])
             x = seen.max((4, 5)) if kind == "max-pool" else seen.mean((4, 5))

@@ -166,6 +166,7 @@ fn random_data(case: &Case, batch: usize) -> Dataset {
         scale: 1.0 / 255.0,
         train: Split { values: Values::Bytes(values), labels },
         validation: None,
+        preparation: None,
         test,
     }
 }

@@ -11,7 +11,8 @@ use crate::run::{Run, export};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Writes LAYER.current.csv, LAYER.detuning.csv and LAYER.weight.csv of every ring layer (a row an output, a column an
-input), NAME.npz with these and the digital parameters, and manifest.json, which says how to compute with them.
+input), LAYER.weight.csv of every digital one, NAME.npz with these and the other digital parameters, and manifest.json,
+which says how to compute with them.
 Detunings and weights are those of the nominal device, behind converters and crosstalk.
 
 Example:

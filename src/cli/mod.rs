@@ -225,6 +225,14 @@ fn load_data(context: &Context, recipe: &recipe::Recipe) -> Result<data::Dataset
         data = data.hold_out(recipe.data.validation).map_err(blame)?;
     }
     context.say(&data.summary());
+    let data = recipe.data.prepare(data).map_err(|error| {
+        let key =
+            if matches!(error, data::Error::Coefficients { .. }) { "data.coefficients" } else { "data.transform" };
+        recipe.refuse(key, format!("`{key}`: {error}"))
+    })?;
+    if let Some(data::Preparation::Fourier { coefficients, .. }) = data.preparation {
+        context.say(&format!("fourier: the {coefficients}x{coefficients} lowest spatial frequencies of each"));
+    }
     for (number, layer) in (1..).zip(&recipe.layers) {
         let report = match layer {
             LayerRecipe::RingDense(rings) | LayerRecipe::RingConvolution(rings) => rings.fit_report(),

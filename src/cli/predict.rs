@@ -17,7 +17,7 @@ use crate::run::{Input, Run};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The run normalises raw values as it did in training; its data set need not be there.
+The run transforms and normalises raw samples as it did in training; its data set need not be there.
 
 Examples:
   flatlight predict RUN --input X.npy --output Y.npy
@@ -45,15 +45,19 @@ impl Predict {
         let run = Run::at(&self.run);
         let (recipe, input) = (run.recipe()?, run.input()?);
         let (shape, values) = data::load_samples(&self.input)?;
-        if !alike(&shape, &input.shape) {
+        let raw_shape = input.preparation.as_ref().map_or(input.shape.clone(), |own| own.raw_shape(&input.shape));
+        if !alike(&shape, &raw_shape) {
             return Err(Failure::Failed(format!(
-                "{}: samples have the shape {shape:?}, but the network of {} takes {:?}; reshape them",
+                "{}: samples have the shape {shape:?}, but the network of {} takes {raw_shape:?}; reshape them",
                 self.input.display(),
                 self.run.display(),
-                input.shape
             )));
         }
         let samples = values.len() / shape.iter().product::<usize>();
+        let values = match &input.preparation {
+            Some(own) => own.apply(&values),
+            None => values,
+        };
         // Labels are for scores only.
         let split = Split { values, labels: vec![0; samples] };
         let gpu = context.open()?;

@@ -299,7 +299,9 @@ fn draw_rings(
         write_figure(folder, &name, figures::ring_operating_points(title, layers, &|x| ring.weight(x), half_width))?;
     }
     for (name, quantity, label) in [("weights", "weight", "weight"), ("currents", "current", "current (mA)")] {
-        let layers: Vec<_> = (0..recipe.layers.len()).filter_map(|place| of_layer(place, quantity)).collect();
+        let is_ring = |layer| matches!(layer, &LayerRecipe::RingDense(_) | &LayerRecipe::RingConvolution(_));
+        let places = (0..recipe.layers.len()).filter(|&place| is_ring(&recipe.layers[place]));
+        let layers: Vec<_> = places.filter_map(|place| of_layer(place, quantity)).collect();
         if !layers.is_empty() {
             write_figure(folder, name, figures::ring_histograms(title, label, &layers))?;
         }

@@ -34,6 +34,24 @@ pub enum Error {
         samples: usize,
     },
 
+    /// Samples without spatial frequencies.
+    #[error(
+        "the Fourier transform takes images [height, width], not samples of {shape}; leave it out, or use another set"
+    )]
+    NoImages {
+        /// Shape of a sample.
+        shape: String,
+    },
+
+    /// More spatial frequencies than an image has, or none.
+    #[error("must be 1 to {side}, the smaller side of an image, not {coefficients}")]
+    Coefficients {
+        /// The frequencies asked for along either axis.
+        coefficients: usize,
+        /// The smaller side, pixels.
+        side: usize,
+    },
+
     /// The path names a file where a folder is wanted.
     #[error("{}: a data set is a folder, this is a file; give the folder that holds it", show(.path))]
     NotAFolder {

@@ -35,6 +35,7 @@ mod file;
 mod idx;
 mod npy;
 mod npz;
+mod preparation;
 #[cfg(test)]
 mod tests;
 mod validation;
@@ -47,6 +48,7 @@ pub use error::Error;
 use error::{grouped, times};
 pub use npz::{Npz, npz};
 use num_complex::Complex64;
+pub use preparation::{Preparation, Transform};
 
 /// The layouts understood, for messages.
 const LAYOUTS: &str = "train-images-idx3-ubyte[.gz] and its three companions, or train.csv and test.csv, or train_images.npy and its three companions";
@@ -129,6 +131,8 @@ pub struct Dataset {
     pub validation: Option<Split>,
     /// The split to measure on.
     pub test: Split,
+    /// What was done to all samples since they were loaded, if anything.
+    pub preparation: Option<Preparation>,
 }
 
 /// How raw values are brought to what the network sees.
@@ -140,16 +144,21 @@ pub enum Normalise {
     Unit,
     /// Zero mean and unit standard deviation over all values of the training split.
     Standard,
+    /// Zero mean and unit standard deviation of every feature over the training split, on the host:
+    /// [`Dataset::normalise_features`].
+    Feature,
 }
 
 impl Dataset {
-    /// Scale and shift of `raw * scale + shift`.
+    /// Scale and shift of `value * scale + shift`, of what has been [prepared](Self::preparation) if anything has.
     ///
     /// Values that are all the same have no deviation; they are shifted to 0 and left at that.
     #[must_use]
     pub fn normalisation(&self, normalise: Normalise) -> (f32, f32) {
-        if normalise == Normalise::Unit {
-            return (self.scale, 0.0);
+        match normalise {
+            Normalise::Unit => return (self.scale, 0.0),
+            Normalise::Feature => return (1.0, 0.0),
+            Normalise::Standard => {}
         }
         let count = self.train.values.len().max(1) as f64;
         let moments = |power: i32, about: f64| match &self.train.values {
@@ -357,6 +366,7 @@ fn assemble(name: &str, train: Part, test: Part) -> Result<Dataset, Error> {
         train: Split { values: train.values, labels: train.labels },
         validation: None,
         test: Split { values: test.values, labels: test.labels },
+        preparation: None,
     })
 }
 

@@ -1,9 +1,13 @@
 //! Floor 4: digital layers between the photonic ones.
 
 mod activation;
+mod convolution;
+mod dense;
 mod normalization;
 mod pool;
 
 pub use activation::Activation;
+pub use convolution::{Convolution, ConvolutionRecipe};
+pub use dense::{Dense, DenseRecipe};
 pub use normalization::{Norm, NormKind, NormRecipe};
 pub use pool::{AveragePool, MaxPool, PoolRecipe};

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::electronics::{Activation, AveragePool, MaxPool, Norm, NormKind, NormRecipe, PoolRecipe};
+use crate::electronics::{
+    Activation, AveragePool, Convolution, ConvolutionRecipe, Dense, DenseRecipe, MaxPool, Norm, NormKind, NormRecipe,
+    PoolRecipe,
+};
 use crate::layer::Layer;
 use crate::optics::{
     AttenuatorRecipe, Attenuators, Mesh, MeshForm, MeshRecipe, RingConvolution, RingDense, RingRecipe,
@@ -20,6 +23,10 @@ pub enum LayerRecipe {
     Mesh(Box<MeshRecipe>),
     /// Attenuators of every mode.
     Attenuators(AttenuatorRecipe),
+    /// Dense layer of ordinary weights.
+    Dense(DenseRecipe),
+    /// Convolution of ordinary weights.
+    Convolution(ConvolutionRecipe),
     /// Rectifier.
     Relu,
     /// Logistic function.
@@ -44,11 +51,13 @@ struct NoKeys {}
 
 impl LayerRecipe {
     /// Every `type`.
-    pub const TYPES: [&str; 12] = [
+    pub const TYPES: [&str; 14] = [
         "ring-dense",
         "ring-convolution",
         "mesh",
         "attenuators",
+        "dense",
+        "convolution",
         "relu",
         "sigmoid",
         "tanh",
@@ -69,6 +78,8 @@ impl LayerRecipe {
             "ring-convolution" => RingRecipe::deserialize(keys).map(Self::RingConvolution),
             "mesh" => MeshRecipe::deserialize(keys).map(|recipe| Self::Mesh(Box::new(recipe))),
             "attenuators" => AttenuatorRecipe::deserialize(keys).map(Self::Attenuators),
+            "dense" => DenseRecipe::deserialize(keys).map(Self::Dense),
+            "convolution" => ConvolutionRecipe::deserialize(keys).map(Self::Convolution),
             "relu" => NoKeys::deserialize(keys).map(|_| Self::Relu),
             "sigmoid" => NoKeys::deserialize(keys).map(|_| Self::Sigmoid),
             "tanh" => NoKeys::deserialize(keys).map(|_| Self::Tanh),
@@ -87,6 +98,8 @@ impl LayerRecipe {
             Self::RingDense(recipe) | Self::RingConvolution(recipe) => recipe.name.as_deref(),
             Self::Mesh(recipe) => recipe.name.as_deref(),
             Self::Attenuators(recipe) => recipe.name.as_deref(),
+            Self::Dense(recipe) => recipe.name.as_deref(),
+            Self::Convolution(recipe) => recipe.name.as_deref(),
             _ => None,
         }
     }
@@ -97,6 +110,8 @@ impl LayerRecipe {
             Self::RingDense(_) | Self::RingConvolution(_) => "ring",
             Self::Mesh(_) => "mesh",
             Self::Attenuators(_) => "attenuators",
+            Self::Dense(_) => "dense",
+            Self::Convolution(_) => "convolution",
             Self::Relu => "relu",
             Self::Sigmoid => "sigmoid",
             Self::Tanh => "tanh",
@@ -130,6 +145,8 @@ impl LayerRecipe {
             Self::RingConvolution(recipe) => Box::new(RingConvolution::new(recipe.clone(), input_shape)?),
             Self::Mesh(recipe) => Box::new(Mesh::new((**recipe).clone(), input_shape)?),
             Self::Attenuators(recipe) => Box::new(Attenuators::new(recipe, input_shape)?),
+            Self::Dense(recipe) => Box::new(Dense::new(recipe.clone(), input_shape)?),
+            Self::Convolution(recipe) => Box::new(Convolution::new(recipe, input_shape)?),
             Self::Relu => Box::new(Activation::relu(input_shape)),
             Self::Sigmoid => Box::new(Activation::sigmoid(input_shape)),
             Self::Tanh => Box::new(Activation::tanh(input_shape)),

@@ -23,23 +23,12 @@ impl RingConvolution {
     /// # Errors
     /// One line about the key that is out of its range, or samples that are no images.
     pub fn new(recipe: RingRecipe, input_shape: &[usize]) -> Result<Self, String> {
-        let [channels_in, height, width] = layer::image(input_shape, "a convolution")?;
-        let side = recipe.kernel.ok_or("`kernel` is missing: the side of the square kernel, pixels")?;
+        let kernel = recipe.kernel.ok_or("`kernel` is missing: the side of the square kernel, pixels")?;
         let (stride, padding) = (recipe.stride.unwrap_or(1), recipe.padding.unwrap_or(0));
-        if stride == 0 {
-            return Err("`stride` must be at least 1".to_owned());
-        }
-        if side == 0 || side > height + 2 * padding || side > width + 2 * padding {
-            return Err(format!(
-                "`kernel` must be 1 to the side of the padded image, {height} x {width} + 2 x {padding}, not {side}"
-            ));
-        }
+        let (shape, output) = layer::convolution(input_shape, recipe.outputs, kernel, stride, padding)?;
         let readout = Readout::new(recipe.detector(), recipe.gain, recipe.trainable_gain);
-        let rings = Rings::new(recipe, channels_in * side * side)?;
-        let channels_out = rings.recipe.outputs;
-        let shape = Shape { channels_in, height, width, channels_out, kernel: [side; 2], stride, padding };
-        let extent = |extent: Result<usize, Error>| extent.map_err(|error| format!("`kernel`: {error}"));
-        let output = [channels_out, extent(shape.output_height())?, extent(shape.output_width())?];
+        let [_, taps @ ..] = shape.weight();
+        let rings = Rings::new(recipe, taps.iter().product())?;
         Ok(Self { rings, readout, shape, output })
     }
 

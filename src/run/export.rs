@@ -18,7 +18,7 @@ pub struct Array {
     pub layer: String,
     /// Name within the layer.
     pub name: String,
-    /// Shape; rings are `[outputs, inputs]`.
+    /// Shape; rings and digital weights are `[outputs, inputs]`.
     pub shape: Vec<usize>,
     /// Unit, empty for a plain number.
     pub unit: &'static str,
@@ -78,7 +78,7 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
     Ok(all)
 }
 
-/// Writes the arrays of a network into a folder: one CSV a quantity of a ring layer, `NAME.npz` with all, and
+/// Writes the arrays of a network into a folder: one CSV a matrix of a layer, `NAME.npz` with all, and
 /// `manifest.json`, which goes last. Gives the number of arrays.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use export::{Array, arrays, export};
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Preparation};
 use crate::gpu::Gpu;
 use crate::network::checkpoint::{self, FORMAT};
 use crate::network::{self, Network};
@@ -72,21 +72,25 @@ pub enum Status {
 /// The samples that a run's network takes. A run keeps it, so that it predicts without its data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Input {
-    /// Shape of a sample.
+    /// Shape of a sample that the network takes.
     pub shape: Vec<usize>,
     /// Number of classes.
     pub classes: usize,
-    /// With `shift`, what the network sees of a raw value: raw * scale + shift.
+    /// What is done to raw samples first, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preparation: Option<Preparation>,
+    /// With `shift`, what the network sees of a value that is raw or prepared: value * scale + shift.
     pub scale: f32,
     /// See `scale`.
     pub shift: f32,
 }
 
 impl Input {
-    /// The samples of a data set as a recipe normalises them.
+    /// The samples of a data set, which is prepared, as a recipe normalises them.
     pub fn new(data: &Dataset, recipe: &Recipe) -> Self {
         let (scale, shift) = data.normalisation(recipe.data.normalise);
-        Self { shape: data.shape.clone(), classes: data.classes, scale, shift }
+        let preparation = data.preparation.clone();
+        Self { shape: data.shape.clone(), classes: data.classes, preparation, scale, shift }
     }
 }
 
@@ -221,7 +225,14 @@ impl Run {
     pub fn input(&self) -> Result<Input, Error> {
         let missing =
             "does not hold shape and normalisation of the samples (an earlier flatlight made it); train again";
-        self.summary()?.input.ok_or_else(|| self.complain("summary.json", missing.to_owned()))
+        let input = self.summary()?.input.ok_or_else(|| self.complain("summary.json", missing.to_owned()))?;
+        match &input.preparation {
+            Some(preparation) if !preparation.makes(&input.shape) => {
+                let message = "is damaged (the preparation of the samples does not make their shape); train again";
+                Err(self.complain("summary.json", message.to_owned()))
+            }
+            _ => Ok(input),
+        }
     }
 
     /// The rows of `metrics.csv`.

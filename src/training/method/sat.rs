@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::{Error, setting};
 use super::Step;
 use crate::gpu::{Plan, PlanBuilder, Scalar};
-use crate::layer::Pass;
+use crate::layer::{Pass, Role};
 use crate::ops::norm::{self, Measure};
 use crate::ops::perturb::{self, Ascent};
 use crate::ops::{Grouping, Scope};
@@ -79,6 +79,15 @@ impl SatSettings {
 pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
     let (network, settings) = (step.network, step.settings.sat);
     let (gpu, flat) = (network.gpu(), network.flat());
+    let moved = |role| match settings.scope {
+        Scope::Control => role == Role::Control,
+        Scope::Digital => role == Role::Digital,
+        Scope::All => role != Role::Statistic,
+    };
+    if !network.parameters().iter().any(|entry| moved(entry.spec.role)) {
+        let message = "leaves the adversary nothing to move in this network; choose another";
+        return Err(setting("training.sat.scope", message));
+    }
     let measure = Measure { scope: settings.scope, adaptive: settings.adaptive, grouping: settings.normalise };
     let part = |rho: f32| rho / settings.steps as f32;
     let ascent =

@@ -1,0 +1,312 @@
+//! What is done to samples on the host: Fourier transforms and normalisation feature by feature, in the library and as a
+//! user meets them.
+
+use std::f64::consts::TAU;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use flatlight::data::{self, Dataset, Preparation, Split, Values};
+use flatlight::random;
+use serde_json::Value;
+
+/// A set of random values from 0 to 255, as bytes or floats.
+fn random_set(shape: &[usize], samples: usize, bytes: bool) -> Dataset {
+    let split = |name: &str| {
+        let count = samples * shape.iter().product::<usize>();
+        let values = random::units(5, random::stream(name)).take(count).map(|unit| (256.0 * unit) as u8);
+        let values =
+            if bytes { Values::Bytes(values.collect()) } else { Values::Floats(values.map(f32::from).collect()) };
+        Split { values, labels: vec![0; samples] }
+    };
+    Dataset {
+        name: "random".to_owned(),
+        shape: shape.to_vec(),
+        classes: 1,
+        scale: 1.0 / 255.0,
+        train: split("train"),
+        validation: Some(split("validation")),
+        test: split("test"),
+        preparation: None,
+    }
+}
+
+fn wide(values: &Values) -> Vec<f64> {
+    match values {
+        Values::Bytes(values) => values.iter().map(|&value| f64::from(value)).collect(),
+        Values::Floats(values) => values.iter().map(|&value| f64::from(value)).collect(),
+    }
+}
+
+/// The equation as it stands.
+fn direct(image: &[f64], [height, width]: [usize; 2], coefficients: usize) -> Vec<f64> {
+    let frequencies = || (0..coefficients).map(|place| place as f64 - (coefficients / 2) as f64);
+    let mut amplitudes = Vec::new();
+    for u in frequencies() {
+        for v in frequencies() {
+            let mut sum = [0.0, 0.0];
+            for (place, pixel) in image.iter().enumerate() {
+                let [i, j] = [place / width, place % width].map(|at| at as f64);
+                let angle = -TAU * (u * i / height as f64 + v * j / width as f64);
+                sum = [sum[0] + pixel * angle.cos(), sum[1] + pixel * angle.sin()];
+            }
+            amplitudes.extend(sum);
+        }
+    }
+    let power: f64 = amplitudes.iter().map(|part| part * part).sum();
+    amplitudes.iter().map(|part| part / power.sqrt()).collect()
+}
+
+#[test]
+fn spatial_frequencies_are_those_of_the_equation() {
+    for (shape, coefficients) in [
+        (vec![8, 8], 8),
+        (vec![28, 28], 8),
+        (vec![1, 6, 11], 5),
+        (vec![13, 4], 4),
+        (vec![7, 5], 3),
+        (vec![3, 3], 1),
+        (vec![1, 1], 1),
+    ] {
+        let sides = [shape[shape.len() - 2], shape[shape.len() - 1]];
+        for bytes in [true, false] {
+            let raw = random_set(&shape, 3, bytes);
+            let prepared = raw.clone().fourier(coefficients).unwrap();
+            assert_eq!(prepared.shape, [coefficients * coefficients, 2]);
+            assert_eq!(prepared.normalisation(data::Normalise::Unit), (1.0, 0.0));
+            let [own, others] = [&prepared, &raw]
+                .map(|set| [&set.train, set.validation.as_ref().unwrap(), &set.test].map(|split| wide(&split.values)));
+            for (own, raw) in own.iter().zip(&others) {
+                let want: Vec<_> =
+                    raw.chunks(sides[0] * sides[1]).flat_map(|image| direct(image, sides, coefficients)).collect();
+                assert_eq!(own.len(), want.len());
+                let worst = own.iter().zip(&want).fold(0.0, |worst: f64, (own, want)| worst.max((own - want).abs()));
+                assert!(worst < 1e-7, "{shape:?}, {coefficients}: {worst:.1e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn images_that_one_knows_have_the_frequencies_that_one_knows() {
+    let wave = |i: usize, j: usize| 1.0 + 0.5 * (TAU * (2 * i + 3 * j) as f64 / 16.0).cos();
+    // Of the highest frequency, which is not kept.
+    let fast = |i: usize, j: usize| if (i + j) % 2 == 0 { 1.0 } else { -1.0 };
+    let images: [&dyn Fn(usize, usize) -> f64; 4] = [&|_, _| 3.0, &|_, _| 0.0, &wave, &fast];
+    let values: Vec<_> =
+        images.iter().flat_map(|of| (0..256).map(move |place| of(place / 16, place % 16) as f32)).collect();
+    let mut set = random_set(&[16, 16], 4, false);
+    set.test.values = Values::Floats(values);
+    let prepared = wide(&set.fourier(8).unwrap().test.values);
+    let near = |sample: usize, lit: &[([usize; 2], f64)]| {
+        for (place, amplitude) in prepared[128 * sample..128 * (sample + 1)].chunks(2).enumerate() {
+            let at = [place / 8, place % 8];
+            let want = lit.iter().find(|(lit, _)| *lit == at).map_or(0.0, |(_, amplitude)| *amplitude);
+            let off = (amplitude[0] - want).hypot(amplitude[1]);
+            assert!(off < 1e-7, "image {sample}, {at:?}: {amplitude:?}, not {want}");
+        }
+    };
+    near(0, &[([4, 4], 1.0)]);
+    near(1, &[]);
+    // 1 and twice 1/4, over the root of 1 + 2/16.
+    let [bright, dim] = [1.0, 0.25].map(|part: f64| part / (1.0_f64 + 2.0 / 16.0).sqrt());
+    near(2, &[([4, 4], bright), ([6, 7], dim), ([2, 1], dim)]);
+    near(3, &[]);
+}
+
+#[test]
+fn samples_that_have_no_such_frequencies_are_refused() {
+    let refused = |shape: &[usize], coefficients| {
+        random_set(shape, 2, true).fourier(coefficients).map(|_| ()).unwrap_err().to_string()
+    };
+    assert!(refused(&[10], 2).contains("not samples of 10"));
+    assert!(refused(&[3, 8, 8], 2).contains("not samples of 3x8x8"));
+    assert!(refused(&[8, 6], 7).contains("must be 1 to 6"));
+    assert!(refused(&[8, 6], 0).contains("must be 1 to 6"));
+}
+
+#[test]
+fn features_are_normalised_one_by_one_by_the_training_split() {
+    for bytes in [true, false] {
+        let mut raw = random_set(&[2, 3], 50, bytes);
+        // A feature that is dark in training and is not later.
+        match &mut raw.train.values {
+            Values::Bytes(values) => values.iter_mut().skip(4).step_by(6).for_each(|value| *value = 7),
+            Values::Floats(values) => values.iter_mut().skip(4).step_by(6).for_each(|value| *value = 0.1),
+        }
+        let prepared = raw.clone().normalise_features();
+        assert_eq!(prepared.shape, raw.shape);
+        assert_eq!(prepared.normalisation(data::Normalise::Feature), (1.0, 0.0));
+        let of = |split: &Split, feature: usize| -> Vec<f64> {
+            wide(&split.values).into_iter().skip(feature).step_by(6).collect()
+        };
+        let moments = |values: &[f64]| {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64;
+            (mean, variance.sqrt())
+        };
+        for feature in 0..6 {
+            let (mean, deviation) = moments(&of(&raw.train, feature));
+            let (own_mean, own_deviation) = moments(&of(&prepared.train, feature));
+            let scale = if feature == 4 { 1.0 } else { 1.0 / deviation };
+            let want = if feature == 4 { 0.0 } else { 1.0 };
+            assert!(
+                own_mean.abs() < 1e-6 && (own_deviation - want).abs() < 1e-6,
+                "{feature}: {own_mean} {own_deviation}"
+            );
+            for (own, raw) in
+                [(prepared.validation.as_ref(), raw.validation.as_ref()), (Some(&prepared.test), Some(&raw.test))]
+            {
+                for (own, raw) in of(own.unwrap(), feature).iter().zip(of(raw.unwrap(), feature)) {
+                    let want = (raw - mean) * scale;
+                    assert!((own - want).abs() < 1e-5 * want.abs().max(1.0), "{feature}: {own}, not {want}");
+                }
+            }
+        }
+    }
+}
+
+struct Bench(tempfile::TempDir);
+
+impl Bench {
+    fn new() -> Self {
+        let recipe = "name = \"small\"\n[data]\nset = \"digits\"\n[[layers]]\ntype = \"dense\"\noutputs = 10\n\
+                      [training]\nmethod = \"standard\"\nepochs = 3\nbatch = 64\n";
+        let bench = Self(tempfile::tempdir().unwrap());
+        std::fs::write(bench.path("recipe.toml"), recipe).unwrap();
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flatlight"));
+        command.args(arguments.split_whitespace()).arg("--quiet").current_dir(self.0.path()).stdin(Stdio::null());
+        command.env_remove("RUST_LOG").env("FLATLIGHT_DATA", self.path("data"));
+        command.env("XDG_RUNTIME_DIR", self.0.path()).env("NODEVICE_SELECT", "1");
+        command.output().unwrap()
+    }
+
+    #[track_caller]
+    fn done(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[track_caller]
+    fn refuse(&self, arguments: &str, code: i32, parts: &[&str]) {
+        let output = self.run(arguments);
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), line.lines().count()), (Some(code), 1), "{arguments}: {line}");
+        parts.iter().for_each(|part| assert!(line.contains(part), "`{part}` is not in `{line}`"));
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_slice(&std::fs::read(self.path(name)).unwrap()).unwrap()
+    }
+
+    fn array(&self, name: &str) -> Vec<f64> {
+        let bytes = std::fs::read(self.path(name)).unwrap();
+        let values = npyz::NpyFile::new(&bytes[..]).unwrap().into_vec::<f32>().unwrap();
+        values.into_iter().map(f64::from).collect()
+    }
+}
+
+/// Weights of a layer `[outputs, inputs]`, from the table of an export.
+fn table(bench: &Bench, name: &str) -> Vec<Vec<f64>> {
+    let text = std::fs::read_to_string(bench.path(name)).unwrap();
+    text.lines().skip(1).map(|row| row.split(',').map(|cell| cell.parse().unwrap()).collect()).collect()
+}
+
+#[test]
+fn a_run_predicts_from_raw_samples_what_its_training_scored() {
+    let bench = Bench::new();
+    let test = data::load("digits", None).unwrap().test;
+    let raw: Vec<_> = wide(&test.values).into_iter().map(|value| value as f32).collect();
+    std::fs::write(bench.path("X.npy"), data::npy(&[1797, 8, 8], &raw).unwrap()).unwrap();
+    for (name, settings) in [
+        ("fourier", "--set data.transform=fourier --set data.coefficients=6"),
+        ("feature", "--set data.normalise=feature"),
+        ("held", "--set data.normalise=feature --set data.validation=0.5"),
+    ] {
+        // Without a bias the weights alone make the logits.
+        bench.done(&format!("train recipe.toml {settings} --set layers.0.bias=false --out {name}"));
+        bench.done(&format!("predict {name} --input X.npy --output Y.npy"));
+        bench.done(&format!("export {name} --to out"));
+        let predicted = bench.array("Y.npy");
+        let right = predicted.chunks(10).zip(&test.labels).filter(|(row, label)| {
+            let own = row[**label as usize];
+            row.iter().all(|logit| *logit <= own)
+        });
+        let accuracy = bench.json(&format!("{name}/summary.json"))["test_accuracy"].as_f64().unwrap();
+        assert!(accuracy > 0.8, "{name}: {accuracy}");
+        assert_eq!(right.count(), (1797.0 * accuracy).round() as usize, "{name}");
+        let said = bench.done(&format!("evaluate {name}"));
+        assert!(said.contains(&format!("{:.1}", 100.0 * accuracy)), "{name}: {accuracy}, {said}");
+
+        // The manifest says how raw samples are prepared.
+        let manifest = bench.json("out/manifest.json");
+        let preparation: Preparation = serde_json::from_value(manifest["input"]["preparation"].clone()).unwrap();
+        let prepared = wide(&preparation.apply(&Values::Floats(raw.clone())));
+        let weights = table(&bench, "out/dense1.weight.csv");
+        let dot = |row: &[f64], x: &[f64]| row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
+        let own = prepared.chunks(weights[0].len()).flat_map(|x| weights.iter().map(|row| dot(row, x)));
+        let worst = own.zip(&predicted).fold(0.0, |worst: f64, (own, device)| worst.max((own - device).abs()));
+        assert!(worst < 1e-4, "{name}: {worst:.1e}");
+        assert_eq!(manifest["layers"][0]["input"], manifest["input"]["shape"], "{name}");
+    }
+    let scale = |run: &str| {
+        let scale = bench.json(&format!("{run}/summary.json"))["input"]["preparation"]["feature"]["scale"].clone();
+        scale.as_array().unwrap().len()
+    };
+    assert_eq!(["feature", "held"].map(scale), [64; 2]);
+    let of = |run: &str| bench.json(&format!("{run}/summary.json"))["input"]["preparation"].clone();
+    assert_ne!(of("feature"), of("held"), "the samples held out have no say");
+
+    // Prepared samples are no raw ones.
+    std::fs::write(bench.path("X.npy"), data::npy(&[2, 36, 2], &[0.5_f32; 144]).unwrap()).unwrap();
+    bench.refuse(
+        "predict fourier --input X.npy --output Z.npy",
+        1,
+        &["X.npy: samples have the shape [36, 2]", "takes [8, 8]"],
+    );
+    let mut summary = bench.json("fourier/summary.json");
+    summary["input"]["preparation"]["fourier"]["coefficients"] = 5.into();
+    std::fs::write(bench.path("fourier/summary.json"), summary.to_string()).unwrap();
+    bench.refuse(
+        "predict fourier --input X.npy --output Z.npy",
+        1,
+        &["fourier/summary.json: is damaged", "preparation"],
+    );
+    assert!(!bench.path("Z.npy").exists());
+}
+
+#[test]
+fn preparations_that_make_no_sense_are_refused_at_their_key() {
+    let bench = Bench::new();
+    let train = |settings: &str| format!("train recipe.toml {settings} --out run");
+    bench.refuse(
+        &train("--set data.coefficients=4"),
+        2,
+        &["--set data.coefficients=4: ", "belongs to `data.transform`"],
+    );
+    for normalise in ["standard", "feature"] {
+        let settings = format!("--set data.transform=fourier --set data.normalise={normalise}");
+        bench.refuse(&train(&settings), 2, &[&format!("--set data.normalise={normalise}: "), "must be `unit`"]);
+    }
+    let settings = "--set data.transform=fourier --set data.coefficients=9";
+    bench.refuse(&train(settings), 2, &["--set data.coefficients=9: `data.coefficients`: must be 1 to 8"]);
+    bench.refuse(&train("--set data.transform=furier"), 2, &["--set data.transform=furier", "fourier"]);
+    std::fs::create_dir_all(bench.path("data/own")).unwrap();
+    for split in ["train", "test"] {
+        std::fs::write(bench.path(&format!("data/own/{split}.csv")), "1,2,0\n3,4,1\n").unwrap();
+    }
+    bench.refuse(
+        &train("--set data.set=own --set data.transform=fourier"),
+        2,
+        &["--set data.transform=fourier: `data.transform`: the Fourier transform takes images", "samples of 2;"],
+    );
+    assert!(!bench.path("run").exists());
+}
