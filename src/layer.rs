@@ -250,8 +250,13 @@ mod tests {
 
     #[test]
     fn deviations_that_would_have_many_draws_rejected_are_refused() {
-        let coupler =
-            Imperfection { name: "splitter_error", shape: vec![2, 6], unit: "", cause: Cause::Element, limit: Some(1.0) };
+        let coupler = Imperfection {
+            name: "splitter_error",
+            shape: vec![2, 6],
+            unit: "",
+            cause: Cause::Element,
+            limit: Some(1.0),
+        };
         for fine in [0.0, 0.15, 0.51, -0.51] {
             assert_eq!(coupler.check_deviation(fine), Ok(()));
         }
@@ -261,7 +266,10 @@ mod tests {
             "at a standard deviation of 0.6, 9.6 % of the draws lie beyond ±1 and would be rejected; give at most 0.51"
         );
         assert_eq!(coupler.check_value(-0.999), Ok(()));
-        assert_eq!(coupler.check_value(-1.0).unwrap_err(), "-1 is not within ±1, these not included; give a smaller value");
+        assert_eq!(
+            coupler.check_value(-1.0).unwrap_err(),
+            "-1 is not within ±1, these not included; give a smaller value"
+        );
         let free = Imperfection { limit: None, ..coupler };
         assert_eq!((free.check_deviation(1e30), free.check_value(1e30)), (Ok(()), Ok(())));
         assert_eq!([0.510_213, 51.02, 0.002].map(rounded_down), [0.51, 51.0, 0.002]);

@@ -523,12 +523,7 @@ fn bias_backward() -> Case {
 /// Around a workgroup, a prime, and more groups than one axis of a dispatch holds.
 const ELEMENTS: &[&[usize]] = &[&[1], &[3], &[63], &[64], &[65], &[97], &[5003], &[65_536 * 64 + 1000]];
 
-fn imperfections(
-    name: &'static str,
-    distribution: Distribution,
-    part: (usize, usize),
-    limit: Option<f32>,
-) -> Case {
+fn imperfections(name: &'static str, distribution: Distribution, part: (usize, usize), limit: Option<f32>) -> Case {
     // Of millions of numbers one would lie so near the limit that rounding decides.
     let sizes = if limit.is_some() { &ELEMENTS[..7] } else { ELEMENTS };
     case(name, sizes, &[1 << 20], move |draws, size| {
