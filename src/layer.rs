@@ -3,6 +3,7 @@
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::mesh::{Layout, Phases};
 use crate::ops::convolution::Shape;
+use crate::random;
 
 /// Whether a parameter is something physical that a sharpness-aware adversary should move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +103,50 @@ pub struct Imperfection {
     pub unit: &'static str,
     /// Common, or drawn for every element or every sample.
     pub cause: Cause,
+    /// What values stay within, this size not included, where physics allows no more: draws at or past it are rejected and
+    /// drawn again, which gives a truncated normal distribution.
+    pub limit: Option<f32>,
+}
+
+/// The deviation of a limit at which 5 % of normal draws are rejected.
+const SENSIBLE: f64 = 1.959_963_985;
+
+impl Imperfection {
+    /// Refuses a standard deviation of normal draws of which more than 5 % would be rejected.
+    ///
+    /// # Errors
+    /// The share, and the largest deviation that makes sense.
+    pub fn check_deviation(&self, deviation: f64) -> Result<(), String> {
+        let Some(limit) = self.limit else { return Ok(()) };
+        let bound = f64::from(limit) / deviation.abs();
+        if bound >= SENSIBLE {
+            return Ok(());
+        }
+        Err(format!(
+            "at a standard deviation of {deviation}, {:.1} % of the draws lie beyond ±{limit} and would be rejected; give at most {}",
+            100.0 * random::share_beyond(bound),
+            rounded_down(f64::from(limit) / SENSIBLE)
+        ))
+    }
+
+    /// Refuses a value at the limit or past it.
+    ///
+    /// # Errors
+    /// The value and the limit.
+    pub fn check_value(&self, value: f64) -> Result<(), String> {
+        match self.limit {
+            Some(limit) if value.abs() >= f64::from(limit) => {
+                Err(format!("{value} is not within ±{limit}, these not included; give a smaller value"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The next lower number of three digits.
+fn rounded_down(value: f64) -> f64 {
+    let unit = 10_f64.powf(2.0 - value.log10().floor());
+    (value * unit).floor() / unit
 }
 
 /// A tensor that a layer derives, such as the weights of its rings.
@@ -237,4 +282,36 @@ pub fn convolution(
     let shape = Shape { channels_in, height, width, channels_out: outputs, kernel: [kernel; 2], stride, padding };
     let extent = |extent: Result<usize, Error>| extent.map_err(|error| format!("`kernel`: {error}"));
     Ok((shape, [outputs, extent(shape.output_height())?, extent(shape.output_width())?]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deviations_that_would_have_many_draws_rejected_are_refused() {
+        let coupler = Imperfection {
+            name: "splitter_error",
+            shape: vec![2, 6],
+            unit: "",
+            cause: Cause::Element,
+            limit: Some(1.0),
+        };
+        for fine in [0.0, 0.15, 0.51, -0.51] {
+            assert_eq!(coupler.check_deviation(fine), Ok(()));
+        }
+        let message = coupler.check_deviation(0.6).unwrap_err();
+        assert_eq!(
+            message,
+            "at a standard deviation of 0.6, 9.6 % of the draws lie beyond ±1 and would be rejected; give at most 0.51"
+        );
+        assert_eq!(coupler.check_value(-0.999), Ok(()));
+        assert_eq!(
+            coupler.check_value(-1.0).unwrap_err(),
+            "-1 is not within ±1, these not included; give a smaller value"
+        );
+        let free = Imperfection { limit: None, ..coupler };
+        assert_eq!((free.check_deviation(1e30), free.check_value(1e30)), (Ok(()), Ok(())));
+        assert_eq!([0.510_213, 51.02, 0.002].map(rounded_down), [0.51, 51.0, 0.002]);
+    }
 }

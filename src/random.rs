@@ -31,6 +31,39 @@ pub fn normal(bits: [u32; 2]) -> [f64; 2] {
     [radius * cosine, radius * sine]
 }
 
+/// Draws of a limited number, the first among them, before it falls to 0.
+pub const ATTEMPTS: u32 = 16;
+
+/// The key of a further draw in place of a rejected one; attempt 0 is the first draw, under the key itself.
+pub fn again([seed, stream]: [u32; 2], attempt: u32) -> [u32; 2] {
+    [seed, stream ^ mix(attempt)]
+}
+
+/// Normal numbers of a standard deviation, of a key and a step, element by element. With a `limit` they are drawn again
+/// while they reach it in size: a truncated normal distribution.
+pub fn normals(key: [u32; 2], step: u32, deviation: f64, limit: Option<f32>) -> impl Iterator<Item = f64> {
+    let draw = move |attempt, at: u32| deviation * normal(bits(again(key, attempt), [step, at / 2]))[at as usize % 2];
+    (0_u32..).map(move |at| match limit {
+        None => draw(0, at),
+        // Rounded to what will be stored: that must not reach the limit either.
+        Some(limit) => {
+            (0..ATTEMPTS).map(|attempt| draw(attempt, at)).find(|value| (*value as f32).abs() < limit).unwrap_or(0.0)
+        }
+    })
+}
+
+/// The share of standard normal numbers beyond a bound of 0..3 either way: 1 - erf(bound / sqrt(2)), by the series of erf.
+pub fn share_beyond(bound: f64) -> f64 {
+    let x = bound / std::f64::consts::SQRT_2;
+    let (mut term, mut sum) = (x, x);
+    for n in 1..40 {
+        let n = f64::from(n);
+        term *= -x * x / n;
+        sum += term / (2.0 * n + 1.0);
+    }
+    1.0 - std::f64::consts::FRAC_2_SQRT_PI * sum
+}
+
 /// A stream's key word from its name: FNV-1a.
 pub fn stream(name: &str) -> u32 {
     name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
@@ -89,6 +122,37 @@ mod tests {
         assert!(moment(1).abs() < error, "mean {}", moment(1));
         assert!((moment(2) - 1.0).abs() < error * 2.0_f64.sqrt(), "variance {}", moment(2));
         assert!((moment(4) - 3.0).abs() < error * 96.0_f64.sqrt(), "kurtosis {}", moment(4));
+    }
+
+    #[test]
+    fn limited_numbers_are_the_first_draws_that_fit() {
+        let (key, limit, count) = ([7, 1], 0.5_f32, 100_000);
+        let free: Vec<f64> = normals(key, 3, 0.25, None).take(count).collect();
+        assert_eq!(free[..2], normal(bits(key, [3, 0])).map(|z| 0.25 * z));
+        let held: Vec<f64> = normals(key, 3, 0.25, Some(limit)).take(count).collect();
+        let mut rejected = 0;
+        for (&free, &held) in free.iter().zip(&held) {
+            assert!(held.abs() < 0.5);
+            if free.abs() < 0.5 {
+                assert_eq!(free, held, "a first draw that fits is kept");
+            } else {
+                rejected += 1;
+            }
+        }
+        let share = f64::from(rejected) / count as f64;
+        assert!((share - share_beyond(2.0)).abs() < 0.004, "{share}");
+        // Between -2 and 2 deviations a normal distribution has this variance: 1 - 2 c phi(c) / (1 - share beyond c).
+        let variance = held.iter().map(|value| (4.0 * value).powi(2)).sum::<f64>() / count as f64;
+        assert!((variance - 0.7737).abs() < 0.01, "{variance}");
+        // No draw fits: the last falls to 0.
+        assert!(normals(key, 3, 1.0, Some(1e-9)).take(100).all(|value| value == 0.0));
+    }
+
+    #[test]
+    fn shares_beyond_a_bound_are_those_of_the_tables() {
+        for (bound, share) in [(0.0, 1.0), (1.0, 0.317_310_508), (1.959_963_985, 0.05), (3.0, 0.002_699_796)] {
+            assert!((share_beyond(bound) - share).abs() < 1e-9, "{bound}");
+        }
     }
 
     #[test]

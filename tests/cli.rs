@@ -220,6 +220,7 @@ fn help_and_version_are_no_failures() {
         "compare --help",
         "devices --help",
         "predict --help",
+        "chip --help",
         "export --help",
         "bench --help",
         "mesh --help",
@@ -310,7 +311,7 @@ fn evaluate_varies_one_or_two_imperfections_and_draws_chips() {
     let table = bench.done("evaluate run --vary temperature=-1:1:0.5 --csv t.csv");
     assert!(table.trim_start().starts_with("temperature "), "{table}");
     let text = bench.read("t.csv");
-    assert_eq!(text.lines().next(), Some("temperature,accuracy,accuracy_std,loss,samples,chips"));
+    assert_eq!(text.lines().next(), Some("temperature,accuracy,accuracy_std,loss,samples,chips,accuracy_worst"));
     let column = |text: &str, place: usize| -> Vec<String> {
         cells(text)[1..].iter().map(|row| row[place].to_owned()).collect()
     };
@@ -327,18 +328,24 @@ fn evaluate_varies_one_or_two_imperfections_and_draws_chips() {
 
     bench.done("evaluate run --vary ring2.temperature=0:1:1 --vary ring_offset=0:0.1:0.05 --chips 3 --csv grid.csv");
     let text = bench.read("grid.csv");
-    assert_eq!(text.lines().next(), Some("ring2.temperature,ring_offset,accuracy,accuracy_std,loss,samples,chips"));
+    assert_eq!(
+        text.lines().next(),
+        Some("ring2.temperature,ring_offset,accuracy,accuracy_std,loss,samples,chips,accuracy_worst")
+    );
     let pairs: Vec<_> = cells(&text)[1..].iter().map(|row| [row[0], row[1]].join(" ")).collect();
     assert_eq!(pairs, ["0 0", "0 0.05", "0 0.1", "1 0", "1 0.05", "1 0.1"]);
     let spread: Vec<f64> = column(&text, 3).iter().map(|cell| cell.parse().unwrap()).collect();
     assert_eq!(spread[0], 0.0);
     assert!(spread[1] > 0.0 && spread[2] > 0.0, "{spread:?}");
     assert_eq!(column(&text, 6), ["3"; 6]);
+    let [mean, worst] =
+        [2, 7].map(|place| column(&text, place).iter().map(|cell| cell.parse().unwrap()).collect::<Vec<f64>>());
+    assert!(worst[0] == mean[0] && worst[1] < mean[1] && worst[2] > mean[2] - 2.0 * spread[2], "{worst:?} of {mean:?}");
 
     // The same chips again, and to a pipe.
     let again = bench.done("evaluate run --vary ring_offset=0.05 --chips 2 --csv /dev/stdout");
     assert_eq!(again, bench.done("evaluate run --vary ring_offset=0.05 --chips 2 --csv /dev/stdout"));
-    assert!(again.contains("\nring_offset,accuracy,accuracy_std,loss,samples,chips\n"), "{again}");
+    assert!(again.contains("\nring_offset,accuracy,accuracy_std,loss,samples,chips,accuracy_worst\n"), "{again}");
 }
 
 #[test]

@@ -10,12 +10,12 @@ use flatlight::data::{Dataset, Split, Values};
 use flatlight::electronics::NormRecipe;
 use flatlight::gpu::Plan;
 use flatlight::layer::Pass;
-use flatlight::network::{LayerRecipe, Network};
+use flatlight::network::{Chip, LayerRecipe, Network};
 use flatlight::ops::Clock;
 use flatlight::ops::disturb::Distribution;
 use flatlight::optics::RingRecipe;
 use flatlight::random;
-use flatlight::robustness::{Axis, Sweep, chips_at_once};
+use flatlight::robustness::{self, Axis, Sweep, chips_at_once};
 use flatlight::training::{Method, Settings, Trainer};
 
 const FEATURES: usize = 16;
@@ -114,7 +114,7 @@ fn a_chip_scores_the_same_however_many_are_scored_at_once() {
         let start = network.start(SEED);
         gpu().write(&network.flat().parameters, &start).unwrap();
         let feed = network.feed(&data.test, (1.0, 0.0)).unwrap();
-        let sweep = Sweep { axes: &axes, chips, recalibrate: None, parameters: &start, feed: &feed };
+        let sweep = Sweep { axes: &axes, chips, chip: None, recalibrate: None, parameters: &start, feed: &feed };
         sweep.run(&network, &mut || true).unwrap().unwrap()
     };
     let alone = scores(1, 4);
@@ -127,6 +127,63 @@ fn a_chip_scores_the_same_however_many_are_scored_at_once() {
 }
 
 #[test]
+fn chips_scored_at_once_share_the_layers_before_the_first_that_may_be_built_wrong() {
+    let data = dataset();
+    let norm = || LayerRecipe::LayerNorm(NormRecipe::default());
+    let front = [norm(), LayerRecipe::Tanh, ring(8), LayerRecipe::Relu, ring(CLASSES)];
+    let axes = ["ring_offset=0.04", "detection_noise=0.1"].map(|axis| axis.parse::<Axis>().unwrap());
+    // Ends early, too: the last of these have no layer that may be built wrong.
+    for (layers, classes, axes) in [(&front[..], CLASSES, &axes[..]), (&[norm(), LayerRecipe::Tanh], FEATURES, &[])] {
+        let tallies = |devices: usize| {
+            let network = Network::spread(gpu(), layers, &[FEATURES], classes, devices * ROWS, devices).unwrap();
+            let start = network.start(SEED);
+            gpu().write(&network.flat().parameters, &start).unwrap();
+            let feed = network.feed(&data.test, (1.0, 0.0)).unwrap();
+            (0..DEVICES as u32)
+                .step_by(devices)
+                .flat_map(|first| {
+                    for device in 0..devices {
+                        let at: Vec<_> = axes.iter().map(|axis: &Axis| axis.values[0]).collect();
+                        let chip = robustness::chip(&network, axes, &at, first + device as u32).unwrap();
+                        network.set_chips(device, [&chip]).unwrap();
+                    }
+                    network.evaluate_each(&feed, first).unwrap()
+                })
+                .collect::<Vec<_>>()
+        };
+        let alone = tallies(1);
+        assert_eq!(alone.len(), DEVICES);
+        assert_eq!(alone[0].loss != alone[1].loss, !axes.is_empty(), "chips differ if anything varies");
+        assert_eq!(tallies(DEVICES), alone);
+    }
+}
+
+#[test]
+fn what_a_chip_holds_stays_and_the_rest_varies() {
+    let data = dataset();
+    let network = spread(&layers(), 1);
+    let start = network.start(SEED);
+    gpu().write(&network.flat().parameters, &start).unwrap();
+    let feed = network.feed(&data.test, (1.0, 0.0)).unwrap();
+    let losses = |given: &[&str], chips: u32, chip: Option<&Chip>| {
+        let axes: Vec<_> = given.iter().map(|axis| axis.parse::<Axis>().unwrap()).collect();
+        let sweep = Sweep { axes: &axes, chips, chip, recalibrate: None, parameters: &start, feed: &feed };
+        let points = sweep.run(&network, &mut || true).map_err(|error| error.to_string())?;
+        Ok::<_, String>(points.unwrap()[0].losses.clone())
+    };
+    let axes = ["ring_offset=0.05".parse::<Axis>().unwrap()];
+    let held = robustness::chip(&network, &axes, &[0.05], 2).unwrap();
+    let drawn = losses(&["ring_offset=0.05", "temperature=0.5"], 3, None).unwrap();
+    assert_eq!(losses(&["temperature=0.5"], 5, Some(&held)).unwrap(), [drawn[2]]);
+    assert_eq!(losses(&["temperature=0.5", "ring_width=0.1"], 2, Some(&held)).unwrap().len(), 2);
+    let message = losses(&["ring2.ring_offset=0.1"], 1, Some(&held)).unwrap_err();
+    assert_eq!(
+        message,
+        "--vary ring2.ring_offset: the chip holds `ring2.ring_offset`, which stays as it is; vary another"
+    );
+}
+
+#[test]
 fn names_joined_by_a_plus_vary_together() {
     let data = dataset();
     let network = spread(&layers(), 1);
@@ -135,7 +192,7 @@ fn names_joined_by_a_plus_vary_together() {
     let feed = network.feed(&data.test, (1.0, 0.0)).unwrap();
     let losses = |given: &str| {
         let axes = [given.parse::<Axis>().unwrap()];
-        let sweep = Sweep { axes: &axes, chips: 1, recalibrate: None, parameters: &start, feed: &feed };
+        let sweep = Sweep { axes: &axes, chips: 1, chip: None, recalibrate: None, parameters: &start, feed: &feed };
         sweep.run(&network, &mut || true).unwrap().unwrap()[0].losses.clone()
     };
     assert_eq!(losses("ring1.temperature+ring2.temperature=1"), losses("temperature=1"));
@@ -217,7 +274,7 @@ fn statistics_are_estimated_anew_from_samples_without_labels() {
     gpu().write(&network.flat().parameters, &start).unwrap();
     let axes = ["temperature=0:2:2".parse::<Axis>().unwrap()];
     let test = network.feed(&data.test, (1.0, 0.0)).unwrap();
-    let sweep = |recalibrate| Sweep { axes: &axes, chips: 1, recalibrate, parameters: &start, feed: &test };
+    let sweep = |recalibrate| Sweep { axes: &axes, chips: 1, chip: None, recalibrate, parameters: &start, feed: &test };
     let stored = sweep(None).run(&network, &mut || true).unwrap().unwrap();
     let anew = sweep(Some((&feed, 40))).run(&network, &mut || true).unwrap().unwrap();
     assert_ne!(stored[0].losses, anew[0].losses);
@@ -226,7 +283,8 @@ fn statistics_are_estimated_anew_from_samples_without_labels() {
     let plain = spread(&[ring(CLASSES)], 1);
     let feed = plain.feed(&data.train, (1.0, 0.0)).unwrap();
     let parameters = plain.start(SEED);
-    let sweep = Sweep { axes: &[], chips: 1, recalibrate: Some((&feed, 5)), parameters: &parameters, feed: &feed };
+    let sweep =
+        Sweep { axes: &[], chips: 1, chip: None, recalibrate: Some((&feed, 5)), parameters: &parameters, feed: &feed };
     let refused = sweep.run(&plain, &mut || true).unwrap_err().to_string();
     assert_eq!(refused, "--recalibrate: no layer keeps running statistics; there is nothing to re-estimate");
 }

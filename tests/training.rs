@@ -818,7 +818,7 @@ impl<'a> TwinRun<'a> {
         let mut chip = self.twin.ideal();
         let draw = |stream: &str, deviation: f32, count: usize| {
             let uniform = (self.settings.distribution == Distribution::Uniform).then_some((0, 1));
-            disturb::forward(self.seed, random::stream(stream), self.step, uniform, f64::from(deviation), count)
+            disturb::forward(self.seed, random::stream(stream), self.step, uniform, f64::from(deviation), None, count)
         };
         for (number, layer) in (1..).zip(self.twin.rings()) {
             let offsets =

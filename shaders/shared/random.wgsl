@@ -44,6 +44,14 @@ fn random_mix(word: u32) -> u32 {
     return x ^ (x >> 16u);
 }
 
+/// Draws of a limited number, the first among them, before it falls to 0.
+const RANDOM_ATTEMPTS: u32 = 16u;
+
+/// The key of a further draw in place of a rejected one; attempt 0 is the first draw, under the key itself.
+fn random_again(key: vec2<u32>, attempt: u32) -> vec2<u32> {
+    return vec2(key.x, key.y ^ random_mix(attempt));
+}
+
 /// Where `position` goes in a random order of 0..count: a Feistel network of six rounds on the smallest square
 /// power of two that holds `count`, walked until it lands inside (Black and Rogaway 2002). No table, no sort.
 fn random_permute(position: u32, count: u32, key: u32) -> u32 {

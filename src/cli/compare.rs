@@ -13,7 +13,7 @@ use crate::figures::{self, Curve, TrainingCurve};
 use crate::files;
 use crate::gpu::Gpu;
 use crate::recipe::Recipe;
-use crate::robustness::{Axis, Point, check_statistics};
+use crate::robustness::{Axis, Point, check_axes, check_statistics};
 use crate::run::{Run, Status, write_figure};
 use crate::training::{EpochRow, Method};
 
@@ -90,7 +90,13 @@ impl Compare {
                 let how = How { label: &label, verbose: arms.is_empty(), tensorboard: false };
                 train(context, &gpu, own, &data, run, how).map_err(again)?
             };
-            let scoring = Scoring { axes: &axes, chips: self.chips, split: self.split, recalibrate: self.recalibrate };
+            let scoring = Scoring {
+                axes: &axes,
+                chips: self.chips,
+                chip: None,
+                split: self.split,
+                recalibrate: self.recalibrate,
+            };
             let points = score(context, &gpu, own, &data, run, scoring).map_err(again)?;
             arms.push(Arm { method, seed, points, rows });
         }
@@ -147,6 +153,7 @@ fn rehearse(
 ) -> Result<Vec<String>, Failure> {
     let network = compile_training(gpu, recipe, data)?;
     prepare(&network, recipe, data)?;
+    check_axes(&network, axes, None)?;
     recalibrate.map(|_| check_statistics(&network)).transpose()?;
     Ok(axes.iter().map(|axis| axis.label(&network)).collect::<Result<_, _>>()?)
 }

@@ -1,6 +1,6 @@
 //! `flatlight evaluate`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -11,9 +11,9 @@ use crate::data::{Dataset, Split};
 use crate::figures::{self, Confusion};
 use crate::files;
 use crate::gpu::{ALIGNMENT_WORDS, Gpu};
-use crate::network::{Feed, Network, widest};
+use crate::network::{Chip, Feed, Network, widest};
 use crate::recipe::Recipe;
-use crate::robustness::{self, Axis, EVALUATION_BATCH, Point, Sweep, chips_at_once, distinct_chips, grid};
+use crate::robustness::{self, Axis, EVALUATION_BATCH, Point, Sweep, check_axes, chips_at_once, distinct_chips, grid};
 use crate::run::{Run, write_figure};
 
 #[derive(Debug, Args)]
@@ -33,7 +33,8 @@ Examples:
   flatlight evaluate RUN --vary temperature=-2:2:0.5 --csv temperature.csv
   flatlight evaluate RUN --vary ring_offset=0:0.05:0.01 --chips 20
   flatlight evaluate RUN --vary temperature=-1:1:0.5 --vary ring_offset=0:0.02:0.01 --chips 5
-  flatlight evaluate RUN --vary temperature=0.5 --confusion")]
+  flatlight evaluate RUN --vary temperature=0.5 --confusion
+  flatlight evaluate RUN --chip chip.npz --vary temperature=-1:1:0.5")]
 pub(super) struct Evaluate {
     /// Run folder, as `flatlight train` makes it
     run: PathBuf,
@@ -45,6 +46,10 @@ pub(super) struct Evaluate {
     /// Devices to draw where a random imperfection is varied
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     chips: u32,
+
+    /// A device that `flatlight chip` drew or that was measured; --vary then varies what the file does not hold
+    #[arg(long, value_name = "FILE")]
+    chip: Option<PathBuf>,
 
     /// Samples to score
     #[arg(long, value_enum, default_value_t, value_name = "SPLIT")]
@@ -102,6 +107,8 @@ pub(super) struct Scoring<'a> {
     pub(super) axes: &'a [Axis],
     /// Devices at every point.
     pub(super) chips: u32,
+    /// File of what all of them have in common.
+    pub(super) chip: Option<&'a Path>,
     /// The samples.
     pub(super) split: SplitName,
     /// Samples that re-estimate the running statistics.
@@ -116,7 +123,13 @@ impl Evaluate {
         let data = load_data(context, &recipe)?;
         self.split.of(&data)?;
         let gpu = context.open()?;
-        let scoring = Scoring { axes: &axes, chips: self.chips, split: self.split, recalibrate: self.recalibrate };
+        let scoring = Scoring {
+            axes: &axes,
+            chips: self.chips,
+            chip: self.chip.as_deref(),
+            split: self.split,
+            recalibrate: self.recalibrate,
+        };
         let points = score(context, &gpu, &recipe, &data, &run, scoring)?;
         let rows: Vec<_> = points
             .iter()
@@ -128,31 +141,19 @@ impl Evaluate {
                     point.loss().to_string(),
                     point.samples.to_string(),
                     point.accuracies.len().to_string(),
-                ];
-                [cells(point), rest.to_vec()].concat()
-            })
-            .collect();
-        let shown: Vec<_> = points
-            .iter()
-            .map(|point| {
-                let (accuracy, spread) = point.accuracy();
-                let chips = point.accuracies.len();
-                let rest = [
-                    percent(accuracy, (chips > 1).then_some(spread)),
-                    format!("{:.4}", point.loss()),
-                    point.samples.to_string(),
-                    chips.to_string(),
+                    point.worst().to_string(),
                 ];
                 [cells(point), rest.to_vec()].concat()
             })
             .collect();
         // What took long to compute is shown even if it cannot be written.
-        if self.recalibrate.is_some() {
-            output::print(&format!("accuracy{}\n", recalibrated(self.recalibrate)))?;
+        let notes = [on_chip(self.chip.as_deref()), recalibrated(self.recalibrate)].concat();
+        if !notes.is_empty() {
+            output::print(&format!("accuracy{notes}\n"))?;
         }
-        output::print(&output::table(&columns(&axes, &["accuracy %", "loss", "samples", "chips"]), &shown))?;
+        output::print(&table(&axes, &points))?;
         if let Some(path) = &self.csv {
-            let header = columns(&axes, &["accuracy", "accuracy_std", "loss", "samples", "chips"]);
+            let header = columns(&axes, &["accuracy", "accuracy_std", "loss", "samples", "chips", "accuracy_worst"]);
             files::write(path, &output::csv(&header, &rows)?)?;
         }
         if self.confusion {
@@ -160,6 +161,25 @@ impl Evaluate {
         }
         Ok(())
     }
+}
+
+/// Points as people read them; of several chips mean, spread and the worst.
+fn table(axes: &[Axis], points: &[Point]) -> String {
+    let several = points.iter().any(|point| point.accuracies.len() > 1);
+    let worst: &[_] = if several { &["worst %"] } else { &[] };
+    let rows: Vec<_> = points
+        .iter()
+        .map(|point| {
+            let (accuracy, spread) = point.accuracy();
+            let mut row = cells(point);
+            row.push(percent(accuracy, several.then_some(spread)));
+            row.extend(several.then(|| percent(point.worst(), None)));
+            row.extend([format!("{:.4}", point.loss()), point.samples.to_string(), point.accuracies.len().to_string()]);
+            row
+        })
+        .collect();
+    let header = [&["accuracy %"], worst, &["loss", "samples", "chips"]].concat();
+    output::table(&columns(axes, &header), &rows)
 }
 
 /// Writes `confusion.csv` (a row a label, a column a class) and its figure.
@@ -188,12 +208,14 @@ fn write_confusion(
         }
         let right: u64 = counts.iter().step_by(data.classes + 1).sum();
         let accuracy = right as f64 / counts.iter().sum::<u64>().max(1) as f64;
-        let title = format!("{}: {}%", place(&trained.network, axes, &at)?, percent(accuracy, None));
+        let place = place(&trained.network, axes, &at, scoring.chip)?;
+        let title = format!("{place}: {}%", percent(accuracy, None));
         matrices.push(Confusion { title, classes: data.classes, counts });
     }
     files::write(&run.path().join("confusion.csv"), &output::csv(&header, &rows)?)?;
     let method = recipe.training.method.word();
-    let title = format!("{}, {method}, seed {}{}", recipe.name, recipe.seed, recalibrated(scoring.recalibrate));
+    let notes = [on_chip(scoring.chip), recalibrated(scoring.recalibrate)].concat();
+    let title = format!("{}, {method}, seed {}{notes}", recipe.name, recipe.seed);
     Ok(write_figure(run.path(), "confusion", figures::confusion_matrices(&title, &matrices))?)
 }
 
@@ -209,9 +231,9 @@ fn confusion_points(axes: &[Axis]) -> Vec<Vec<f64>> {
 }
 
 /// A point in words, such as `temperature 0.5 K`.
-fn place(network: &Network<'_>, axes: &[Axis], at: &[f64]) -> Result<String, Failure> {
+fn place(network: &Network<'_>, axes: &[Axis], at: &[f64], chip: Option<&Path>) -> Result<String, Failure> {
     if at.iter().all(|&value| value == 0.0) {
-        return Ok("nominal".to_owned());
+        return Ok(if chip.is_some() { "the chip as it is" } else { "nominal" }.to_owned());
     }
     let words = axes.iter().zip(at).map(|(axis, value)| {
         let unit = axis.resolve(network)?[0].spec.unit;
@@ -249,6 +271,7 @@ pub(super) fn parse_axes(given: &[String]) -> Result<Vec<Axis>, Failure> {
 struct Trained<'g> {
     network: Network<'g>,
     parameters: Vec<f32>,
+    chip: Option<Chip>,
     feed: Feed,
     /// Samples that re-estimate the running statistics, and how many of them.
     unlabelled: Option<(Feed, usize)>,
@@ -269,18 +292,27 @@ impl<'g> Trained<'g> {
         let network = compile(gpu, recipe, data, devices * rows, devices)?;
         let parameters = run.parameters(&network)?;
         gpu.write(&network.flat().parameters, &parameters)?;
+        let chip = scoring.chip.map(|path| Chip::load(path, network.imperfections())).transpose()?;
+        check_axes(&network, scoring.axes, chip.as_ref())?;
         let normalisation = data.normalisation(recipe.data.normalise);
         let feed = network.feed(samples, normalisation)?;
         let unlabelled = match scoring.recalibrate {
             Some(count) => Some((network.feed(&data.train, normalisation)?, count as usize)),
             None => None,
         };
-        Ok(Self { network, parameters, feed, unlabelled })
+        Ok(Self { network, parameters, chip, feed, unlabelled })
     }
 
     fn sweep<'a>(&'a self, scoring: Scoring<'a>) -> Sweep<'a> {
         let recalibrate = self.unlabelled.as_ref().map(|(feed, count)| (feed, *count));
-        Sweep { axes: scoring.axes, chips: scoring.chips, recalibrate, parameters: &self.parameters, feed: &self.feed }
+        Sweep {
+            axes: scoring.axes,
+            chips: scoring.chips,
+            chip: self.chip.as_ref(),
+            recalibrate,
+            parameters: &self.parameters,
+            feed: &self.feed,
+        }
     }
 }
 
@@ -309,6 +341,11 @@ pub(super) fn score(
     })?;
     progress.finish();
     points.ok_or_else(|| Failure::Interrupted("interrupted; nothing was written".to_owned()))
+}
+
+/// What a table says of the device it is about.
+fn on_chip(chip: Option<&Path>) -> String {
+    chip.map_or_else(String::new, |path| format!(" on the chip in {}", path.display()))
 }
 
 /// What a table says of re-estimated statistics.

@@ -1,6 +1,7 @@
 //! Floor 8: arguments, progress and messages. Nothing here computes.
 
 mod bench;
+mod chip;
 mod compare;
 mod devices;
 mod evaluate;
@@ -56,6 +57,8 @@ enum Command {
     Compare(compare::Compare),
     /// Compute the logits of a run for samples in an npy file
     Predict(predict::Predict),
+    /// Draw a device and write its imperfections into a file
+    Chip(chip::DrawChip),
     /// Write currents, detunings, weights and digital parameters of a run for other programs
     Export(export::Export),
     /// Matrices of interferometer meshes: phases from a matrix, a matrix from phases
@@ -164,6 +167,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(command) => command.run(&context),
         Command::Compare(command) => command.run(&context),
         Command::Predict(command) => command.run(&context),
+        Command::Chip(command) => command.run(&context),
         Command::Export(command) => command.run(&context),
         Command::Mesh(command) => command.run(&context),
         Command::Bench(command) => command.run(&context),

@@ -10,9 +10,9 @@ use super::{Context, Failure};
 use crate::data::{self, Split};
 use crate::files;
 use crate::gpu::Gpu;
-use crate::network::Network;
+use crate::network::{Chip, Network};
 use crate::recipe::Recipe;
-use crate::robustness::{self, Axis, EVALUATION_BATCH, chip};
+use crate::robustness::{self, Axis, EVALUATION_BATCH, check_axes, chip};
 use crate::run::{Input, Run};
 
 #[derive(Debug, Args)]
@@ -21,7 +21,8 @@ The run transforms and normalises raw samples as it did in training; its data se
 
 Examples:
   flatlight predict RUN --input X.npy --output Y.npy
-  flatlight predict RUN --input X.npy --output Y.npy --at temperature=0.5")]
+  flatlight predict RUN --input X.npy --output Y.npy --at temperature=0.5
+  flatlight predict RUN --input X.npy --output Y.npy --chip chip.npz")]
 pub(super) struct Predict {
     /// Run folder, as `flatlight train` makes it
     run: PathBuf,
@@ -37,11 +38,15 @@ pub(super) struct Predict {
     /// Set an imperfection that `evaluate --help` lists, of chip 0 if random; can be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     at: Vec<String>,
+
+    /// A device that `flatlight chip` drew or that was measured; --at then sets what the file does not hold
+    #[arg(long, value_name = "FILE")]
+    chip: Option<PathBuf>,
 }
 
 impl Predict {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let conditions = self.conditions()?;
+        let conditions = conditions("--at", &self.at)?;
         let run = Run::at(&self.run);
         let (recipe, input) = (run.recipe()?, run.input()?);
         let (shape, values) = data::load_samples(&self.input)?;
@@ -62,8 +67,9 @@ impl Predict {
         let split = Split { values, labels: vec![0; samples] };
         let gpu = context.open()?;
         let network = trained(&gpu, &run, &recipe, &input, EVALUATION_BATCH.min(samples))?;
-        let at: Vec<_> = conditions.iter().map(|axis| axis.values[0]).collect();
-        network.set_chip(0, &chip(&network, &conditions, &at, 0).map_err(blame)?)?;
+        let held = self.chip.as_deref().map(|path| Chip::load(path, network.imperfections())).transpose()?;
+        let drawn = drawn("--at", &network, &conditions, held.as_ref(), 0)?;
+        network.set_chips(0, held.iter().chain([&drawn]))?;
         let feed = network.feed(&split, (input.scale, input.shift))?;
         let progress = Progress::new(context, "predict", samples as u64, 0, 1);
         let logits = network.predict(&feed, 0, &mut |done| {
@@ -77,28 +83,41 @@ impl Predict {
         files::write(&self.output, &bytes)?;
         output::print(&format!("logits [{samples}, {}] in {}\n", input.classes, self.output.display()))
     }
-
-    /// Reads every `--at`.
-    fn conditions(&self) -> Result<Vec<Axis>, Failure> {
-        let mut axes: Vec<Axis> = Vec::new();
-        for given in &self.at {
-            let axis: Axis = given.parse().map_err(blame)?;
-            if axis.values.len() != 1 {
-                return Err(Failure::Usage(format!("--at {given}: write NAME=VALUE, such as temperature=0.5")));
-            }
-            if axes.iter().any(|other| other.name == axis.name) {
-                return Err(Failure::Usage(format!("--at: `{}` is given twice", axis.name)));
-            }
-            axes.push(axis);
-        }
-        Ok(axes)
-    }
 }
 
-/// Conditions are read like axes, but are not called so.
-fn blame(error: robustness::Error) -> Failure {
+/// Reads values of imperfections, as an option gives them.
+pub(super) fn conditions(option: &str, given: &[String]) -> Result<Vec<Axis>, Failure> {
+    let mut axes: Vec<Axis> = Vec::new();
+    for given in given {
+        let axis: Axis = given.parse().map_err(|error| blame(option, error))?;
+        if axis.values.len() != 1 {
+            return Err(Failure::Usage(format!("{option} {given}: write NAME=VALUE, such as temperature=0.5")));
+        }
+        if axes.iter().any(|other| other.name == axis.name) {
+            return Err(Failure::Usage(format!("{option}: `{}` is given twice", axis.name)));
+        }
+        axes.push(axis);
+    }
+    Ok(axes)
+}
+
+/// A chip under conditions that an option gave, beside what another chip holds.
+pub(super) fn drawn(
+    option: &str,
+    network: &Network<'_>,
+    conditions: &[Axis],
+    beside: Option<&Chip>,
+    number: u32,
+) -> Result<Chip, Failure> {
+    let at: Vec<_> = conditions.iter().map(|axis| axis.values[0]).collect();
+    check_axes(network, conditions, beside).map_err(|error| blame(option, error))?;
+    chip(network, conditions, &at, number).map_err(|error| blame(option, error))
+}
+
+/// Conditions are read like axes, but may be called otherwise.
+fn blame(option: &str, error: robustness::Error) -> Failure {
     match error {
-        robustness::Error::Vary { given, message } => Failure::Usage(format!("--at {given}: {message}")),
+        robustness::Error::Vary { given, message } => Failure::Usage(format!("{option} {given}: {message}")),
         other => other.into(),
     }
 }

@@ -131,11 +131,18 @@ impl<'a, R: Read> Array<'a, R> {
                 wanted: "this one has one axis",
             });
         }
-        match self.kind {
+        Ok(self.floats()?.1)
+    }
+
+    /// The shape, and the elements, from floats of 32 or 64 bits.
+    pub(super) fn floats(self) -> Result<(Vec<usize>, Vec<f64>), Error> {
+        let shape = self.shape.clone();
+        let values = match self.kind {
             (TypeChar::Float, 4) => self.each(|_, x: f32| Ok(x.into())),
             (TypeChar::Float, 8) => self.each(|_, x: f64| Ok(x)),
             _ => Err(self.wrong_type("its elements must be f4 or f8")),
-        }
+        };
+        Ok((shape, values?))
     }
 
     /// The elements as complex numbers; floats have no imaginary part.

@@ -51,6 +51,15 @@ impl Npz {
         Array::new(&at, &bytes[..], bytes.len() as u64)?.vector()
     }
 
+    /// Shape and row-major elements of an array of `f4` or `f8`.
+    ///
+    /// # Errors
+    /// As [`vector`](Self::vector).
+    pub fn array(&mut self, name: &str) -> Result<(Vec<usize>, Vec<f64>), Error> {
+        let (at, bytes) = self.bytes(name)?;
+        Array::new(&at, &bytes[..], bytes.len() as u64)?.floats()
+    }
+
     /// A single text, as `numpy.array("text")` is.
     ///
     /// # Errors

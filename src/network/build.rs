@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::connect::{Shared, Wiring, connect};
 use super::layout::place;
 use super::scores::{SLOTS, Scores};
-use super::{Entry, Error, LayerRecipe, Tally};
+use super::{Chip, Entry, Error, LayerRecipe, Tally};
 use crate::data::Split;
 use crate::gpu::{ALIGNMENT_WORDS, Gpu, Plan, PlanBuilder, Scalar, Slice, align, bytes};
 use crate::layer::{Imperfection, Layer, Parameter, Pass, Role, STATISTICS, Start};
@@ -254,7 +254,7 @@ impl<'g> Network<'g> {
         })
     }
 
-    /// Inference and scores of every device on samples of its own, which are the same for all.
+    /// Inference and scores of every device on the same samples, those in the first rows of the batch.
     fn record_each(
         gpu: &Gpu,
         layers: &[Named],
@@ -263,10 +263,10 @@ impl<'g> Network<'g> {
     ) -> Result<Arc<Plan>, Error> {
         let mut plan = PlanBuilder::new(gpu, "forward");
         for (device, ios) in wiring.chips().enumerate() {
-            for ((_, layer), io) in layers.iter().zip(&ios) {
-                layer.forward(&mut plan, io, Pass::Inference)?;
+            for (place, io) in &ios {
+                layers[*place].1.forward(&mut plan, io, Pass::Inference)?;
             }
-            let Some(last) = ios.last() else { continue };
+            let Some((_, last)) = ios.last() else { continue };
             let rows = [last.output.shape()[0]];
             let part = |slice: &Slice| slice.part(slice.name(), 0, &rows);
             let [labels, loss, correct] = [part(labels)?, part(loss)?, part(correct)?];
@@ -440,6 +440,16 @@ impl<'g> Network<'g> {
         Ok(self.gpu.write(&self.chip.part("imperfections", device * words, &[words])?, values)?)
     }
 
+    /// Sets all imperfections of a device to what chips hold together; the last that holds one counts.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn set_chips<'c>(&self, device: usize, chips: impl IntoIterator<Item = &'c Chip>) -> Result<(), Error> {
+        let mut values = vec![0.0; self.chip_len()];
+        chips.into_iter().for_each(|chip| chip.put(&self.imperfections, &mut values));
+        self.set_chip(device, &values)
+    }
+
     /// Words of the flat vector of imperfections of a device.
     pub fn chip_len(&self) -> usize {
         self.chip.len() / self.devices
@@ -463,12 +473,10 @@ impl<'g> Network<'g> {
         let mut plan = PlanBuilder::new(self.gpu, "draw");
         samples.draw(&mut plan, &self.clock, scale, shift, &self.input, &self.labels)?;
         let rows = self.batch / self.devices;
-        let labels = self.labels.part("labels", 0, &[rows])?;
+        let (input, labels) =
+            (self.input.part("input", 0, &[rows, features])?, self.labels.part("labels", 0, &[rows])?);
         let mut each = PlanBuilder::new(self.gpu, "draw");
-        for device in 0..self.devices {
-            let input = self.input.part("input", device * rows * features, &[rows, features])?;
-            samples.draw(&mut each, &self.clock, scale, shift, &input, &labels)?;
-        }
+        samples.draw(&mut each, &self.clock, scale, shift, &input, &labels)?;
         Ok(Feed { samples, draw: Arc::new(plan.finish()?), draw_each: Arc::new(each.finish()?) })
     }
 

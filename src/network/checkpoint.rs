@@ -52,31 +52,34 @@ pub fn write(path: &Path, tensors: &[Tensor], mut metadata: HashMap<String, Stri
 pub fn read(path: &Path) -> Result<(Vec<Tensor>, HashMap<String, String>), Error> {
     let bytes = files::read(path)?;
     let complain = |message: String| Error::Checkpoint { path: path.to_owned(), message };
-    let damaged = |error: safetensors::SafeTensorError| {
-        complain(format!("is not a whole safetensors file ({error}); train again"))
-    };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-    let metadata = header.metadata().clone().unwrap_or_default();
+    let (tensors, metadata) = parse(&bytes).map_err(|message| complain(format!("{message}; train again")))?;
     check_format(metadata.get("format").map(String::as_str)).map_err(complain)?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
-    let tensors = tensors
-        .iter()
-        .map(|(name, view)| {
-            if view.dtype() != Dtype::F32 {
-                return Err(complain(format!("tensor `{name}` is {:?}, not F32", view.dtype())));
-            }
-            let values: Vec<_> = view
-                .data()
-                .chunks_exact(4)
-                .map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]]))
-                .collect();
-            if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-                return Err(complain(format!("tensor `{name}` holds {} at element {at}; train again", values[at])));
-            }
-            Ok(Tensor { name: name.to_owned(), shape: view.shape().to_vec(), values })
-        })
-        .collect::<Result<_, _>>()?;
+    for Tensor { name, values, .. } in &tensors {
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            return Err(complain(format!("tensor `{name}` holds {} at element {at}; train again", values[at])));
+        }
+    }
     Ok((tensors, metadata))
+}
+
+/// Tensors and metadata of a safetensors file, whatever its format and its numbers are.
+///
+/// # Errors
+/// In words what is wrong: not whole, or other than 32-bit floats.
+pub(super) fn parse(bytes: &[u8]) -> Result<(Vec<Tensor>, HashMap<String, String>), String> {
+    let damaged = |error: safetensors::SafeTensorError| format!("is not a whole safetensors file ({error})");
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let metadata = header.metadata().clone().unwrap_or_default();
+    let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let tensors = tensors.iter().map(|(name, view)| {
+        if view.dtype() != Dtype::F32 {
+            return Err(format!("tensor `{name}` is {:?}, not F32", view.dtype()));
+        }
+        let words = view.data().chunks_exact(4);
+        let values = words.map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
+        Ok(Tensor { name: name.to_owned(), shape: view.shape().to_vec(), values })
+    });
+    Ok((tensors.collect::<Result<_, _>>()?, metadata))
 }
 
 /// Refuses what another format wrote.
@@ -134,8 +137,8 @@ pub fn join(parameters: &[Entry<Parameter>], words: usize, tensors: &[Tensor], p
     Ok(flat)
 }
 
-/// The metadata that give units.
-pub fn units(parameters: &[Entry<Parameter>]) -> HashMap<String, String> {
-    let with_unit = parameters.iter().filter(|entry| !entry.spec.unit.is_empty());
-    with_unit.map(|entry| (format!("unit {}", entry.name), entry.spec.unit.to_owned())).collect()
+/// The metadata that give the units of tensors, by their names.
+pub fn units<'a>(tensors: impl IntoIterator<Item = (&'a str, &'a str)>) -> HashMap<String, String> {
+    let with_unit = tensors.into_iter().filter(|(_, unit)| !unit.is_empty());
+    with_unit.map(|(name, unit)| (format!("unit {name}"), unit.to_owned())).collect()
 }

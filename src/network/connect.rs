@@ -36,11 +36,19 @@ impl Wiring {
         if self.physical[place] { self.own.iter().map(|ios| &ios[place]).collect() } else { vec![&self.whole[place]] }
     }
 
-    /// What the layers of every device are run on where all meet the same samples. Random numbers of a sample then
-    /// depend on the chip's number alone, however many are run at once.
-    pub(super) fn chips(&self) -> impl Iterator<Item = Vec<Io>> {
-        self.own.iter().enumerate().map(|(device, ios)| {
-            ios.iter().map(|io| Io { draw_step: device as u32, draw_row: 0, ..io.clone() }).collect()
+    /// What the layers of every device, with their places, are run on where all meet the same samples. Random numbers of a
+    /// sample then depend on the chip's number alone, however many are run at once. Layers before the first that may be built
+    /// wrong give the same for all: they are run for the first device, and all others go on from there.
+    pub(super) fn chips(&self) -> impl Iterator<Item = Vec<(usize, Io)>> {
+        let last = self.whole.len().saturating_sub(1);
+        let apart = self.physical.iter().position(|&physical| physical).unwrap_or(last);
+        self.own.iter().enumerate().map(move |(device, ios)| {
+            let own = ios.iter().enumerate().skip(if device == 0 { 0 } else { apart });
+            own.map(|(place, io)| {
+                let input = if place == apart { &self.own[0][place].input } else { &io.input };
+                (place, Io { draw_step: device as u32, draw_row: 0, input: input.clone(), ..io.clone() })
+            })
+            .collect()
         })
     }
 }

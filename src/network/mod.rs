@@ -2,6 +2,7 @@
 
 mod build;
 pub mod checkpoint;
+mod chip;
 mod connect;
 mod layout;
 mod predict;
@@ -9,6 +10,7 @@ mod scores;
 mod spec;
 
 pub use build::{Feed, Network, memory_table, widest};
+pub use chip::Chip;
 pub use layout::Entry;
 pub use scores::{Scores, Tally};
 pub use spec::LayerRecipe;
@@ -37,6 +39,17 @@ pub enum Error {
         /// What is wrong and what to do.
         message: String,
     },
+    /// The file of a chip that cannot be used.
+    #[error("{}: {message}", path.display())]
+    Chip {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// An npz archive.
+    #[error(transparent)]
+    Data(#[from] crate::data::Error),
     /// The device.
     #[error(transparent)]
     Gpu(#[from] crate::gpu::Error),

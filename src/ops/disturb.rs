@@ -5,7 +5,7 @@ use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
 uniform! {
-    struct Params as "Params" { count: u32, stream: u32, uniformly: u32, deviation: f32, first: f32, share: f32 }
+    struct Params as "Params" { count: u32, stream: u32, uniformly: u32, deviation: f32, first: f32, share: f32, limit: f32 }
 }
 
 /// How an imperfection is drawn.
@@ -30,6 +30,8 @@ pub struct Draw {
     pub deviation: f32,
     /// Uniform numbers come from part `.0` of `.1` equal parts of their range; (0, 1) is all of it.
     pub part: (usize, usize),
+    /// What values stay within: at or past it they are drawn again, and are 0 after [`random::ATTEMPTS`](crate::random::ATTEMPTS).
+    pub limit: Option<f32>,
 }
 
 impl Draw {
@@ -46,6 +48,7 @@ impl Draw {
             deviation: self.deviation,
             first: part as f32 / parts as f32,
             share: 1.0 / parts as f32,
+            limit: self.limit.unwrap_or(0.0),
         };
         let binds = [clock.uniform::<Clock>(), value.write()];
         plan.dispatch("disturb", "forward", &params, &binds, Work::Items(value.len()))

@@ -163,12 +163,12 @@ impl Layer for Mesh {
     }
 
     fn imperfections(&self) -> Vec<Imperfection> {
-        let common = |name, unit| Imperfection { name, shape: vec![1], unit, cause: Cause::Common };
+        let common = |name, unit| Imperfection { name, shape: vec![1], unit, cause: Cause::Common, limit: None };
         let couplers = vec![2, self.columns.interferometers()];
         let phases = vec![self.modes * self.modes];
         let all = [
-            Imperfection { name: "phase_error", shape: phases, unit: "rad", cause: Cause::Element },
-            Imperfection { name: "splitter_error", shape: couplers, unit: "", cause: Cause::Element },
+            Imperfection { name: "phase_error", shape: phases, unit: "rad", cause: Cause::Element, limit: None },
+            Imperfection { name: "splitter_error", shape: couplers, unit: "", cause: Cause::Element, limit: Some(1.0) },
             common("temperature", "K"),
             common("crosstalk", ""),
         ];

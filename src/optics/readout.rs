@@ -61,6 +61,7 @@ impl Readout {
             shape: vec![1],
             unit: "",
             cause: Cause::Sample,
+            limit: None,
         })
     }
 

@@ -86,13 +86,13 @@ impl Rings {
     /// What may be wrong with the rings.
     pub(super) fn imperfections(&self) -> Vec<Imperfection> {
         let mut all = vec![
-            Imperfection { name: "ring_offset", shape: self.shape(), unit: "nm", cause: Cause::Element },
-            Imperfection { name: "temperature", shape: vec![1], unit: "K", cause: Cause::Common },
-            Imperfection { name: "ring_width", shape: self.shape(), unit: "", cause: Cause::Element },
-            Imperfection { name: "ring_contrast", shape: self.shape(), unit: "", cause: Cause::Element },
+            Imperfection { name: "ring_offset", shape: self.shape(), unit: "nm", cause: Cause::Element, limit: None },
+            Imperfection { name: "temperature", shape: vec![1], unit: "K", cause: Cause::Common, limit: None },
+            Imperfection { name: "ring_width", shape: self.shape(), unit: "", cause: Cause::Element, limit: None },
+            Imperfection { name: "ring_contrast", shape: self.shape(), unit: "", cause: Cause::Element, limit: None },
         ];
         if self.actuator.is_some() {
-            all.push(Imperfection { name: "crosstalk", shape: vec![1], unit: "", cause: Cause::Common });
+            all.push(Imperfection { name: "crosstalk", shape: vec![1], unit: "", cause: Cause::Common, limit: None });
         }
         all
     }

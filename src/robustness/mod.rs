@@ -2,7 +2,9 @@
 
 mod sweep;
 
-pub use sweep::{Axis, EVALUATION_BATCH, Point, Sweep, check_statistics, chip, chips_at_once, distinct_chips, grid};
+pub use sweep::{
+    Axis, EVALUATION_BATCH, Point, Sweep, check_axes, check_statistics, chip, chips_at_once, distinct_chips, grid,
+};
 
 /// What can go wrong in an evaluation.
 #[derive(Debug, thiserror::Error)]

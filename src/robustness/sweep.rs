@@ -4,8 +4,7 @@ use std::str::FromStr;
 
 use super::Error;
 use crate::layer::{Cause, Imperfection};
-use crate::network::{self, Entry, Feed, Network};
-use crate::random;
+use crate::network::{self, Chip, Entry, Feed, Network};
 
 /// Samples of a batch in evaluations. Fixed, so that a score does not depend on the batch of the training.
 pub const EVALUATION_BATCH: usize = 512;
@@ -78,9 +77,9 @@ impl Axis {
     /// A name that no layer has, with the nearest that one has.
     pub fn resolve<'n>(&self, network: &'n Network<'_>) -> Result<Vec<&'n Entry<Imperfection>>, Error> {
         let mut found: Vec<&Entry<Imperfection>> = Vec::new();
+        let complain = |message| Err(Error::Vary { given: self.name.clone(), message });
         for name in self.name.split('+').map(str::trim) {
             for entry in resolve(network, name)? {
-                let complain = |message| Err(Error::Vary { given: self.name.clone(), message });
                 if let Some(first) = found.first().filter(|first| first.spec.name != entry.spec.name) {
                     let (one, other) = (first.spec.name, entry.spec.name);
                     return complain(format!("`{one}` and `{other}` cannot vary together; give each a --vary"));
@@ -106,6 +105,47 @@ impl Axis {
         };
         let unit = if spec.unit.is_empty() { String::new() } else { format!(" ({})", spec.unit) };
         Ok(format!("{what} {}{unit}", self.name.replace('_', " ").replace('+', " + ")))
+    }
+}
+
+/// Imperfections, each with the places of the axes that mean it.
+type Meant<'n> = Vec<(&'n Entry<Imperfection>, Vec<usize>)>;
+
+/// Every imperfection that axes mean.
+fn meant<'n>(network: &'n Network<'_>, axes: &[Axis]) -> Result<Meant<'n>, Error> {
+    let mut all: Meant<'n> = Vec::new();
+    for (axis, own) in axes.iter().enumerate() {
+        for entry in own.resolve(network)? {
+            match all.iter_mut().find(|(other, _)| other.name == entry.name) {
+                Some((_, axes)) => axes.push(axis),
+                None => all.push((entry, vec![axis])),
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Refuses axes that mean nothing, sizes that a limit does not allow, and what a chip holds already.
+///
+/// # Errors
+/// One line that names the axis.
+pub fn check_axes(network: &Network<'_>, axes: &[Axis], chip: Option<&Chip>) -> Result<(), Error> {
+    for (entry, own) in meant(network, axes)? {
+        let complain = |message| Error::Vary { given: axes[own[0]].name.clone(), message };
+        if chip.is_some_and(|chip| chip.tensors.iter().any(|tensor| tensor.name == entry.name)) {
+            return Err(complain(format!("the chip holds `{}`, which stays as it is; vary another", entry.name)));
+        }
+        check_size(&entry.spec, own.iter().map(|&axis| axes[axis].values.as_slice())).map_err(complain)?;
+    }
+    Ok(())
+}
+
+/// Refuses what the sum of several axes may reach where a limit does not allow it.
+fn check_size<'a>(spec: &Imperfection, axes: impl Iterator<Item = &'a [f64]>) -> Result<(), String> {
+    let largest = axes.map(|values| values.iter().fold(0.0, |most: f64, value| most.max(value.abs()))).sum();
+    match spec.cause {
+        Cause::Common | Cause::Sample => spec.check_value(largest),
+        Cause::Element => spec.check_deviation(largest),
     }
 }
 
@@ -159,6 +199,11 @@ impl Point {
         moments(&self.accuracies)
     }
 
+    /// Accuracy of the worst chip.
+    pub fn worst(&self) -> f64 {
+        self.accuracies.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
     /// Mean loss over the chips.
     pub fn loss(&self) -> f64 {
         moments(&self.losses).0
@@ -198,6 +243,8 @@ pub struct Sweep<'a> {
     /// Devices, where a random imperfection is varied. Chip number c has the same random draws for every network,
     /// method and deviation, and however many are scored at once.
     pub chips: u32,
+    /// What all these devices have in common beside the axes, such as what was measured of one.
+    pub chip: Option<&'a Chip>,
     /// Samples, and how many of them re-estimate the running statistics of each device before it is scored.
     pub recalibrate: Option<(&'a Feed, usize)>,
     /// What the network holds, to be put back where statistics were re-estimated.
@@ -274,11 +321,13 @@ impl Sweep<'_> {
                 return Err(Error::Recalibrate("devices share their statistics; compile the network for one device"));
             }
         }
+        check_axes(network, self.axes, self.chip)?;
         let (chips, devices) = (distinct_chips(network, self.axes, self.chips)?, network.devices());
         let mut go_on = true;
         for first in (0..chips).step_by(devices) {
             for device in 0..devices {
-                network.set_chip(device, &chip(network, self.axes, at, first + device as u32)?)?;
+                let drawn = chip(network, self.axes, at, first + device as u32)?;
+                network.set_chips(device, self.chip.into_iter().chain([&drawn]))?;
             }
             if let Some((samples, count)) = self.recalibrate {
                 network.recalibrate(samples, count)?;
@@ -302,30 +351,13 @@ fn largest(logits: &[f32]) -> usize {
     (1..logits.len()).fold(0, |best, class| if logits[class] > logits[best] { class } else { best })
 }
 
-/// Imperfections of chip number `chip` where every axis has one value: a flat vector for [`Network::set_chip`].
+/// The imperfections that axes mean, of chip number `number`, where every axis has one value.
 ///
 /// # Errors
 /// An axis that names nothing.
-pub fn chip(network: &Network<'_>, axes: &[Axis], at: &[f64], chip: u32) -> Result<Vec<f32>, Error> {
-    let mut values = vec![0.0; network.chip_len()];
-    for (axis, &value) in axes.iter().zip(at) {
-        for entry in axis.resolve(network)? {
-            add(&mut values[entry.range()], entry, value, chip);
-        }
-    }
-    Ok(values)
-}
-
-/// Adds an imperfection of a size to one tensor of a chip.
-fn add(values: &mut [f32], entry: &Entry<Imperfection>, size: f64, chip: u32) {
-    match entry.spec.cause {
-        Cause::Common | Cause::Sample => values.iter_mut().for_each(|value| *value += size as f32),
-        Cause::Element => {
-            let stream = random::stream(&format!("chip {}", entry.name));
-            let draws = (0_u32..).flat_map(|counter| random::normal(random::bits([0, stream], [chip, counter])));
-            values.iter_mut().zip(draws).for_each(|(value, draw)| *value += (size * draw) as f32);
-        }
-    }
+pub fn chip(network: &Network<'_>, axes: &[Axis], at: &[f64], number: u32) -> Result<Chip, Error> {
+    let meant = meant(network, axes)?;
+    Ok(Chip::draw(number, meant.into_iter().map(|(entry, own)| (entry, own.into_iter().map(|axis| at[axis]).sum()))))
 }
 
 /// Every combination of the axes' values, the last axis fastest; one empty point without axes.
@@ -356,6 +388,24 @@ mod tests {
             let message = values(wrong).unwrap_err().to_string();
             assert!(message.starts_with(&format!("--vary {wrong}: ")), "{message}");
         }
+    }
+
+    #[test]
+    fn sizes_beyond_a_limit_are_refused_for_all_axes_together() {
+        let coupler = Imperfection {
+            name: "splitter_error",
+            shape: vec![2, 6],
+            unit: "",
+            cause: Cause::Element,
+            limit: Some(1.0),
+        };
+        let check = |spec: &Imperfection, axes: &[&[f64]]| check_size(spec, axes.iter().copied());
+        assert_eq!(check(&coupler, &[&[0.0, 0.25, 0.5]]), Ok(()));
+        let message = check(&coupler, &[&[0.3], &[0.1, -0.3]]).unwrap_err();
+        assert!(message.starts_with("at a standard deviation of 0.6, 9.6 % of the draws"), "{message}");
+        let common = Imperfection { cause: Cause::Common, ..coupler };
+        assert_eq!(check(&common, &[&[0.9]]), Ok(()));
+        assert!(check(&common, &[&[-1.0]]).unwrap_err().contains("1 is not within ±1"));
     }
 
     #[test]

@@ -280,7 +280,7 @@ impl Run {
             checkpoint::write(
                 &self.path.join("checkpoint.safetensors"),
                 &tensors,
-                checkpoint::units(network.parameters()),
+                checkpoint::units(network.parameters().iter().map(|entry| (entry.name.as_str(), entry.spec.unit))),
             )?;
         }
         self.write_summary(&Summary::new(recipe, input, rows, state.step, done))?;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::super::{Error, setting};
 use super::{Step, standard};
 use crate::gpu::{Plan, PlanBuilder};
-use crate::layer::Cause;
-use crate::ops::disturb::{self, Draw};
+use crate::layer::{Cause, Imperfection};
+use crate::ops::disturb::{self, Distribution, Draw};
 use crate::random;
 
 /// `draw, disturb`, then as standard training.
@@ -24,6 +24,11 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
             format!("training.noise.{stranger}"),
             format!("names no imperfection of any layer; there are: {}", known.join(", ")),
         ));
+    }
+    for entry in network.imperfections() {
+        let Some(&deviation) = step.settings.noise.get(entry.spec.name) else { continue };
+        check(&entry.spec, f64::from(deviation), step.settings.distribution)
+            .map_err(|message| setting(format!("training.noise.{}", entry.spec.name), message))?;
     }
     let mut plan = PlanBuilder::new(network.gpu(), "disturb");
     for device in 0..network.devices() {
@@ -44,7 +49,8 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
                     continue;
                 }
             };
-            let draw = Draw { stream, distribution: step.settings.distribution, deviation, part };
+            let (distribution, limit) = (step.settings.distribution, entry.spec.limit);
+            let draw = Draw { stream, distribution, deviation, part, limit };
             draw.forward(&mut plan, network.clock(), &value)?;
         }
     }
@@ -57,4 +63,34 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
     let mut stages = standard::stages(step);
     stages.insert(1, Arc::new(plan.finish()?));
     Ok(stages)
+}
+
+/// Refuses a deviation whose draws would lie beyond the limit of an imperfection: many of normal ones, any of uniform ones.
+fn check(spec: &Imperfection, deviation: f64, distribution: Distribution) -> Result<(), String> {
+    match (spec.cause, distribution) {
+        (Cause::Sample, _) => spec.check_value(deviation),
+        (_, Distribution::Normal) => spec.check_deviation(deviation),
+        (_, Distribution::Uniform) => spec.check_value(3.0_f64.sqrt() * deviation).map_err(|message| {
+            format!("uniform draws of a standard deviation of {deviation} reach sqrt(3) times that, and {message}")
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_beyond_a_limit_are_refused_by_their_distribution() {
+        let spec = Imperfection { name: "a", shape: vec![1], unit: "", cause: Cause::Element, limit: Some(1.0) };
+        let refused = |deviation, distribution| check(&spec, deviation, distribution).err();
+        assert_eq!(refused(0.51, Distribution::Normal), None);
+        assert!(refused(0.52, Distribution::Normal).unwrap().contains("5.4 % of the draws"));
+        assert_eq!(refused(0.577, Distribution::Uniform), None);
+        let message = refused(0.58, Distribution::Uniform).unwrap();
+        assert!(message.contains("sqrt(3)") && message.contains("not within ±1"), "{message}");
+        let sampled = Imperfection { cause: Cause::Sample, ..spec };
+        assert!(check(&sampled, 0.9, Distribution::Normal).is_ok());
+        assert!(check(&sampled, 1.0, Distribution::Normal).is_err());
+    }
 }

@@ -1,0 +1,161 @@
+//! `chip`, and what takes one: a device as a file, as a user meets it.
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use flatlight::data::{self, Npz};
+
+const RECIPE: &str = r#"name = "small"
+
+[data]
+set = "digits"
+
+[[layers]]
+type = "ring-dense"
+outputs = 8
+
+[[layers]]
+type = "ring-dense"
+outputs = 10
+
+[training]
+method = "standard"
+epochs = 1
+batch = 256
+"#;
+
+struct Bench(tempfile::TempDir);
+
+impl Bench {
+    /// With a trained run in `run`.
+    fn trained() -> Self {
+        let bench = Self(tempfile::tempdir().unwrap());
+        std::fs::write(bench.path("recipe.toml"), RECIPE).unwrap();
+        bench.done("train recipe.toml --out run");
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flatlight"));
+        command.args(arguments.split_whitespace()).arg("--quiet").current_dir(self.0.path()).stdin(Stdio::null());
+        command.env_remove("RUST_LOG").env("FLATLIGHT_DATA", self.path("data"));
+        command.env("XDG_RUNTIME_DIR", self.0.path()).env("NODEVICE_SELECT", "1");
+        command.output().unwrap()
+    }
+
+    #[track_caller]
+    fn done(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs what must be refused in one line.
+    #[track_caller]
+    fn refuse(&self, arguments: &str, code: i32, message: &str) {
+        let output = self.run(arguments);
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments}: {line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(line.contains(message), "`{message}` is not in `{line}`");
+        assert_eq!(output.stdout, b"", "{arguments}");
+    }
+
+    /// Rows of a table of numbers.
+    fn rows(&self, name: &str) -> Vec<Vec<f64>> {
+        let text = std::fs::read_to_string(self.path(name)).unwrap();
+        text.lines().skip(1).map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect()
+    }
+}
+
+#[test]
+fn a_chip_in_a_file_scores_and_predicts_as_the_one_that_was_drawn() {
+    let bench = Bench::trained();
+    let told = bench.done("chip run --number 2 --vary ring_offset=0.05 --vary ring1.ring_width=0.2 --out chip.npz");
+    assert_eq!(
+        told,
+        "chip 2: ring1.ring_offset [8, 64], ring2.ring_offset [10, 8], ring1.ring_width [8, 64] in chip.npz\n"
+    );
+    let mut file = Npz::open(&bench.path("chip.npz")).unwrap();
+    let (shape, values) = file.array("ring2.ring_offset").unwrap();
+    let deviation = (values.iter().map(|value| value * value).sum::<f64>() / 80.0).sqrt();
+    assert!(shape == [10, 8] && (deviation - 0.05).abs() < 0.015, "{deviation}");
+
+    // The third of three chips that a sweep draws, in the cold and nominal.
+    bench.done("chip run --number 2 --vary ring_offset=0.05 --out two.safetensors");
+    bench.done("evaluate run --vary ring_offset=0.05 --vary temperature=-0.5:0:0.5 --chips 3 --csv drawn.csv");
+    let told = bench.done("evaluate run --chip two.safetensors --vary temperature=-0.5:0:0.5 --chips 3 --csv held.csv");
+    assert!(told.starts_with("accuracy on the chip in two.safetensors\ntemperature  accuracy %"), "{told}");
+    bench.done("evaluate run --vary ring_offset=0.05 --vary temperature=-0.5:0:0.5 --chips 2 --csv two.csv");
+    let [drawn, two, held] = ["drawn.csv", "two.csv", "held.csv"].map(|name| bench.rows(name));
+    for ((drawn, two), held) in drawn.iter().zip(&two).zip(&held) {
+        // temperature,accuracy,accuracy_std,loss,samples,chips,accuracy_worst
+        assert_eq!((held[0], held[2], held[5], held[6]), (drawn[1], 0.0, 1.0, held[1]));
+        let third = 3.0 * drawn[4] - 2.0 * two[4];
+        assert!((held[3] - third).abs() < 1e-9, "{} and {third}", held[3]);
+    }
+
+    // One sample, to see that predictions meet the chip too.
+    let pixels: Vec<f32> = (0..64).map(|pixel| (pixel % 17) as f32).collect();
+    std::fs::write(bench.path("x.npy"), data::npy(&[1, 64], &pixels).unwrap()).unwrap();
+    let logits = |arguments: &str| {
+        bench.done(&format!("predict run --input x.npy --output y.npy {arguments}"));
+        std::fs::read(bench.path("y.npy")).unwrap()
+    };
+    bench.done("chip run --vary ring_offset=0.05 --out zero.npz");
+    assert_eq!(logits("--chip zero.npz --at temperature=0.3"), logits("--at ring_offset=0.05 --at temperature=0.3"));
+    assert!(logits("--chip zero.npz") != logits("--chip two.safetensors"));
+    bench.done("evaluate run --chip zero.npz --confusion");
+}
+
+#[test]
+fn chips_that_do_not_fit_are_refused_in_one_line() {
+    let bench = Bench::trained();
+    bench.refuse(
+        "chip run --vary ring_offset=0.1 --out chip.csv",
+        2,
+        "--out chip.csv: a chip is a file .npz or .safetensors",
+    );
+    bench.refuse("chip run --vary ring_offset=0:1:0.5 --out c.npz", 2, "--vary ring_offset=0:1:0.5: write NAME=VALUE");
+    bench.refuse("chip run --vary ring_ofset=0.1 --out c.npz", 2, "did you mean `ring_offset`?");
+    bench.refuse("chip run --vary crosstalk=0.1 --out c.npz", 2, "--vary crosstalk: no layer has this imperfection");
+    bench.refuse("chip run --out c.npz", 2, "--vary");
+    assert!(!bench.path("c.npz").exists());
+    bench.refuse("evaluate run --chip none.npz", 1, "none.npz");
+
+    bench.done("chip run --vary ring_offset=0.1 --vary temperature=0.5 --out chip.npz");
+    bench.refuse(
+        "evaluate run --chip chip.npz --vary temperature=0:1:1",
+        2,
+        "--vary temperature: the chip holds `ring1.temperature`",
+    );
+    let x = data::npy(&[1, 64], &[1.0_f32; 64]).unwrap();
+    std::fs::write(bench.path("x.npy"), x).unwrap();
+    let predict = "predict run --input x.npy --output y.npy --chip chip.npz --at ring_offset=0.1";
+    bench.refuse(predict, 2, "--at ring_offset: the chip holds `ring1.ring_offset`");
+
+    let save = |name: &str, shape: &[usize], values: &[f64]| {
+        let array = (name, data::npy(shape, values).unwrap());
+        std::fs::write(bench.path("bad.npz"), data::npz([array]).unwrap()).unwrap();
+    };
+    save("ring1.ring_offset", &[8, 63], &[0.0; 504]);
+    bench.refuse(
+        "evaluate run --chip bad.npz",
+        1,
+        "bad.npz: tensor `ring1.ring_offset` is [8, 63], this network's is [8, 64]",
+    );
+    save("mesh1.phase_error", &[1], &[0.0]);
+    bench.refuse("evaluate run --chip bad.npz", 1, "bad.npz: holds `mesh1.phase_error`, which is no imperfection");
+    save("ring1.temperature", &[1], &[1e300]);
+    bench.refuse(
+        "evaluate run --chip bad.npz",
+        1,
+        "bad.npz: tensor `ring1.temperature`, element 0 (from 0): inf is no finite",
+    );
+    std::fs::write(bench.path("bad.safetensors"), b"nonsense").unwrap();
+    bench.refuse("evaluate run --chip bad.safetensors", 1, "bad.safetensors: is not a whole safetensors file");
+}
