@@ -90,7 +90,7 @@ fn spatial_frequencies_are_those_of_the_equation() {
 fn images_that_one_knows_have_the_frequencies_that_one_knows() {
     let wave = |i: usize, j: usize| 1.0 + 0.5 * (TAU * (2 * i + 3 * j) as f64 / 16.0).cos();
     // Of the highest frequency, which is not kept.
-    let fast = |i: usize, j: usize| if (i + j) % 2 == 0 { 1.0 } else { -1.0 };
+    let fast = |i: usize, j: usize| if (i + j).is_multiple_of(2) { 1.0 } else { -1.0 };
     let images: [&dyn Fn(usize, usize) -> f64; 4] = [&|_, _| 3.0, &|_, _| 0.0, &wave, &fast];
     let values: Vec<_> =
         images.iter().flat_map(|of| (0..256).map(move |place| of(place / 16, place % 16) as f32)).collect();
@@ -281,6 +281,24 @@ fn a_run_predicts_from_raw_samples_what_its_training_scored() {
         &["fourier/summary.json: is damaged", "preparation"],
     );
     assert!(!bench.path("Z.npy").exists());
+}
+
+#[test]
+fn the_vowels_are_embedded_and_hide_no_folder_in_silence() {
+    let bench = Bench::new();
+    let train = "train recipe.toml --set data.set=vowel --set data.normalise=feature --set layers.0.outputs=11";
+    let output = bench.run(&format!("{train} --out run"));
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert_eq!(bench.json("run/summary.json")["input"]["shape"], serde_json::json!([10]));
+
+    for folder in ["data/vowel", "vowel"] {
+        std::fs::create_dir_all(bench.path(folder)).unwrap();
+        let said = String::from_utf8(bench.run("evaluate run").stderr).unwrap();
+        let warning = "warning: `vowel` is the embedded set; `data.set` is ";
+        let place = if folder == "vowel" { "./vowel".into() } else { bench.path(folder) };
+        assert_eq!(said, format!("{warning}{} for the folder\n", place.display()));
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod output;
 mod predict;
 mod train;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -213,8 +213,8 @@ fn load_recipe(arguments: &RecipeArguments) -> Result<recipe::Recipe, Failure> {
     let mut recipe = recipe::Recipe::load(&arguments.recipe, &arguments.overrides)?;
     recipe.check()?;
     // A run must find its data from any working directory.
-    let folder = std::path::Path::new(&recipe.data.set);
-    if recipe.data.set != "digits" && folder.is_dir() {
+    let folder = Path::new(&recipe.data.set);
+    if !data::EMBEDDED.contains(&recipe.data.set.as_str()) && folder.is_dir() {
         let whole = folder.canonicalize().ok().and_then(|whole| whole.to_str().map(str::to_owned));
         recipe.data.set = whole.unwrap_or(recipe.data.set);
     }
@@ -223,7 +223,16 @@ fn load_recipe(arguments: &RecipeArguments) -> Result<recipe::Recipe, Failure> {
 
 /// Loads the recipe's data and says what they are, and what the measured curves of its rings gave.
 fn load_data(context: &Context, recipe: &recipe::Recipe) -> Result<data::Dataset, Failure> {
-    let mut data = data::load(&recipe.data.set, recipe::data_root().as_deref())?;
+    let (set, root) = (&recipe.data.set, recipe::data_root());
+    let mut data = data::load(set, root.as_deref())?;
+    if data::EMBEDDED.contains(&set.as_str()) {
+        let folders = [Some(set.into()), root.map(|root| root.join(set))];
+        if let Some(folder) = folders.into_iter().flatten().find(|folder| folder.is_dir()) {
+            let path = if folder.is_relative() { Path::new(".").join(folder) } else { folder };
+            let path = path.display();
+            output::tell(&format!("warning: `{set}` is the embedded set; `data.set` is {path} for the folder"));
+        }
+    }
     if recipe.data.validation > 0.0 {
         let blame = |error: data::Error| recipe.refuse("data.validation", format!("`data.validation`: {error}"));
         data = data.hold_out(recipe.data.validation).map_err(blame)?;

@@ -58,7 +58,11 @@ fn read_part(at: &Path) -> Result<Part, Error> {
         let what = "is a web page, not a table; download the file itself";
         return Err(Error::header(at, what));
     }
+    parse(text, at)
+}
 
+/// Reads the text of a table; `at` is for messages.
+pub(super) fn parse(text: &str, at: &Path) -> Result<Part, Error> {
     // Rows of differing length are let through, to be told by their line.
     let mut reader =
         ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).from_reader(text.as_bytes());

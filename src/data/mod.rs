@@ -3,7 +3,7 @@
 //! A set is a training and a test split of equally shaped samples, each with a
 //! class label. [`load`] finds one by name:
 //!
-//! 1. `digits` is embedded and needs no files.
+//! 1. `digits` and `vowel` are embedded and need no files ([`EMBEDDED`]); `./digits` is a folder of that name.
 //! 2. The path of a folder is that folder.
 //! 3. Any other name is the folder of that name under the root the caller gives.
 //!
@@ -39,6 +39,7 @@ mod preparation;
 #[cfg(test)]
 mod tests;
 mod validation;
+mod vowel;
 
 use std::fs;
 use std::io;
@@ -49,6 +50,9 @@ use error::{grouped, times};
 pub use npz::{Npz, npz};
 use num_complex::Complex64;
 pub use preparation::{Preparation, Transform};
+
+/// Names of the sets that are embedded. They come before folders of these names.
+pub const EMBEDDED: [&str; 2] = ["digits", "vowel"];
 
 /// The layouts understood, for messages.
 const LAYOUTS: &str = "train-images-idx3-ubyte[.gz] and its three companions, or train.csv and test.csv, or train_images.npy and its three companions";
@@ -115,7 +119,7 @@ impl Split {
 /// A labelled set, ready for training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// What the set is called: `digits`, or the name of its folder.
+    /// What the set is called: `digits` or `vowel`, or the name of its folder.
     pub name: String,
     /// The shape of one sample: `[features]`, `[height, width]` or
     /// `[channels, height, width]`.
@@ -200,15 +204,17 @@ impl Dataset {
     }
 }
 
-/// Loads the set called `set`: `digits`, the path of a folder, or the name of a
+/// Loads the set called `set`: one that is embedded, the path of a folder, or the name of a
 /// folder under `root`. The [module](self) lists the layouts understood.
 ///
 /// # Errors
 /// An [`Error`] that names the place, the fault and the remedy in one line, if
 /// there is no such set or if anything in it is not as it should be.
 pub fn load(set: &str, root: Option<&Path>) -> Result<Dataset, Error> {
-    if set == "digits" {
-        return digits::load();
+    match set {
+        "digits" => return digits::load(),
+        "vowel" => return vowel::load(),
+        _ => {}
     }
     let path = Path::new(set);
     let mut places = Vec::new();
@@ -233,7 +239,7 @@ pub fn load(set: &str, root: Option<&Path>) -> Result<Dataset, Error> {
         }
     }
 
-    let mut known = vec!["digits".to_owned()];
+    let mut known: Vec<_> = EMBEDDED.map(str::to_owned).into();
     known.extend(root.map(folders).unwrap_or_default());
     let likeness = |name: &str| strsim::normalized_damerau_levenshtein(set, name);
     let nearest =
@@ -250,7 +256,7 @@ fn absent(e: &io::Error) -> bool {
 /// The names of the folders under `root`, sorted; none if it cannot be listed.
 fn folders(root: &Path) -> Vec<String> {
     let mut names = list(root).unwrap_or_default();
-    names.retain(|name| !name.starts_with('.') && name != "digits" && root.join(name).is_dir());
+    names.retain(|name| !name.starts_with('.') && !EMBEDDED.contains(&name.as_str()) && root.join(name).is_dir());
     names
 }
 

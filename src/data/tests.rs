@@ -147,6 +147,22 @@ fn digits_have_the_published_counts() {
     assert_eq!(digits.summary(), "digits: 3,823 training and 1,797 test samples of 8x8, 10 classes");
 }
 
+#[test]
+fn vowels_have_the_published_counts() {
+    let vowel = load("vowel", None).unwrap();
+    assert_eq!((&vowel.shape[..], vowel.classes, vowel.scale), (&[10][..], 11, 1.0));
+    for (split, each) in [(&vowel.train, 48), (&vowel.test, 42)] {
+        let of = |class: u32| split.labels.iter().filter(|&&label| label == class).count();
+        assert!((0..11).all(|class| of(class) == each));
+    }
+    let Values::Floats(values) = &vowel.train.values else { panic!("vowels are floats") };
+    assert_eq!(values.len(), 5280);
+    assert_eq!(values[..10], [-3.639, 0.418, -0.670, 1.779, -0.168, 1.627, -0.388, 0.529, -0.874, -0.814]);
+    let Values::Floats(values) = &vowel.test.values else { panic!("vowels are floats") };
+    assert_eq!(values[..10], [-1.149, -0.904, -1.988, 0.739, -0.060, 1.206, 0.864, 1.196, -0.300, -0.467]);
+    assert_eq!(vowel.summary(), "vowel: 528 training and 462 test samples of 10 features, 11 classes");
+}
+
 // Finding a set.
 
 #[test]
@@ -171,7 +187,7 @@ fn an_unknown_name_is_told_with_places_and_suggestion() {
     let under_root = root.path().join("mnits");
     check_message(
         &error,
-        &["\"mnits\"", "at mnits", under_root.to_str().unwrap(), "digits, mnist", "did you mean \"mnist\"?"],
+        &["\"mnits\"", "at mnits", under_root.to_str().unwrap(), "digits, vowel, mnist", "did you mean \"mnist\"?"],
     );
     check_message(&load("digit", None).unwrap_err(), &["did you mean \"digits\"?"]);
     check_message(&load("", Some(root.path())).unwrap_err(), &["empty"]);
@@ -182,7 +198,7 @@ fn an_unknown_name_is_told_with_places_and_suggestion() {
         assert!(matches!(error, Error::NotFound { .. }));
     }
     let gone = root.path().join("gone");
-    check_message(&load("zzz", Some(&gone)).unwrap_err(), &["known here: digits;"]);
+    check_message(&load("zzz", Some(&gone)).unwrap_err(), &["known here: digits, vowel;"]);
 }
 
 #[test]
