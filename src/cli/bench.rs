@@ -22,8 +22,10 @@ struct Case {
     batch: usize,
 }
 
-const CASES: [Case; 1] =
-    [Case { name: "ring-lenet", recipe: "mnist-rings", shape: &[28, 28], classes: 10, batch: 256 }];
+const CASES: [Case; 2] = [
+    Case { name: "ring-lenet", recipe: "mnist-rings", shape: &[28, 28], classes: 10, batch: 256 },
+    Case { name: "mesh-64", recipe: "mnist-mesh", shape: &[28, 28], classes: 10, batch: 512 },
+];
 
 /// Steps before the clock runs: kernels are compiled when they first run.
 const WARM_UP: usize = 2;
@@ -32,6 +34,7 @@ const WARM_UP: usize = 2;
 #[command(after_help = "\
 Cases:
   ring-lenet   LeNet-5 with a ring for each weight (mnist-rings), images of 28 x 28, batch 256
+  mesh-64      a digital LeNet front end and a mesh of 64 modes (mnist-mesh), images of 28 x 28, batch 512
 
 Random images and labels; Adam at 0.001; sat with rho 0.05 over all parameters, not adaptive. With --json a case's
 output ends with one JSON object on a line: case, method, batch, steps, seconds_per_step (median), min_s, max_s,
