@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use flatlight::data;
+use flatlight::mesh::{Layout, Mesh};
 use flatlight::network::checkpoint;
-use flatlight::reference::{convolution, normalization, pool};
+use flatlight::reference::{convolution, mesh, normalization, pool, ports};
 use serde_json::Value;
 
 /// Every kind of layer with parameters, and rings behind converters, crosstalk and a common bus.
@@ -92,12 +93,59 @@ epochs = 1
 batch = 128
 "#;
 
+/// Meshes in all forms: fields, dark modes, converters, crosstalk, ports, the singular-value form, one that is not trained.
+const MESHES: &str = r#"name = "meshes"
+
+[data]
+set = "digits"
+transform = "fourier"
+coefficients = 4
+
+[[layers]]
+type = "mesh"
+input = "field"
+output = "amplitude"
+layout = "reck"
+modes = 20
+ports = 14
+dac_bits = 6
+crosstalk = 0.03
+
+[[layers]]
+type = "mesh"
+form = "singular"
+name = "any"
+outputs = 12
+unit_norm = true
+
+[[layers]]
+type = "mesh"
+start = "cross"
+output = "field"
+trainable = false
+
+[[layers]]
+type = "mesh"
+input = "field"
+modes = 13
+ports = 10
+full_scale = 1.0
+trainable_gain = true
+gain = 5.0
+
+[training]
+method = "standard"
+epochs = 1
+batch = 128
+"#;
+
 struct Bench(tempfile::TempDir);
 
 impl Bench {
     fn new() -> Self {
         let bench = Self(tempfile::tempdir().unwrap());
         std::fs::write(bench.path("recipe.toml"), RECIPE).unwrap();
+        std::fs::write(bench.path("meshes.toml"), MESHES).unwrap();
         bench
     }
 
@@ -171,7 +219,14 @@ fn sizes(value: &Value) -> Vec<usize> {
 /// Logits from nothing but a manifest, its arrays and raw samples.
 fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, raw: &[f64]) -> Vec<f64> {
     let [scale, shift] = ["scale", "shift"].map(|key| manifest["input"][key].as_f64().unwrap());
-    let mut x: Vec<f64> = raw.iter().map(|raw| raw * scale + shift).collect();
+    let preparation = manifest["input"].get("preparation");
+    let prepared = preparation.map(|preparation| {
+        let preparation: data::Preparation = serde_json::from_value(preparation.clone()).unwrap();
+        let raw = data::Values::Floats(raw.iter().map(|&raw| raw as f32).collect());
+        let data::Values::Floats(prepared) = preparation.apply(&raw) else { panic!("floats") };
+        prepared.into_iter().map(f64::from).collect::<Vec<_>>()
+    });
+    let mut x: Vec<f64> = prepared.as_deref().unwrap_or(raw).iter().map(|raw| raw * scale + shift).collect();
     for layer in manifest["layers"].as_array().unwrap() {
         let number = |key: &str| layer[key].as_u64().unwrap_or_else(|| panic!("{layer}: {key}")) as usize;
         let own = |name: &str| &arrays[&format!("{}.{name}", layer["name"].as_str().unwrap())].1;
@@ -209,6 +264,33 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
             .into_iter()
             .map(|y| gain * y)
             .collect(),
+            "mesh" => {
+                let (modes, inputs) = (number("modes"), shape[0]);
+                let field = match layer["takes"].as_str().unwrap() {
+                    "field" => ports::embed(&x, inputs, modes),
+                    _ => ports::enter(&x, inputs, modes),
+                };
+                let layout = match layer["layout"].as_str().unwrap() {
+                    "clements" => mesh::Layout::Rectangular,
+                    _ => mesh::Layout::Triangular,
+                };
+                let [theta, phi, gamma] = ["theta", "phi", "gamma"].map(|name| &own(name)[..]);
+                let [phase_error, splitter_error] = [modes * modes, 2 * theta.len()].map(|count| vec![0.0; count]);
+                let ideal = mesh::Mesh { modes, layout, arms: [1.0; 2] };
+                let (phase_error, splitter_error) = (&phase_error[..], &splitter_error[..]);
+                let state = mesh::Parameters { theta, phi, gamma, phase_error, splitter_error };
+                let behind = ideal.forward(state, &field);
+                let gives = layer["gives"].as_str().unwrap();
+                if gives == "field" {
+                    behind
+                } else {
+                    let unit = layer["unit_norm"].as_bool().unwrap();
+                    let ports = sizes(&layer["output"])[0];
+                    let reading = ports::Reading { power: gives == "power", unit, modes, ports };
+                    reading.forward(&behind).into_iter().map(|reading| gain * reading).collect()
+                }
+            }
+            "attenuators" => ports::attenuate(&x, own("transmission"), shape[0], sizes(&layer["output"])[0]),
             "max-pool" | "average-pool" => {
                 let planes = x.len() / (height * width);
                 let windows = pool::Shape { planes, height, width, window: number("window"), stride: number("stride") };
@@ -310,6 +392,50 @@ fn an_export_holds_all_that_the_logits_of_predict_need() {
     assert_ne!(arrays["ring1.detuning"].1, set("ring1.detuning"));
     let statistics = set("norm1.statistics");
     assert_eq!([arrays["norm1.mean"].1[1], arrays["norm1.variance"].1[1]], statistics[2..4]);
+}
+
+#[test]
+fn an_export_of_meshes_holds_their_phases_as_heaters_set_them() {
+    let bench = Bench::new();
+    bench.done("train meshes.toml --out run");
+    assert!(bench.path("run/figures/phases.svg").exists() && bench.path("run/figures/phases.png").exists());
+    let (raw, _) = digits();
+    bench.write_npy("X.npy", &[1797, 8, 8], &raw);
+    bench.done("predict run --input X.npy --output Y.npy");
+    let (_, predicted) = logits(&bench, "Y.npy");
+    // Three phases of each of five meshes, the attenuators, a gain.
+    assert_eq!(bench.done("export run --to out"), "17 arrays in out\n");
+    let manifest = bench.json("out/manifest.json");
+    let layers: Vec<_> =
+        manifest["layers"].as_array().unwrap().iter().map(|layer| layer["name"].as_str().unwrap()).collect();
+    assert_eq!(layers, ["mesh1", "any-v", "any-s", "any-u", "mesh3", "mesh4"]);
+    let arrays = archive(&bench.path("out/meshes.npz"));
+    let raw: Vec<_> = raw.iter().map(|&value| f64::from(value)).collect();
+    let own = forward(&manifest, &arrays, &raw);
+    let largest = own.iter().fold(0.0, |largest: f64, logit| largest.max(logit.abs()));
+    let worst = own.iter().zip(&predicted).fold(0.0, |worst: f64, (own, device)| worst.max((own - device).abs()));
+    assert!(own.len() == predicted.len() && worst <= 1e-5 * largest, "{worst} of {largest}");
+
+    // What is set is as in the checkpoint but for whole turns, where there is neither converter nor crosstalk.
+    let (tensors, _) = checkpoint::read(&bench.path("run/checkpoint.safetensors")).unwrap();
+    let apart = |name: &str| {
+        let tensor = tensors.iter().find(|tensor| tensor.name == name).unwrap();
+        let pairs = tensor.values.iter().zip(&arrays[name].1);
+        pairs.map(|(&set, own)| ((f64::from(set) - own) / 2.0).sin().abs()).fold(0.0, f64::max)
+    };
+    assert!(apart("any-u.theta") < 1e-6 && apart("mesh3.phi") < 1e-6 && apart("mesh1.theta") > 1e-2);
+
+    // Every mesh has a file that `mesh compose` takes as it is; its matrix is that of the phases.
+    for (name, layout, modes) in [("mesh1", Layout::Reck, 20), ("any-v", Layout::Clements, 14)] {
+        let said = bench.done(&format!("mesh compose out/{name}.mesh.npz --out U.npy"));
+        assert_eq!(said, format!("{modes} modes, {}: U [{modes}, {modes}] in U.npy\n", layout.word()));
+        let [theta, phi, gamma] = ["theta", "phi", "gamma"].map(|own| arrays[&format!("{name}.{own}")].1.clone());
+        let none = vec![0.0; theta.len()];
+        let mesh = Mesh { layout, theta, phi, gamma, coupler_left: none.clone(), coupler_right: none };
+        let bytes = std::fs::read(bench.path("U.npy")).unwrap();
+        let composed = npyz::NpyFile::new(&bytes[..]).unwrap().into_vec::<npyz::num_complex::Complex64>().unwrap();
+        assert_eq!(composed, mesh.compose().unwrap().values());
+    }
 }
 
 #[test]
@@ -416,7 +542,11 @@ fn bench_times_steps_of_a_named_case() {
     assert!((rate * median - 3.0).abs() < 1e-6, "{line}");
     assert!(!line["adapter"].as_str().unwrap().is_empty());
     assert!(!bench.done("bench --steps 1 --batch 1").contains('{'));
-    bench.refuse("bench ring-lenett", 2, &["no case `ring-lenett`; there are: ring-lenet, mesh-64; did you mean `ring-lenet`?"]);
+    bench.refuse(
+        "bench ring-lenett",
+        2,
+        &["no case `ring-lenett`; there are: ring-lenet, mesh-64; did you mean `ring-lenet`?"],
+    );
     bench.refuse("bench --steps 0", 2, &["--steps"]);
     bench.refuse("bench --method sta", 2, &["standard, noise, pruning, sat"]);
 }

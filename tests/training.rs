@@ -627,16 +627,12 @@ impl Twin {
         }
         let mut layers = Vec::new();
         let (mut shape, mut rings, mut norms, mut meshes) = (sample_shape.to_vec(), 0, 0, 0);
-        let parts = recipes
-            .iter()
-            .enumerate()
-            .flat_map(|(place, layer)| layer.parts().into_iter().map(move |part| (place, part)));
-        for (place, (part, layer)) in parts {
+        for (place, (part, layer)) in recipes.iter().flat_map(LayerRecipe::parts).enumerate() {
             let layer = &layer;
             // Places of the ordinary weights and biases of a layer.
             let weights = || {
                 ["weight", "bias"].map(|own| {
-                    let named = format!("{}.{own}", network.shapes()[place].0);
+                    let named = format!("{}.{own}", network.parts()[place].name);
                     network.parameters().iter().find(|entry| entry.name == named).map_or(0..0, Entry::range)
                 })
             };

@@ -69,6 +69,41 @@ def read(y, layer, array):
     return y * array("gain") if "gain" in layer["arrays"] else y
 
 
+def columns(layout, modes):
+    """The upper mode of every interferometer of each column, in the order that light meets the columns."""
+    if layout == "clements":
+        return [np.arange(column % 2, modes - 1, 2) for column in range(modes)]
+    return [np.arange(abs(column - (modes - 2)), modes - 1, 2) for column in range(2 * modes - 3)]
+
+
+def mesh(x, layer, array):
+    """Light behind a mesh, as `flatlight mesh --help` has it, and what is read of it."""
+    light = x[..., 0] + 1j * x[..., 1] if layer["takes"] == "field" else x.reshape(len(x), -1)
+    field = np.zeros((len(x), layer["modes"]), complex)
+    field[:, : light.shape[1]] = light
+    theta, phi = array("theta"), array("phi")
+    for upper in columns(layer["layout"], layer["modes"]):
+        (inner, theta), (outer, phi) = np.split(theta, [len(upper)]), np.split(phi, [len(upper)])
+        above, below = field[:, upper] * np.exp(1j * outer), field[:, upper + 1]
+        turn, sine, cosine = 1j * np.exp(0.5j * inner), np.sin(inner / 2), np.cos(inner / 2)
+        field[:, upper] = turn * (sine * above + cosine * below)
+        field[:, upper + 1] = turn * (cosine * above - sine * below)
+    field = field * np.exp(1j * array("gamma"))
+    if layer["gives"] == "field":
+        return np.stack([field.real, field.imag], -1)
+    reading = np.abs(field) ** 2 if layer["gives"] == "power" else np.abs(field)
+    if layer["unit_norm"]:
+        reading = reading / np.maximum(np.sqrt((reading**2).sum(1, keepdims=True)), 1e-12)
+    return read(reading[:, : layer["output"][0]], layer, array)
+
+
+def attenuate(x, layer, array):
+    """Fields behind attenuators; modes that have none are dark."""
+    out, transmission = np.zeros((len(x), *layer["output"])), array("transmission")
+    out[:, : len(transmission)] = x[:, : len(transmission)] * transmission[:, None]
+    return out
+
+
 def forward(manifest, arrays, x):
     own = manifest["input"]
     x = prepare(x, own).reshape(len(x), *own["shape"]) * own["scale"] + own["shift"]
@@ -84,6 +119,10 @@ def forward(manifest, arrays, x):
             taps = array("weight").reshape(-1, x.shape[1], side, side)
             x = read(np.einsum("bcijkl,ockl->boij", windows(x, side, layer["stride"]), taps), layer, array)
             x = x + np.reshape(bias, (-1, 1, 1))
+        elif kind == "mesh":
+            x = mesh(x, layer, array)
+        elif kind == "attenuators":
+            x = attenuate(x, layer, array)
         elif kind in ("max-pool", "average-pool"):
             seen = windows(image(x, layer["input"]), layer["window"], layer["stride"])
             x = seen.max((4, 5)) if kind == "max-pool" else seen.mean((4, 5))
@@ -110,11 +149,15 @@ def main(export, samples, logits, checkpoint):
             table = np.loadtxt(folder / entry["table"], delimiter=",", dtype=np.float32, ndmin=2)
             assert (table == arrays[entry["name"]]).all(), entry["table"]
 
-    # The checkpoint holds what was set; behind a converter or crosstalk a detuning is another one.
-    behind = {layer["name"] for layer in manifest["layers"] if {"dac_bits", "crosstalk"} & layer.keys()}
+    # The checkpoint holds what was set. Behind a converter or crosstalk a detuning or a phase is another one, and phases
+    # are set to within a turn.
+    behind = {layer["name"] for layer in manifest["layers"] if layer.get("dac_bits") or layer.get("crosstalk")}
     for name, tensor in load_file(checkpoint).items():
-        if name in arrays.files and not (name.split(".")[0] in behind and name.endswith(".detuning")):
-            assert (tensor == arrays[name]).all(), name
+        unit = next((entry["unit"] for entry in manifest["arrays"] if entry["name"] == name), None)
+        if unit is None or name.split(".")[0] in behind and unit in ("nm", "rad"):
+            continue
+        apart = tensor - arrays[name]
+        assert (np.abs(np.exp(1j * apart) - 1) < 1e-5 if unit == "rad" else apart == 0).all(), name
 
     own, device = forward(manifest, arrays, np.load(samples).astype(np.float64)), np.load(logits)
     worst = np.abs(own - device).max() / np.abs(own).max()

@@ -11,9 +11,9 @@ use crate::run::{Run, export};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Writes LAYER.current.csv, LAYER.detuning.csv and LAYER.weight.csv of every ring layer (a row an output, a column an
-input), LAYER.weight.csv of every digital one, NAME.npz with these and the other digital parameters, and manifest.json,
-which says how to compute with them.
-Detunings and weights are those of the nominal device, behind converters and crosstalk.
+input), LAYER.weight.csv of every digital one, LAYER.mesh.npz of every mesh (as `flatlight mesh compose` takes it),
+NAME.npz with all parameters, and manifest.json, which says how to compute with them.
+Detunings, weights and phases are those of the nominal device, behind converters and crosstalk.
 
 Example:
   flatlight export RUN --to weights")]

@@ -7,9 +7,9 @@ use clap::Args;
 use super::output::{self, Progress};
 use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe};
 use crate::data::Dataset;
-use crate::figures::{self, Rings, TrainingCurve};
+use crate::figures::{self, LayerValues, TrainingCurve};
 use crate::gpu::{Counters, Gpu};
-use crate::network::{LayerRecipe, Network, memory_table};
+use crate::network::{LayerRecipe, Network, Part, memory_table};
 use crate::optics::RingRecipe;
 use crate::recipe::Recipe;
 use crate::run::{Input, Run, Status, arrays, write_figure};
@@ -246,7 +246,7 @@ fn draw(recipe: &Recipe, run: &Run, network: &Network<'_>, rows: &[EpochRow]) ->
         "training",
         figures::training_curves(&title, &[training_curve(recipe.training.method.word(), rows)]),
     )?;
-    draw_rings(run.path(), &title, recipe, network, &run.parameters(network)?)
+    draw_layers(run.path(), &title, network, &run.parameters(network)?)
 }
 
 /// The curve of a run for the figure of training.
@@ -262,32 +262,25 @@ pub(super) fn training_curve(name: &str, rows: &[EpochRow]) -> TrainingCurve {
     }
 }
 
-/// Where the trained rings of every layer stand on their curves, and histograms of weights and currents, as the nominal
-/// device realises them.
-fn draw_rings(
-    folder: &Path,
-    title: &str,
-    recipe: &Recipe,
-    network: &Network<'_>,
-    parameters: &[f32],
-) -> Result<(), Failure> {
+/// Where the trained rings of every layer stand on their curves, and histograms of weights, currents and phases, as the
+/// nominal device realises them.
+fn draw_layers(folder: &Path, title: &str, network: &Network<'_>, parameters: &[f32]) -> Result<(), Failure> {
     network.gpu().write(&network.flat().parameters, parameters)?;
     network.nominal()?;
     let arrays = arrays(network)?;
-    let of_layer = |place: usize, name: &str| {
-        let layer = &network.shapes()[place].0;
-        let found = arrays.iter().find(|array| array.layer == *layer && array.name == name);
-        found.map(|array| Rings {
-            name: layer.clone(),
+    let of_layer = |part: &Part, name: &str| {
+        let found = arrays.iter().find(|array| array.layer == part.name && array.name == name);
+        found.map(|array| LayerValues {
+            name: part.name.clone(),
             values: array.values.iter().map(|&value| f64::from(value)).collect(),
         })
     };
     // Layers with equal rings share a figure.
-    let mut kinds: Vec<(&RingRecipe, Vec<Rings>)> = Vec::new();
-    for (place, layer) in recipe.layers.iter().enumerate() {
-        let (LayerRecipe::RingDense(ring) | LayerRecipe::RingConvolution(ring)) = layer else { continue };
+    let mut kinds: Vec<(&RingRecipe, Vec<LayerValues>)> = Vec::new();
+    for part in network.parts() {
+        let (LayerRecipe::RingDense(ring) | LayerRecipe::RingConvolution(ring)) = &part.recipe else { continue };
         let alike = |other: &RingRecipe| (other.half_width, other.contrast) == (ring.half_width, ring.contrast);
-        let Some(detunings) = of_layer(place, "detuning") else { continue };
+        let Some(detunings) = of_layer(part, "detuning") else { continue };
         match kinds.iter_mut().find(|(other, _)| alike(other)) {
             Some((_, layers)) => layers.push(detunings),
             None => kinds.push((ring, vec![detunings])),
@@ -298,12 +291,17 @@ fn draw_rings(
         let half_width = f64::from(ring.half_width);
         write_figure(folder, &name, figures::ring_operating_points(title, layers, &|x| ring.weight(x), half_width))?;
     }
-    for (name, quantity, label) in [("weights", "weight", "weight"), ("currents", "current", "current (mA)")] {
-        let is_ring = |layer| matches!(layer, &LayerRecipe::RingDense(_) | &LayerRecipe::RingConvolution(_));
-        let places = (0..recipe.layers.len()).filter(|&place| is_ring(&recipe.layers[place]));
-        let layers: Vec<_> = places.filter_map(|place| of_layer(place, quantity)).collect();
+    let is_ring = |part: &Part| matches!(part.recipe, LayerRecipe::RingDense(_) | LayerRecipe::RingConvolution(_));
+    let is_mesh = |part: &Part| matches!(part.recipe, LayerRecipe::Mesh(_));
+    for (name, what, is_one, quantity, label) in [
+        ("weights", "ring", &is_ring as &dyn Fn(&Part) -> bool, "weight", "weight"),
+        ("currents", "ring", &is_ring, "current", "current (mA)"),
+        ("phases", "phase", &is_mesh, "theta", "theta (rad)"),
+    ] {
+        let parts = network.parts().iter().filter(|part| is_one(part));
+        let layers: Vec<_> = parts.filter_map(|part| of_layer(part, quantity)).collect();
         if !layers.is_empty() {
-            write_figure(folder, name, figures::ring_histograms(title, label, &layers))?;
+            write_figure(folder, name, figures::histograms(title, what, label, &layers))?;
         }
     }
     Ok(())

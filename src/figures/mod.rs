@@ -30,7 +30,7 @@ mod text;
 mod tests;
 
 pub use plots::{
-    Confusion, Curve, Rings, TrainingCurve, accuracy_curves, confusion_matrices, ring_histograms,
+    Confusion, Curve, LayerValues, TrainingCurve, accuracy_curves, confusion_matrices, histograms,
     ring_operating_points, training_curves,
 };
 

@@ -43,12 +43,12 @@ pub struct TrainingCurve {
     pub test_accuracy: Vec<f64>,
 }
 
-/// What the rings of one layer have: detunings, weights or currents.
+/// What the rings of one layer have, detunings, weights or currents, or its interferometers.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rings {
+pub struct LayerValues {
     /// Name of the layer.
     pub name: String,
-    /// A value a ring; values that are not finite are left out.
+    /// A value a ring or interferometer; values that are not finite are left out.
     pub values: Vec<f64>,
 }
 
@@ -213,7 +213,7 @@ pub fn training_curves(title: &str, runs: &[TrainingCurve]) -> Result<Figure, Er
 /// not positive and finite.
 pub fn ring_operating_points(
     title: &str,
-    layers: &[Rings],
+    layers: &[LayerValues],
     weight: &dyn Fn(f64) -> f64,
     half_width_nm: f64,
 ) -> Result<Figure, Error> {
@@ -277,7 +277,7 @@ pub fn ring_operating_points(
         strip.bars(&mut canvas, shares, bin, Style::series(i).colour);
         let ticks = strip.y.ticks(3);
         strip.left_axis(&mut canvas, &ticks, Some(""));
-        strip.note(&mut canvas, &format!("{}: {}", layer.name, of_rings(&layer.values)));
+        strip.note(&mut canvas, &format!("{}: {}", layer.name, counted(&layer.values, "ring")));
         strip.base_line(&mut canvas);
         strip.top = strip.bottom();
     }
@@ -288,13 +288,13 @@ pub fn ring_operating_points(
     Ok(canvas.finish(bottom + 8.0))
 }
 
-/// A histogram of every layer's values: percent of the layer's rings in each bin. All panels share bins and axes, so that
-/// they compare. `x_label` names the values and their unit.
+/// A histogram of every layer's values: percent of the layer's rings, or of `what` it has (in the singular), in each bin. All panels share
+/// bins and axes, so that they compare. `x_label` names the values and their unit.
 ///
 /// # Errors
 ///
 /// [`Error::Empty`] without layers.
-pub fn ring_histograms(title: &str, x_label: &str, layers: &[Rings]) -> Result<Figure, Error> {
+pub fn histograms(title: &str, what: &str, x_label: &str, layers: &[LayerValues]) -> Result<Figure, Error> {
     not_empty(layers, "layers")?;
     let (low, high) = Scale::around(layers.iter().flat_map(|layer| layer.values.iter().copied())).ends();
     let bin = round_step((high - low) / 50.0);
@@ -311,10 +311,10 @@ pub fn ring_histograms(title: &str, x_label: &str, layers: &[Rings]) -> Result<F
     let left = EDGE + axis_room(&ticks) - 8.0;
     let width = (WIDTH - EDGE - left - gap * (columns - 1) as f64) / columns as f64;
     let height = if layers.len() > columns { 170.0 } else { 220.0 };
-    let share_label = format!("rings (%) per {}", shortest(bin, 12));
+    let share_label = format!("{what}s (%) per {}", shortest(bin, 12));
     let mut bottom = top;
     for (row, (in_row, shares)) in layers.chunks(columns).zip(shares.chunks(columns)).enumerate() {
-        let heading = |layer: &Rings| format!("{} ({})", layer.name, of_rings(&layer.values));
+        let heading = |layer: &LayerValues| format!("{} ({})", layer.name, counted(&layer.values, what));
         let headings: Vec<_> = in_row.iter().map(|layer| Panel::heading_lines(&heading(layer), width)).collect();
         top += Panel::heading_height(headings.iter().map(Vec::len).max().unwrap_or(0));
         for (column, (heading, shares)) in headings.iter().zip(shares).enumerate() {
@@ -399,10 +399,10 @@ fn shares_scale<'a>(shares: impl IntoIterator<Item = &'a (f64, f64)>) -> Scale {
 }
 
 /// How many rings there are.
-fn of_rings(values: &[f64]) -> String {
+fn counted(values: &[f64], what: &str) -> String {
     let digits = values.len().to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group)).collect();
-    format!("{} ring{}", groups.join(","), if values.len() == 1 { "" } else { "s" })
+    format!("{} {what}{}", groups.join(","), if values.len() == 1 { "" } else { "s" })
 }
 
 /// The value that a share of the finite values does not exceed.

@@ -26,8 +26,8 @@ fn run(name: &str, loss: &[f64]) -> TrainingCurve {
     }
 }
 
-fn rings(name: &str, values: &[f64]) -> Rings {
-    Rings { name: name.to_owned(), values: values.to_vec() }
+fn rings(name: &str, values: &[f64]) -> LayerValues {
+    LayerValues { name: name.to_owned(), values: values.to_vec() }
 }
 
 fn confusion(title: &str, classes: usize, counts: &[u64]) -> Confusion {
@@ -120,7 +120,7 @@ fn pngs_show_every_series() {
     let layers = [rings("a", &[0.1]), rings("b", &[0.3])];
     let figure = ring_operating_points("", &layers, &lorentzian, 0.15).unwrap();
     check_png(&figure, &[white, blue, vermilion]);
-    check_png(&ring_histograms("", "weight", &layers).unwrap(), &[white, bars]);
+    check_png(&histograms("", "ring", "weight", &layers).unwrap(), &[white, bars]);
     check_png(&confusion_matrices("", &[confusion("", 2, &[3, 0, 0, 1])]).unwrap(), &[white, blue]);
 }
 
@@ -229,7 +229,7 @@ fn bars(figure: &Figure) -> Vec<f64> {
 fn histograms_count_every_finite_ring() {
     let layer = rings("layer 1", &[0.101, 0.102, 0.103, 0.301, f64::NAN]);
     let points = ring_operating_points("rings", std::slice::from_ref(&layer), &lorentzian, 0.15).unwrap();
-    let histogram = ring_histograms("rings", "detuning (nm)", &[layer]).unwrap();
+    let histogram = histograms("rings", "ring", "detuning (nm)", &[layer]).unwrap();
     for figure in [&points, &histogram] {
         check(figure);
         // Three of four rings in one bin, one in the other.
@@ -276,7 +276,7 @@ fn one_to_seven_ring_layers_render() {
         let layers: Vec<_> =
             (0..n).map(|i| rings(&format!("layer {i} of many, sharpness-aware"), kinds[i % 4])).collect();
         check(&ring_operating_points("", &layers, &lorentzian, 0.15).unwrap());
-        check(&ring_histograms("", "current (mA)", &layers).unwrap());
+        check(&histograms("", "phase", "theta (rad)", &layers).unwrap());
     }
     let undefined = |_| f64::NAN;
     check(&ring_operating_points("", &[rings("", &[0.1])], &undefined, 0.15).unwrap());

@@ -1,6 +1,6 @@
 //! A recipe's layers compiled once: flat buffers by role, and a plan for each pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::connect::{Shared, Wiring, connect};
@@ -20,7 +20,7 @@ pub struct Network<'g> {
     gpu: &'g Gpu,
     batch: usize,
     devices: usize,
-    shapes: Shapes,
+    parts: Vec<Part>,
     layers: Vec<Named>,
     wiring: Wiring,
     parameters: Vec<Entry<Parameter>>,
@@ -67,14 +67,25 @@ impl Feed {
 /// A layer and its name.
 pub(super) type Named = (String, Box<dyn Layer>);
 
-/// The name of every layer of a recipe, and the shape of a sample that it puts out.
-type Shapes = Vec<(String, Vec<usize>)>;
+/// A layer of a recipe, or one of those that an entry of it stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// Its name.
+    pub name: String,
+    /// Its type and keys.
+    pub recipe: LayerRecipe,
+    /// Shape of a sample that it takes.
+    pub input: Vec<usize>,
+    /// Shape of a sample that it puts out.
+    pub output: Vec<usize>,
+}
 
-/// Layers in order, each built for the shape that the one before puts out, and the shapes. A rectifier becomes part of a
-/// layer before it that can rectify; names are as if it had not.
-fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<(Vec<Named>, Shapes), Error> {
+/// Layers in order, each built for the shape that the one before puts out, and what they are. A rectifier becomes part of
+/// a layer before it that can rectify; names are as if it had not.
+fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<(Vec<Named>, Vec<Part>), Error> {
     let mut layers: Vec<Named> = Vec::new();
-    let mut shapes: Shapes = Vec::new();
+    let mut built: Vec<Part> = Vec::new();
+    let mut taken = BTreeSet::new();
     let mut shape = sample_shape.to_vec();
     for (index, recipe) in recipes.iter().enumerate() {
         let alike = recipes[..=index].iter().filter(|other| other.stem() == recipe.stem()).count();
@@ -83,25 +94,23 @@ fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<(Vec<
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             return Err(complain("a name is made of letters, digits, - and _".to_owned()));
         }
-        if shapes
-            .iter()
-            .map(|(other, _)| other)
-            .chain(layers.iter().map(|(other, _)| other))
-            .any(|other| *other == name)
-        {
+        let parts = recipe.parts();
+        let own: BTreeSet<_> = parts.iter().map(|(part, _)| format!("{name}{part}")).chain([name.clone()]).collect();
+        if !own.is_disjoint(&taken) {
             return Err(complain("two layers have this name; give one another `name`".to_owned()));
         }
-        for (part, recipe) in recipe.parts() {
+        taken.extend(own);
+        for (part, recipe) in parts {
             let layer = recipe.build(&shape).map_err(complain)?;
-            shape = layer.output_shape();
+            let (input, name) = (std::mem::replace(&mut shape, layer.output_shape()), format!("{name}{part}"));
+            built.push(Part { name: name.clone(), recipe: recipe.clone(), input, output: shape.clone() });
             match layers.last_mut().and_then(|(_, before)| before.rectified().map(|both| (before, both))) {
                 Some((before, both)) if recipe == LayerRecipe::Relu => *before = both,
-                _ => layers.push((format!("{name}{part}"), layer)),
+                _ => layers.push((name, layer)),
             }
         }
-        shapes.push((name, shape.clone()));
     }
-    Ok((layers, shapes))
+    Ok((layers, built))
 }
 
 /// Outputs of the widest layer, for samples of a shape.
@@ -109,8 +118,8 @@ fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<(Vec<
 /// # Errors
 /// A layer that does not fit.
 pub fn widest(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<usize, Error> {
-    let (_, shapes) = build_layers(recipes, sample_shape)?;
-    Ok(shapes.iter().map(|(_, shape)| shape.iter().product()).max().unwrap_or(0))
+    let (_, parts) = build_layers(recipes, sample_shape)?;
+    Ok(parts.iter().map(|part| part.output.iter().product()).max().unwrap_or(0))
 }
 
 impl<'g> Network<'g> {
@@ -140,7 +149,7 @@ impl<'g> Network<'g> {
         batch: usize,
         devices: usize,
     ) -> Result<Self, Error> {
-        let (layers, shapes) = build_layers(recipes, sample_shape)?;
+        let (layers, parts) = build_layers(recipes, sample_shape)?;
         let outputs: usize = layers.last().map_or(0, |(_, layer)| layer.output_shape().iter().product());
         if outputs != classes {
             return Err(Error::Fit(format!(
@@ -239,7 +248,7 @@ impl<'g> Network<'g> {
             gpu,
             batch,
             devices,
-            shapes,
+            parts,
             layers,
             wiring,
             parameters,
@@ -296,9 +305,9 @@ impl<'g> Network<'g> {
         self.devices
     }
 
-    /// Name of every layer of the recipe and the shape of a sample that it puts out.
-    pub fn shapes(&self) -> &[(String, Vec<usize>)] {
-        &self.shapes
+    /// The layers of the recipe, in order.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// Every parameter tensor and its place in the flat vector; control parameters first.

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{Error, Input};
 use crate::layer::{Role, STATISTICS};
 use crate::network::checkpoint::FORMAT;
-use crate::network::{self, LayerRecipe, Network};
+use crate::network::{self, LayerRecipe, Network, Part};
+use crate::optics::MeshInput;
 use crate::recipe::Recipe;
 use crate::{data, files, gpu};
 
@@ -27,7 +28,8 @@ pub struct Array {
 }
 
 /// Every array that inference needs, with the parameters and imperfections now on the device, layer by layer. Of rings:
-/// `current` where one sets them, `detuning` and `weight` behind converter and crosstalk, read from the device.
+/// `current` where one sets them, `detuning` and `weight` behind converter and crosstalk, read from the device; of meshes:
+/// `theta`, `phi` and `gamma` as heaters set them, behind wrap, converter and crosstalk.
 ///
 /// # Errors
 /// What the device reports.
@@ -41,7 +43,6 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
     for entry in entries {
         let layer = entry.name.split('.').next().unwrap_or_default();
         let unit = entry.spec.unit;
-        let values = &flat[entry.range()];
         let array = |name: &str, shape: &[usize], unit, values: Vec<f32>| Array {
             layer: layer.to_owned(),
             name: name.to_owned(),
@@ -53,11 +54,13 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
             Some(slice) => gpu.read(slice).map(Some),
             None => Ok::<_, gpu::Error>(None),
         };
+        let set = derived(&format!("set_{}", entry.spec.name))?;
+        let values = set.unwrap_or_else(|| flat[entry.range()].to_vec());
         match entry.spec.role {
             Role::Control => {
                 let detuning = derived("detuning")?;
                 if entry.spec.name != "detuning" || detuning.is_none() {
-                    all.push(array(entry.spec.name, &entry.shape, unit, values.to_vec()));
+                    all.push(array(entry.spec.name, &entry.shape, unit, values));
                 }
                 for (name, unit, values) in [("detuning", "nm", detuning), ("weight", "", derived("weight")?)] {
                     all.extend(values.map(|values| array(name, &entry.shape, unit, values)));
@@ -71,15 +74,15 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
                 }
             }
             Role::Digital | Role::Statistic => {
-                all.push(array(entry.spec.name, &entry.shape, unit, values.to_vec()));
+                all.push(array(entry.spec.name, &entry.shape, unit, values));
             }
         }
     }
     Ok(all)
 }
 
-/// Writes the arrays of a network into a folder: one CSV a matrix of a layer, `NAME.npz` with all, and
-/// `manifest.json`, which goes last. Gives the number of arrays.
+/// Writes the arrays of a network into a folder: one CSV a matrix of a layer, `LAYER.mesh.npz` of a mesh as `flatlight mesh`
+/// takes it, `NAME.npz` with all, and `manifest.json`, which goes last. Gives the number of arrays.
 ///
 /// # Errors
 /// What the device or the disk reports.
@@ -89,30 +92,32 @@ pub fn export(recipe: &Recipe, input: &Input, network: &Network<'_>, folder: &Pa
     let archive = format!("{}.npz", recipe.name);
     let unpacked = |error: std::io::Error| Error::Folder { path: folder.join(&archive), message: error.to_string() };
 
-    let (mut packed, mut tables, mut listed) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut packed, mut beside, mut listed) = (Vec::new(), Vec::new(), Vec::new());
     for array in &arrays {
         let name = full(array);
         packed.push((name.clone(), data::npy(&array.shape, &array.values).map_err(unpacked)?));
         let mut entry = json!({ "name": name, "shape": array.shape, "unit": array.unit });
         if let [outputs, inputs] = array.shape[..] {
             let file = format!("{name}.csv");
-            tables.push((file.clone(), table(&name, array, [outputs, inputs])));
+            beside.push((file.clone(), table(&name, array, [outputs, inputs]).into_bytes()));
             entry["table"] = Value::String(file);
         }
         listed.push(entry);
     }
     let packed = data::npz(packed).map_err(unpacked)?;
-    let layers: Vec<_> = recipe
-        .layers
-        .iter()
-        .enumerate()
-        .map(|(place, layer)| {
-            let before = place.checked_sub(1).map_or(&input.shape, |before| &network.shapes()[before].1);
-            let shape = &network.shapes()[place];
-            let own = arrays.iter().filter(|array| array.layer == shape.0).map(|array| array.name.clone()).collect();
-            describe(layer, shape, before, own)
-        })
-        .collect();
+    for part in network.parts() {
+        let LayerRecipe::Mesh(mesh) = &part.recipe else { continue };
+        let phases = arrays.iter().filter(|array| array.layer == part.name && array.unit == "rad");
+        let pack = |array: &Array| Ok((array.name.clone(), data::npy(&array.shape, &array.values)?));
+        let phases = phases.map(pack).collect::<std::io::Result<Vec<_>>>().map_err(unpacked)?;
+        let layout = ("layout".to_owned(), data::npy_text(mesh.layout.word()));
+        beside.push((mesh_file(part), data::npz([layout].into_iter().chain(phases)).map_err(unpacked)?));
+    }
+    let layers = network.parts().iter().map(|part| {
+        let own = arrays.iter().filter(|array| array.layer == part.name).map(|array| array.name.clone()).collect();
+        describe(part, own)
+    });
+    let layers: Vec<_> = layers.collect();
     let manifest = json!({
         "format": FORMAT,
         "recipe": recipe.name,
@@ -123,8 +128,8 @@ pub fn export(recipe: &Recipe, input: &Input, network: &Network<'_>, folder: &Pa
     });
 
     files::create_folder(folder)?;
-    for (file, text) in &tables {
-        files::write(&folder.join(file), text.as_bytes())?;
+    for (file, bytes) in &beside {
+        files::write(&folder.join(file), bytes)?;
     }
     files::write(&folder.join(&archive), &packed)?;
     files::write(&folder.join("manifest.json"), format!("{manifest:#}\n").as_bytes())?;
@@ -143,14 +148,28 @@ fn table(name: &str, array: &Array, [outputs, inputs]: [usize; 2]) -> String {
     text
 }
 
+/// The file of a mesh.
+fn mesh_file(part: &Part) -> String {
+    format!("{}.mesh.npz", part.name)
+}
+
 /// A layer of the manifest: its keys with the defaults that depend on others, shapes of a sample, names of its arrays.
-fn describe(layer: &LayerRecipe, (name, output): &(String, Vec<usize>), input: &[usize], arrays: Vec<String>) -> Value {
-    let mut entry = json!(layer);
+fn describe(part: &Part, arrays: Vec<String>) -> Value {
+    let Part { name, recipe, input, output } = part;
+    let mut entry = json!(recipe);
+    // What comes in and goes out of a mesh are keys of its own.
+    if let LayerRecipe::Mesh(mesh) = recipe {
+        entry["takes"] = entry["input"].take();
+        entry["gives"] = entry["output"].take();
+        let inputs = if mesh.input == MeshInput::Field { input[0] } else { input.iter().product() };
+        entry["modes"] = json!(mesh.modes.unwrap_or(inputs));
+        entry["mesh"] = json!(mesh_file(part));
+    }
     entry["name"] = json!(name);
     entry["input"] = json!(input);
     entry["output"] = json!(output);
     entry["arrays"] = json!(arrays);
-    match layer {
+    match recipe {
         LayerRecipe::RingConvolution(recipe) => {
             entry["stride"] = json!(recipe.stride.unwrap_or(1));
             entry["padding"] = json!(recipe.padding.unwrap_or(0));
