@@ -288,8 +288,8 @@ pub fn ring_operating_points(
     Ok(canvas.finish(bottom + 8.0))
 }
 
-/// A histogram of every layer's values: percent of the layer's rings, or of `what` it has (in the singular), in each bin. All panels share
-/// bins and axes, so that they compare. `x_label` names the values and their unit.
+/// A histogram of every layer's values: percent of them in each bin. All panels share bins and axes, so that they compare.
+/// `what` is the word for one of them, such as `ring`; `x_label` names the values and their unit.
 ///
 /// # Errors
 ///

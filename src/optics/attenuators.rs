@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::mesh::columns;
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::layer::{Derived, Io, Layer, Parameter, Pass, Role, Start};
+use crate::mesh::Layout;
 use crate::ops::ports;
 
 /// Keys of an `attenuators` layer.
@@ -46,9 +48,7 @@ impl Attenuators {
             ));
         };
         let outputs = recipe.outputs.unwrap_or(inputs);
-        if outputs == 0 {
-            return Err("`outputs` must be at least 1".to_owned());
-        }
+        columns("outputs", outputs, Layout::default())?;
         Ok(Self { inputs, outputs, trainable: recipe.trainable })
     }
 

@@ -45,6 +45,15 @@ const SPLITTER_ERROR: usize = 1;
 const TEMPERATURE: usize = 2;
 const CROSSTALK: usize = 3;
 
+/// The interferometers of a number of modes that a key gives.
+pub(super) fn columns(key: &str, modes: usize, layout: mesh::Layout) -> Result<Columns, String> {
+    let layout = match layout {
+        mesh::Layout::Clements => crate::ops::mesh::Layout::Rectangular,
+        mesh::Layout::Reck => crate::ops::mesh::Layout::Triangular,
+    };
+    Columns::new(modes, layout).map_err(|_| format!("`{key}` must be 2 to 1,024, the modes of a mesh, not {modes}"))
+}
+
 impl Mesh {
     /// A layer for samples of this shape.
     ///
@@ -58,7 +67,10 @@ impl Mesh {
         let inputs = match (recipe.input, input_shape) {
             (MeshInput::Field, &[modes, 2]) => modes,
             (MeshInput::Field, shape) => {
-                return Err(format!("`input` is a field [modes, 2], but what comes in is {shape:?}"));
+                return Err(format!(
+                    "`input` is a field [modes, 2], but what comes in is {shape:?}; fields come of a mesh with `output = \"field\"` \
+                     before or of `data.transform = \"fourier\"`"
+                ));
             }
             (MeshInput::Amplitude, shape) => shape.iter().product(),
         };
@@ -66,11 +78,7 @@ impl Mesh {
         if inputs > modes {
             return Err(format!("`modes` is {modes}, but there are {inputs} inputs; each needs a mode"));
         }
-        let layout = match recipe.layout {
-            mesh::Layout::Clements => crate::ops::mesh::Layout::Rectangular,
-            mesh::Layout::Reck => crate::ops::mesh::Layout::Triangular,
-        };
-        let columns = Columns::new(modes, layout).map_err(|error| format!("`modes`: {error}"))?;
+        let columns = columns("modes", modes, recipe.layout)?;
         let ports = recipe.ports.unwrap_or(modes);
         if !(1..=modes).contains(&ports) {
             return Err(format!("`ports` must be 1 to `modes`, {modes}, not {ports}"));
