@@ -193,7 +193,7 @@ fn detectors(
 ) -> Result<(Params, Work), Error> {
     let (from, to) = (complex_matrix(operation, field)?, matrix(operation, out)?);
     at_most(operation, out, to, from)?;
-    plan.check_loop(operation, 2 * from[1].div_ceil(LANES) + LANES)?;
+    plan.check_loop(operation, 2 * (from[1] / 2 + 1).div_ceil(LANES) + LANES)?;
     let params =
         Params { power: u32::from(reading == Reading::Power), unit: u32::from(unit), ..params(operation, from, to)? };
     Ok((params, Work::Groups(from[0].div_ceil(SAMPLES))))
