@@ -1,6 +1,7 @@
 // How light enters a circuit, is attenuated between two parts of it, and is read (gradients: see shared/complex.wgsl):
 //   field = (amplitude, 0)                           `enter`; its gradient is the real part, `enter_backward`
 //   out = field                                      `embed`; backward is embed from the other side
+//                                                    both with (reference, 0) in the first mode that has no input
 //   out = factor field                               `attenuate`; backward is attenuate from the other side, and
 //   d_factor = sum Re(conj(field) d_out)             over the batch: `partial` by rows of samples, `total` adds those up
 //   out = r or r / N, r = |E|^2 or |E|               `detect`; N = sqrt(sum r^2) over all modes of the sample, at least 1e-12
@@ -26,6 +27,7 @@ struct Params {
     n_groups: u32,       // rows of partial sums
     power: u32,          // 1: |E|^2 is read, 0: |E|
     unit: u32,           // 1: readings are divided by their norm
+    reference: f32,      // amplitude of the first mode without an input
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -62,11 +64,16 @@ fn place(at: u32) -> Place {
     return Place(written, written && mode < params.n_from, mode, sample * params.n_from + mode);
 }
 
+/// Light of a mode without an input.
+fn unlit(place: Place) -> vec2<f32> {
+    return vec2(select(0.0, params.reference, place.mode == params.n_from), 0.0);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn enter(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let at = item(group, groups, lane);
     let place = place(at);
-    var value = vec2(0.0);
+    var value = unlit(place);
     if place.lit {
         value.x = amplitude[place.source];
     }
@@ -88,7 +95,7 @@ fn enter_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgrou
 fn embed(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let at = item(group, groups, lane);
     let place = place(at);
-    var value = vec2(0.0);
+    var value = unlit(place);
     if place.lit {
         value = field[place.source];
     }

@@ -46,14 +46,14 @@ fn shapes_that_do_not_fit_are_refused() {
         assert_eq!(record(&mut plan).expect_err("shapes that do not fit").to_string(), message);
         assert!(plan.is_empty(), "{message}");
     };
-    refused(&|plan| ports::enter(plan, &four, &field), format!("ports::enter, `four`: {few}"));
+    refused(&|plan| ports::enter(plan, &four, 0.0, &field), format!("ports::enter, `four`: {few}"));
     refused(&|plan| ports::enter_backward(plan, &field, &four), format!("ports::enter_backward, `four`: {few}"));
-    refused(&|plan| ports::embed(plan, &wide, &field), format!("ports::embed, `wide`: {few}"));
+    refused(&|plan| ports::embed(plan, &wide, 0.0, &field), format!("ports::embed, `wide`: {few}"));
     refused(&|plan| ports::embed_backward(plan, &field, &wide), format!("ports::embed_backward, `wide`: {few}"));
     let read = |plan: &mut PlanBuilder<'_>| ports::read(plan, Reading::Power, true, &field, &four);
     refused(&read, format!("ports::read, `four`: {few}"));
     let samples = "expected 2 samples on both sides, got 5";
-    refused(&|plan| ports::embed(plan, &field, &other), format!("ports::embed: {samples}"));
+    refused(&|plan| ports::embed(plan, &field, 0.0, &other), format!("ports::embed: {samples}"));
     refused(&|plan| ports::attenuate(plan, &field, &factor, &other), format!("ports::attenuate: {samples}"));
     let message = "ports::attenuate, `four`: expected [3], got [2, 4]";
     refused(&|plan| ports::attenuate(plan, &field, &four, &wide), message.to_owned());
