@@ -41,7 +41,7 @@ fn readings_over_their_norm_have_length_one_and_know_no_scale() {
         assert_eq!(out, same, "{reading:?}, {modes} modes");
         for (field, d) in field.chunks_exact(2 * modes).zip(d_field.chunks_exact(2 * modes)) {
             let along: f64 = field.iter().zip(d).map(|(&e, &d)| f64::from(e) * f64::from(d)).sum();
-            // Terms of up to 10.
+            // At least 0.25 if the norm were forgotten.
             assert!(along.abs() < 1e-5, "{reading:?}, {modes} modes: the gradient along the field is {along:e}");
         }
     }
