@@ -11,27 +11,39 @@ fn zeros(name: &str, shape: &[usize]) -> Slice {
     gpu().zeros(name, shape, Scalar::F32).expect("room")
 }
 
+/// Readings over their norm of random fields, as they are and 16 times as bright, and the gradient of the fields as they are:
+/// (fields, readings, brighter readings, gradient).
+fn read(reading: Reading, batch: usize, modes: usize) -> Result<[Vec<f32>; 4], Error> {
+    let draw = |name, count| floats(&Draws::new(1).uniform(name, count, 0.25, 1.0));
+    let light = draw("field", 2 * batch * modes);
+    // A power of two, which no rounding notices.
+    let brighter: Vec<f32> = light.iter().map(|part| 16.0 * part).collect();
+    let shape = [batch, modes, 2];
+    let [field, bright] = [gpu().upload("field", &shape, &light)?, gpu().upload("bright", &shape, &brighter)?];
+    let [out, same] = ["reading", "same"].map(|name| zeros(name, &[batch, modes]));
+    let (d_out, d_field) = (gpu().upload("d_out", &[batch, modes], &draw("d_out", batch * modes))?, zeros("d", &shape));
+    let mut plan = PlanBuilder::new(gpu(), "read");
+    ports::read(&mut plan, reading, true, &field, &out)?;
+    ports::read(&mut plan, reading, true, &bright, &same)?;
+    ports::read_backward(&mut plan, reading, true, &field, &d_out, &d_field)?;
+    gpu().submit(&[&plan.finish()?])?;
+    Ok([light, gpu().read(&out)?, gpu().read(&same)?, gpu().read(&d_field)?])
+}
+
 #[test]
 fn readings_over_their_norm_have_length_one_and_know_no_scale() {
-    let (batch, modes) = (5, 67);
-    let field = floats(&Draws::new(1).uniform("field", 2 * batch * modes, -1.0, 1.0));
-    // A power of two, which no rounding notices.
-    let brighter: Vec<f32> = field.iter().map(|part| 16.0 * part).collect();
-    let read = |reading, field: &[f32]| -> Result<Vec<f32>, Error> {
-        let field = gpu().upload("field", &[batch, modes, 2], field)?;
-        let out = zeros("reading", &[batch, modes]);
-        let mut plan = PlanBuilder::new(gpu(), "read");
-        ports::read(&mut plan, reading, true, &field, &out)?;
-        gpu().submit(&[&plan.finish()?])?;
-        gpu().read(&out)
-    };
-    for reading in [Reading::Power, Reading::Amplitude] {
-        let [out, same] = [&field, &brighter].map(|field| read(reading, field).expect("readings"));
+    for (reading, modes) in [Reading::Power, Reading::Amplitude].into_iter().flat_map(|r| [(r, 1), (r, 67)]) {
+        let [field, out, same, d_field] = read(reading, 13, modes).expect("readings");
         for sample in out.chunks_exact(modes) {
             let length: f64 = sample.iter().map(|&r| f64::from(r).powi(2)).sum();
-            assert!((length - 1.0).abs() < 1e-6, "{reading:?}: length {length}");
+            assert!((length - 1.0).abs() < 1e-6, "{reading:?}, {modes} modes: length {length}");
         }
-        assert_eq!(out, same, "{reading:?}");
+        assert_eq!(out, same, "{reading:?}, {modes} modes");
+        for (field, d) in field.chunks_exact(2 * modes).zip(d_field.chunks_exact(2 * modes)) {
+            let along: f64 = field.iter().zip(d).map(|(&e, &d)| f64::from(e) * f64::from(d)).sum();
+            // At least 0.25 if the norm were forgotten.
+            assert!(along.abs() < 1e-5, "{reading:?}, {modes} modes: the gradient along the field is {along:e}");
+        }
     }
 }
 

@@ -20,8 +20,9 @@ pub fn cases() -> Vec<Case> {
         detectors("ports::detect, unit amplitude", Reading::Amplitude, true, lit).several(),
         handed_down(detectors("ports::detect, power, dark", Reading::Power, false, dark)).note(DARK),
         handed_down(detectors("ports::detect, amplitude, dark", Reading::Amplitude, false, dark)).note(DARK),
-        handed_down(detectors("ports::detect, unit power, dark", Reading::Power, true, dark)).note(DARK),
-        handed_down(detectors("ports::detect, unit amplitude, dark", Reading::Amplitude, true, dark)).note(DARK),
+        handed_down(detectors("ports::detect, unit power, dark", Reading::Power, true, dark).several()).note(DARK),
+        handed_down(detectors("ports::detect, unit amplitude, dark", Reading::Amplitude, true, dark).several())
+            .note(DARK),
         handed_down(detectors("ports::detect, unit power, faint", Reading::Power, true, |draws, batch, modes| {
             faint(draws, batch, modes, 25)
         }))
@@ -222,7 +223,8 @@ fn faint(draws: Draws, batch: usize, modes: usize, k: i32) -> Vec<f64> {
 }
 
 impl Case {
-    /// Without the sizes of one mode, whose reading over its norm is 1 whatever it is: differences of nothing are rounding.
+    /// Without the sizes of one mode: over its norm it is 1 whatever it is, and its gradient is rounding. `tests/ports.rs` has
+    /// that.
     fn several(self) -> Self {
         Self { sizes: &READ[2..], ..self }
     }
@@ -253,7 +255,7 @@ fn detectors(name: &'static str, reading: Reading, unit: bool, light: fn(Draws, 
             ],
         }
     })
-    // One mode over its norm has no gradient.
-    .tolerance(2e-6, if unit { 2e-6 } else { 0.0 })
+    // What a gradient over the norm leaves may be little, and is rounded as the whole.
+    .tolerance(2e-6, if unit { 5e-7 } else { 0.0 })
     .note("fields 0.1 away from darkness")
 }
