@@ -3,8 +3,8 @@
 //                       as they were built, off by their errors
 //   forward             y = diag(exp(i gamma)) M_last .. M_first x, where each M acts on its two modes
 //   backward            d_x = (the whole)^H d_y, and partial sums over samples for the gradients of what made M; walks the
-//                       columns backwards and has the field there from the output, by M^H, or M^-1 where arms have loss:
-//                       nothing is stored of a column; rounding grows as much as light is lost
+//                       columns backwards and has the field there from the output, by M^-1: nothing is stored of a column;
+//                       rounding grows as much as light is lost
 //   backward_theta, backward_phi, backward_gamma, backward_splitter_error
 //                       sums of the partial sums, then the chain rule by K = M^-1 dM (see mesh_flow):
 //       phi     k0 = 1
@@ -23,7 +23,7 @@ import package::shared::complex::{complex_mul, complex_mul_conj};
 import package::shared::indexing::{indexing_group};
 import package::shared::math::{math_circle};
 import package::shared::mesh::{Params, MESH_GROUP, mesh_column, mesh_screen, mesh_row};
-import package::shared::mesh::{mesh_forward, mesh_adjoint, mesh_inverse, mesh_flow};
+import package::shared::mesh::{mesh_forward, mesh_adjoint, mesh_over, mesh_inverse, mesh_flow};
 
 const WORKGROUP: u32 = 64u;
 const CELLS: u32 = 2048u;               // 16 KiB
@@ -162,7 +162,6 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     }
     let count = min(params.group_samples, params.n_samples - first);
     let gradients = params.group_samples * n;
-    let lossy = params.upper_arm != 1.0 || params.lower_arm != 1.0;
     let row = own * mesh_row(params);
     for (var four = lane; four < (n + 3u) / 4u; four += WORKGROUP) {
         let sum = row + mesh_screen(params, 4u * four);
@@ -185,12 +184,12 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
             let interferometer = column.first + place;
             let upper = matrices[2u * interferometer];
             let lower = matrices[2u * interferometer + 1u];
-            let before = mesh_inverse(upper, lower);
+            let over = mesh_over(upper, lower);
             var flow = started(row + interferometer);
             var at = column.mode + 2u * place;
             for (var sample = 0u; sample < count; sample++) {
                 let there = vec4(cells[at], cells[at + 1u]);
-                let pair = select(mesh_adjoint(upper, lower, there), mesh_forward(before.upper, before.lower, there), lossy);
+                let pair = mesh_inverse(upper, lower, over, there);
                 let d_pair = mesh_adjoint(upper, lower, vec4(cells[gradients + at], cells[gradients + at + 1u]));
                 flow += mesh_flow(pair, d_pair);
                 cells[at] = pair.xy;

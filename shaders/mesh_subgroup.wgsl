@@ -1,28 +1,31 @@
-// The forward pass of mesh.wgsl for adapters whose subgroups have eight lanes (Mesa's software renderer): the same
-// equations, the same order of addition, the same bits. A backward pass made in this way is so long that the driver there
-// compiles it for seconds, and again at every dispatch.
-// Layout: a workgroup is a subgroup, and a lane a sample, all modes of which it keeps in registers: every index of a Field
-// is a constant. Each lane loads the coefficients of one interferometer in eight of a column and hears those of the others
-// by broadcast, which is several times cheaper there than a load. A turn of the loop takes two columns, one beginning at an
-// even mode and one at an odd, as a condition would cost both of its sides. Places without an interferometer have the
-// identity: past the last mode all modes are 0, and nothing is lost or won there.
-// Fields enter and leave at one end, four modes a turn, as 128 loads in a line compile for seconds.
+// The passes of mesh.wgsl for adapters whose subgroups have eight lanes (Mesa's software renderer): the same equations, and
+// forward the same order of addition, the same bits. Backward the sums over eight samples are a tree.
+// Layout: a workgroup is a subgroup, and a lane a sample. Each lane loads the coefficients of one interferometer in eight
+// and hears those of the others by broadcast, which is several times cheaper there than a load. Places without an
+// interferometer have the identity: past the ends all modes are 0, and nothing is lost or won there.
+// Forward, a lane keeps all modes in registers: every index of a Field is a constant. A turn of the loop takes two columns,
+// one beginning at an even mode and one at an odd, as a condition would cost both of its sides. Fields enter and leave at
+// one end, four modes a turn, as 128 loads in a line compile for seconds.
 // Of more than 64 modes (`_wide`), registers hold a window that moves down by a mode a column. So every column is 32
 // interferometers of it, whatever its parity; the mode it leaves is through with that column, and the mode it takes in too.
 // A band is the way of a window through the mesh. What leaves it at the top is parked in memory, where the next band, 64
 // modes above, takes it in when it is behind the same column.
+// Backward, that would be so long that the driver compiles it for seconds. Fields and gradients lie in memory, and eight
+// columns are crossed at once, along diagonals: a step takes the interferometer at mode p of the last of them, p - 1 of the
+// one before it, and so on. Nine modes are in registers then; two enter and two leave them a step.
 // Reference: src/reference/mesh.rs
 
-import package::shared::complex::{complex_mul};
+import package::shared::complex::{complex_mul, complex_mul_conj};
 import package::shared::indexing::{indexing_group};
-import package::shared::mesh::{Params, MESH_GROUP, mesh_column, mesh_forward};
+import package::shared::mesh::{Params, MESH_GROUP, MeshMatrix, mesh_column, mesh_screen, mesh_scratch, mesh_row};
+import package::shared::mesh::{mesh_forward, mesh_adjoint, mesh_over, mesh_inverse, mesh_flow};
 
 const LANES: u32 = MESH_GROUP;
 /// Modes that registers hold.
 const WINDOW: u32 = 64u;
 // Blocks of 16 modes that the mesh fills.
 override BLOCKS: u32 = 4u;
-// 1: idle places lie between modes, not only past the last, and must not pass NaN from one to the other.
+// 1: idle places lie between modes, not only past the ends, and must not pass NaN from one to the other.
 override GUARDED: u32 = 0u;
 /// Marks an idle place that is guarded: no part of a unitary matrix is as large.
 const IDLE: f32 = 2.0;
@@ -32,6 +35,10 @@ const IDLE: f32 = 2.0;
 @group(0) @binding(2) var<storage, read> screen: array<vec2<f32>>;              // [modes, 2]
 @group(0) @binding(3) var<storage, read> x: array<vec2<f32>>;                   // [batch, modes, 2]
 @group(0) @binding(4) var<storage, read_write> y: array<vec2<f32>>;             // [batch, modes, 2]
+@group(0) @binding(5) var<storage, read> output: array<vec2<f32>>;              // y of the forward pass
+@group(0) @binding(6) var<storage, read> d_y: array<vec2<f32>>;                 // [batch, modes, 2]
+@group(0) @binding(7) var<storage, read_write> d_x: array<vec2<f32>>;           // [batch, modes, 2]
+@group(0) @binding(8) var<storage, read_write> partials: array<vec4<f32>>;      // [groups, mesh_row, 4]
 
 /// The modes of a sample, and one past the last.
 alias Field = array<vec2<f32>, 65>;
@@ -288,5 +295,143 @@ fn forward_wide(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups
             field[1] = parked(sample, mode - 2u);
         }
         leave(&field, 1u, sample, band - span.y);
+    }
+}
+
+/// Neighbouring modes of a sample, field and gradient.
+alias Window = array<vec4<f32>, 9>;
+
+/// What sums over samples go on from.
+fn started(at: u32) -> vec4<f32> {
+    return select(vec4(0.0), partials[at], params.accumulate == 1u);
+}
+
+/// Brings a mode before the screen, with its gradient, to the scratch, and returns its share of the gradient of gamma.
+fn take(cells: u32, sample: u32, mode: u32) -> f32 {
+    let there = sample < params.n_samples && mode < params.n_modes;
+    let at = cell(sample, mode);
+    let turn = screen[min(mode, params.n_modes - 1u)];
+    let field = select(vec2(0.0), output[at], there);
+    let d_field = select(vec2(0.0), d_y[at], there);
+    if mode < params.n_modes {
+        partials[cells + LANES * mode] = vec4(complex_mul_conj(field, turn), complex_mul_conj(d_field, turn));
+    }
+    return d_field.y * field.x - d_field.x * field.y;
+}
+
+/// A mode as the scratch has it; 0 where there is none.
+fn kept(cells: u32, mode: u32) -> vec4<f32> {
+    let last = params.n_modes - 1u;
+    return select(vec4(0.0), partials[cells + LANES * min(mode, last)], mode <= last);
+}
+
+/// Puts back a mode that came after `start`, which may be -1.
+fn keep(cells: u32, start: u32, mode: u32, amplitudes: vec4<f32>) {
+    if mode < params.n_modes && i32(mode) >= i32(start) {
+        partials[cells + LANES * mode] = amplitudes;
+    }
+}
+
+/// A mode, or -1, from which on the eight columns before `end` have all of their interferometers.
+fn first_mode(end: u32) -> u32 {
+    let last = mesh_column(params, end - 1u).mode;
+    let least = min(last, mesh_column(params, end - min(end, LANES)).mode);
+    let start = least - min(least, LANES);
+    return start - (last - start) % 2u;
+}
+
+/// One interferometer backwards, with the gradient; what the lane's sample tells of its own gradients.
+fn uncross(window: ptr<function, Window>, at: u32, matrix: MeshMatrix, over: vec2<f32>) -> vec4<f32> {
+    let one = (*window)[at];
+    let other = (*window)[at + 1u];
+    let there = vec4(one.xy, other.xy);
+    let d_there = vec4(one.zw, other.zw);
+    let here = passed(matrix.upper, mesh_inverse(matrix.upper, matrix.lower, over, there), there);
+    let d_here = passed(matrix.upper, mesh_adjoint(matrix.upper, matrix.lower, d_there), d_there);
+    (*window)[at] = vec4(here.xy, d_here.xy);
+    (*window)[at + 1u] = vec4(here.zw, d_here.zw);
+    return mesh_flow(here, d_here);
+}
+
+/// A step of a sum over lanes: those with the bit keep b, the others a.
+fn fold(a: vec4<f32>, b: vec4<f32>, bit: u32, lane: u32) -> vec4<f32> {
+    let high = (lane & bit) != 0u;
+    return select(a, b, high) + subgroupShuffleXor(select(b, a, high), bit);
+}
+
+@compute @workgroup_size(LANES)
+fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+    let n = params.n_modes;
+    let own = indexing_group(group, groups);
+    let sample = params.first_sample + own * LANES + lane;
+    if own >= params.n_groups || sample - lane >= params.n_samples {
+        return;
+    }
+    let row = own * mesh_row(params);
+    let cells = row + mesh_scratch(params) + lane;
+    for (var mode = 0u; mode < n; mode += 4u) {
+        var flow = vec4(
+            take(cells, sample, mode),
+            take(cells, sample, mode + 1u),
+            take(cells, sample, mode + 2u),
+            take(cells, sample, mode + 3u),
+        );
+        flow += subgroupShuffleXor(flow, 4u);
+        flow += subgroupShuffleXor(flow, 2u);
+        flow += subgroupShuffleXor(flow, 1u);
+        let sum = row + mesh_screen(params, mode);
+        flow += started(sum);
+        if lane == 0u {
+            partials[sum] = flow;
+        }
+    }
+    for (var end = params.n_columns; end > 0u; end -= min(end, LANES)) {
+        let c = end - 1u - lane;
+        let column = mesh_column(params, c);
+        let count = select(0u, column.count, c < params.n_columns);
+        let start = first_mode(end);
+        let steps = (n + LANES - start) / 2u;
+        var window = Window();
+        for (var step = 0u; step < steps; step++) {
+            let mode = start + 2u * step;
+            let place = (mode - lane - column.mode) / 2u;
+            let inside = place < count;
+            let number = select(0u, column.first + place, inside);
+            let matrix = MeshMatrix(
+                select(vec4(select(1.0, IDLE, GUARDED == 1u), 0.0, 0.0, 0.0), matrices[2u * number], inside),
+                select(vec4(0.0, 0.0, 1.0, 0.0), matrices[2u * number + 1u], inside),
+            );
+            let over = mesh_over(matrix.upper, matrix.lower);
+            window[7] = kept(cells, mode);
+            window[8] = kept(cells, mode + 1u);
+            let flow0 = uncross(&window, 7u, MeshMatrix(subgroupBroadcast(matrix.upper, 0u), subgroupBroadcast(matrix.lower, 0u)), subgroupBroadcast(over, 0u));
+            let flow1 = uncross(&window, 6u, MeshMatrix(subgroupBroadcast(matrix.upper, 1u), subgroupBroadcast(matrix.lower, 1u)), subgroupBroadcast(over, 1u));
+            let flow2 = uncross(&window, 5u, MeshMatrix(subgroupBroadcast(matrix.upper, 2u), subgroupBroadcast(matrix.lower, 2u)), subgroupBroadcast(over, 2u));
+            let flow3 = uncross(&window, 4u, MeshMatrix(subgroupBroadcast(matrix.upper, 3u), subgroupBroadcast(matrix.lower, 3u)), subgroupBroadcast(over, 3u));
+            let flow4 = uncross(&window, 3u, MeshMatrix(subgroupBroadcast(matrix.upper, 4u), subgroupBroadcast(matrix.lower, 4u)), subgroupBroadcast(over, 4u));
+            let flow5 = uncross(&window, 2u, MeshMatrix(subgroupBroadcast(matrix.upper, 5u), subgroupBroadcast(matrix.lower, 5u)), subgroupBroadcast(over, 5u));
+            let flow6 = uncross(&window, 1u, MeshMatrix(subgroupBroadcast(matrix.upper, 6u), subgroupBroadcast(matrix.lower, 6u)), subgroupBroadcast(over, 6u));
+            let flow7 = uncross(&window, 0u, MeshMatrix(subgroupBroadcast(matrix.upper, 7u), subgroupBroadcast(matrix.lower, 7u)), subgroupBroadcast(over, 7u));
+            let low = fold(fold(flow0, flow4, 4u, lane), fold(flow2, flow6, 4u, lane), 2u, lane);
+            let high = fold(fold(flow1, flow5, 4u, lane), fold(flow3, flow7, 4u, lane), 2u, lane);
+            let flow = fold(low, high, 1u, lane) + started(row + number);
+            if inside {
+                partials[row + number] = flow;
+            }
+            keep(cells, start, mode - 7u, window[0]);
+            keep(cells, start, mode - 6u, window[1]);
+            window[0] = window[2];
+            window[1] = window[3];
+            window[2] = window[4];
+            window[3] = window[5];
+            window[4] = window[6];
+            window[5] = window[7];
+            window[6] = window[8];
+        }
+    }
+    if sample < params.n_samples {
+        for (var mode = 0u; mode < n; mode++) {
+            d_x[cell(sample, mode)] = partials[cells + LANES * mode].zw;
+        }
     }
 }

@@ -83,7 +83,8 @@ pub struct DataSettings {
 }
 
 impl DataSettings {
-    /// Prepares the samples of a set on the host as the recipe says: transform, or normalisation feature by feature.
+    /// Prepares the samples of a set on the host as the recipe says: transform, or normalisation feature by feature. Samples
+    /// are held out before, as they have no say in the normalisation.
     ///
     /// # Errors
     /// Samples that do not fit the transform.

@@ -93,7 +93,8 @@ epochs = 1
 batch = 128
 "#;
 
-/// Meshes in all forms: fields, dark modes, converters, crosstalk, ports, the singular-value form, one that is not trained.
+/// Meshes in all forms: fields, dark modes, references, converters, crosstalk, ports, the singular-value form, one that is not
+/// trained.
 const MESHES: &str = r#"name = "meshes"
 
 [data]
@@ -107,6 +108,7 @@ input = "field"
 output = "amplitude"
 layout = "reck"
 modes = 20
+reference = 0.5
 ports = 14
 dac_bits = 6
 crosstalk = 0.03
@@ -115,6 +117,8 @@ crosstalk = 0.03
 type = "mesh"
 form = "singular"
 name = "any"
+modes = 16
+reference = -0.25
 outputs = 12
 unit_norm = true
 
@@ -266,9 +270,10 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
             .collect(),
             "mesh" => {
                 let (modes, inputs) = (number("modes"), shape[0]);
+                let reference = layer["reference"].as_f64().unwrap();
                 let field = match layer["takes"].as_str().unwrap() {
-                    "field" => ports::embed(&x, inputs, modes),
-                    _ => ports::enter(&x, inputs, modes),
+                    "field" => ports::embed(&x, inputs, modes, reference),
+                    _ => ports::enter(&x, inputs, modes, reference),
                 };
                 let layout = match layer["layout"].as_str().unwrap() {
                     "clements" => mesh::Layout::Rectangular,
@@ -426,7 +431,7 @@ fn an_export_of_meshes_holds_their_phases_as_heaters_set_them() {
     assert!(apart("any-u.theta") < 1e-6 && apart("mesh3.phi") < 1e-6 && apart("mesh1.theta") > 1e-2);
 
     // Every mesh has a file that `mesh compose` takes as it is; its matrix is that of the phases.
-    for (name, layout, modes) in [("mesh1", Layout::Reck, 20), ("any-v", Layout::Clements, 14)] {
+    for (name, layout, modes) in [("mesh1", Layout::Reck, 20), ("any-v", Layout::Clements, 16)] {
         let said = bench.done(&format!("mesh compose out/{name}.mesh.npz --out U.npy"));
         assert_eq!(said, format!("{modes} modes, {}: U [{modes}, {modes}] in U.npy\n", layout.word()));
         let [theta, phi, gamma] = ["theta", "phi", "gamma"].map(|own| arrays[&format!("{name}.{own}")].1.clone());

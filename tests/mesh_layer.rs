@@ -212,6 +212,10 @@ fn keys_of_a_mesh_that_make_no_sense_are_refused_with_their_place() {
         (&["outputs=4"], &["--set layers.0.outputs=4", "`outputs` belongs to `form = \"singular\"`"]),
         (&["output=field"], &["recipe.toml:10", "`ports` needs detectors", "power or amplitude"]),
         (&["input=field"], &["--set layers.0.input=field", "[modes, 2]", "[10]", "`data.transform = \"fourier\"`"]),
+        (
+            &["reference=1", "modes=10"],
+            &["--set layers.0.reference=1", "`reference` needs a mode of its own", "above 10"],
+        ),
         (&["dac_bits=0"], &["--set layers.0.dac_bits=0", "`dac_bits` must be 1 to 16, not 0"]),
         (&["crosstalk=0.6"], &["--set layers.0.crosstalk=0.6", "`crosstalk` must be 0 to below 0.5, not 0.6"]),
         (&["insertion_loss=-1"], &["--set layers.0.insertion_loss=-1", "`insertion_loss` must be 0 to 20 dB, not -1"]),

@@ -359,6 +359,7 @@ struct TwinMesh {
     trained: bool,
     /// Modes of the input, and whether they are fields.
     inputs: (usize, bool),
+    reference: f64,
     /// What is read of the field, if it is not the output itself.
     reading: Option<Reading>,
     gain: Option<usize>,
@@ -407,6 +408,7 @@ impl TwinMesh {
             }),
             trained: recipe.trainable,
             inputs: (inputs, fields),
+            reference: f64::from(recipe.reference),
             reading: (recipe.output != MeshOutput::Field).then(|| Reading {
                 power: recipe.output == MeshOutput::Power,
                 unit: recipe.unit_norm,
@@ -438,8 +440,8 @@ impl TwinMesh {
     /// The field behind the mesh.
     fn light(&self, p: &[f64], chip: &[f64], x: &[f64]) -> Vec<f64> {
         let field = match self.inputs {
-            (inputs, true) => ports::embed(x, inputs, self.mesh.modes),
-            (inputs, false) => ports::enter(x, inputs, self.mesh.modes),
+            (inputs, true) => ports::embed(x, inputs, self.mesh.modes, self.reference),
+            (inputs, false) => ports::enter(x, inputs, self.mesh.modes, self.reference),
         };
         self.mesh.forward(self.state(&self.set(p, chip), chip), &field)
     }
@@ -472,7 +474,7 @@ impl TwinMesh {
             }
         }
         match self.inputs {
-            (inputs, true) => ports::embed(&of.field, self.mesh.modes, inputs),
+            (inputs, true) => ports::embed(&of.field, self.mesh.modes, inputs, 0.0),
             (inputs, false) => ports::enter_backward(&of.field, inputs, self.mesh.modes),
         }
     }
@@ -1362,11 +1364,12 @@ fn meshed(recipe: MeshRecipe) -> LayerRecipe {
 fn the_gradient_reaches_the_heaters_of_meshes_in_every_form() {
     let mesh = MeshRecipe::new(FEATURES);
     let last = MeshRecipe { ports: Some(CLASSES), unit_norm: true, trainable_gain: true, gain: 3.0, ..mesh.clone() };
-    let odd = MeshRecipe { modes: Some(13), layout: Layout::Reck, start: MeshStart::Cross, ..mesh.clone() };
+    let odd =
+        MeshRecipe { modes: Some(14), reference: 0.8, layout: Layout::Reck, start: MeshStart::Cross, ..mesh.clone() };
     let [field, read] = [MeshOutput::Field, MeshOutput::Amplitude].map(|output| MeshRecipe { output, ..odd.clone() });
     let warm = MeshRecipe { crosstalk: 0.03, start: MeshStart::Random, output: MeshOutput::Amplitude, ..mesh.clone() };
     let singular = MeshRecipe { form: MeshForm::Singular, outputs: Some(7), ..warm.clone() };
-    let light = MeshRecipe { input: MeshInput::Field, modes: Some(14), ..last.clone() };
+    let light = MeshRecipe { input: MeshInput::Field, reference: -0.4, modes: Some(15), ..last.clone() };
     let frozen = MeshRecipe { trainable: false, output: MeshOutput::Amplitude, ..mesh.clone() };
     let levels = MeshRecipe { dac_bits: Some(5), ..last.clone() };
     let seven = MeshRecipe { modes: Some(7), ..last.clone() };

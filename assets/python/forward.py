@@ -81,6 +81,8 @@ def mesh(x, layer, array):
     light = x[..., 0] + 1j * x[..., 1] if layer["takes"] == "field" else x.reshape(len(x), -1)
     field = np.zeros((len(x), layer["modes"]), complex)
     field[:, : light.shape[1]] = light
+    # A reference beam, if there is one, in the mode behind the inputs.
+    field[:, light.shape[1] : light.shape[1] + 1] = layer["reference"]
     theta, phi = array("theta"), array("phi")
     for upper in columns(layer["layout"], layer["modes"]):
         (inner, theta), (outer, phi) = np.split(theta, [len(upper)]), np.split(phi, [len(upper)])

@@ -53,9 +53,14 @@ fn mesh_screen(params: Params, mode: u32) -> u32 {
     return params.n_interferometers + mode / 4u;
 }
 
+/// Where in a row the scratch is: field and gradient of eight samples by modes, a vec4 each.
+fn mesh_scratch(params: Params) -> u32 {
+    return mesh_screen(params, params.n_modes + 3u);
+}
+
 /// Vec4s of a row.
 fn mesh_row(params: Params) -> u32 {
-    return mesh_screen(params, params.n_modes + 3u);
+    return mesh_scratch(params) + MESH_GROUP * params.n_modes;
 }
 
 /// M x
@@ -66,7 +71,7 @@ fn mesh_forward(upper: vec4<f32>, lower: vec4<f32>, x: vec4<f32>) -> vec4<f32> {
     );
 }
 
-/// M^H d: the gradient before the interferometer, and the field there of one without loss, as M is unitary.
+/// M^H d: the gradient before the interferometer.
 fn mesh_adjoint(upper: vec4<f32>, lower: vec4<f32>, y: vec4<f32>) -> vec4<f32> {
     return vec4(
         complex_mul_conj(y.xy, upper.xy) + complex_mul_conj(y.zw, lower.xy),
@@ -80,13 +85,17 @@ struct MeshMatrix {
     lower: vec4<f32>,
 }
 
-/// M^-1. The determinant of M is as large as u v.
-fn mesh_inverse(upper: vec4<f32>, lower: vec4<f32>) -> MeshMatrix {
+/// 1 / det M. The determinant is as large as u v.
+fn mesh_over(upper: vec4<f32>, lower: vec4<f32>) -> vec2<f32> {
     let determinant = complex_mul(upper.xy, lower.zw) - complex_mul(upper.zw, lower.xy);
-    let over = vec2(determinant.x, -determinant.y) / dot(determinant, determinant);
-    return MeshMatrix(
-        vec4(complex_mul(over, lower.zw), -complex_mul(over, upper.zw)),
-        vec4(-complex_mul(over, lower.xy), complex_mul(over, upper.xy)),
+    return vec2(determinant.x, -determinant.y) / dot(determinant, determinant);
+}
+
+/// M^-1 y: the field before the interferometer.
+fn mesh_inverse(upper: vec4<f32>, lower: vec4<f32>, over: vec2<f32>, y: vec4<f32>) -> vec4<f32> {
+    return vec4(
+        complex_mul(over, complex_mul(lower.zw, y.xy) - complex_mul(upper.zw, y.zw)),
+        complex_mul(over, complex_mul(upper.xy, y.zw) - complex_mul(lower.xy, y.xy)),
     );
 }
 

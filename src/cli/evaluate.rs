@@ -236,7 +236,9 @@ fn place(network: &Network<'_>, axes: &[Axis], at: &[f64], chip: Option<&Path>) 
         return Ok(if chip.is_some() { "the chip as it is" } else { "nominal" }.to_owned());
     }
     let words = axes.iter().zip(at).map(|(axis, value)| {
-        let unit = axis.resolve(network)?[0].spec.unit;
+        let found = axis.resolve(network)?;
+        let common = found.iter().all(|entry| entry.spec.unit == found[0].spec.unit);
+        let unit = if common { found[0].spec.unit } else { "" };
         let (name, value) = (axis.name.replace('_', " "), value.to_string().replace('-', "−"));
         Ok(format!("{name} {value} {unit}").trim_end().to_owned())
     });

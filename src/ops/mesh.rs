@@ -1,4 +1,4 @@
-//! Meshes of Mach-Zehnder interferometers; `shaders/mesh.wgsl`, and `mesh_subgroup.wgsl`, a variant of its forward pass.
+//! Meshes of Mach-Zehnder interferometers; `shaders/mesh.wgsl`, and `mesh_subgroup.wgsl`, a variant of its passes.
 //!
 //! Fields are complex: `[batch, modes, 2]`, the last axis (re, im); gradients as in
 //! [`complex_matmul`](super::complex_matmul). Interferometers are counted column by column, modes rising, in the order
@@ -42,6 +42,8 @@ const PORTABLE: &str = "portable";
 const SUBGROUP: &str = "subgroup";
 /// Modes that the subgroup variant keeps in registers.
 const WINDOW: usize = 64;
+/// Columns that its backward pass crosses at once.
+const SUBGROUP_COLUMNS: usize = 8;
 
 /// Names of the variants that run on an adapter, the one that always does first.
 pub fn variants(gpu: &Gpu) -> Vec<&'static str> {
@@ -157,9 +159,9 @@ impl Mesh {
         [groups.div_ceil(groups.div_ceil(most)), self.row(), 4]
     }
 
-    /// Vec4s of a row of partial sums: interferometers, and modes of the screen.
+    /// Vec4s of a row of partial sums: interferometers, modes of the screen, fields and gradients of its samples.
     fn row(&self) -> usize {
-        self.interferometers() + self.modes.div_ceil(4)
+        self.interferometers() + self.modes.div_ceil(4) + GROUP_SAMPLES * self.modes
     }
 
     /// Samples of a workgroup that keeps so many complex numbers of a mode of each.
@@ -241,8 +243,15 @@ impl Mesh {
         let operation = "mesh::backward";
         let batch = self.check(operation, on, &[y, d_y, d_x])?;
         expect(operation, partials, &self.partials(batch))?;
-        let (rows, samples) = (partials.shape()[0], self.group_samples(2));
-        plan.check_loop(operation, self.turns(samples))?;
+        let gpu = plan.gpu();
+        let variant = gpu.variant("mesh", &variants(gpu), |variant| time(gpu, variant))?;
+        // What takes too many turns in subgroups goes the portable way.
+        let subgroup = variant == SUBGROUP && plan.check_loop(operation, self.subgroup_backward_turns()).is_ok();
+        let rows = partials.shape()[0];
+        let samples = if subgroup { GROUP_SAMPLES } else { self.group_samples(2) };
+        if !subgroup {
+            plan.check_loop(operation, self.turns(samples))?;
+        }
         let binds = [on.matrices.read(), on.screen.read(), y.read(), d_y.read(), d_x.write(), partials.update()];
         for first in (0..batch).step_by(GROUP_SAMPLES * rows) {
             let groups = (batch - first).div_ceil(GROUP_SAMPLES).min(rows);
@@ -255,7 +264,19 @@ impl Mesh {
                     accumulate: u32::from(first + part > 0),
                     ..self.params(operation, batch)?
                 };
-                plan.dispatch("mesh", "backward", &params, &binds, Work::Groups(groups))?;
+                let work = Work::Groups(groups);
+                if subgroup {
+                    plan.dispatch_with(
+                        "mesh_subgroup",
+                        "backward",
+                        &[self.guarded(SUBGROUP_COLUMNS)],
+                        &params,
+                        &binds,
+                        work,
+                    )?;
+                } else {
+                    plan.dispatch("mesh", "backward", &params, &binds, work)?;
+                }
             }
         }
         Ok(())
@@ -342,13 +363,17 @@ impl Mesh {
         plan.dispatch("mesh", entry, &params, binds, Work::Items(self.interferometers().max(self.modes.div_ceil(4))))
     }
 
-    /// Entry point of the subgroup variant, and what cuts it to the mesh. It takes columns by two, of wide meshes by four; no
-    /// place but past the ends is idle in meshes that are made of such.
+    /// Whether columns of the mesh are idle anywhere but past the ends where so many are walked at once.
+    fn guarded(&self, columns: usize) -> Constant {
+        ("GUARDED", (self.layout == Layout::Triangular || !self.columns().is_multiple_of(columns)).into())
+    }
+
+    /// Entry point of the subgroup variant's forward pass, and what cuts it to the mesh: it walks columns by two, of wide
+    /// meshes by four.
     fn subgroup(&self) -> (&'static str, [Constant; 2]) {
         let wide = self.modes > WINDOW;
-        let guarded = self.layout == Layout::Triangular || !self.columns().is_multiple_of(if wide { 4 } else { 2 });
         let blocks = self.modes.min(WINDOW).div_ceil(16) as u32;
-        (if wide { "forward_wide" } else { "forward" }, [("BLOCKS", blocks), ("GUARDED", guarded.into())])
+        (if wide { "forward_wide" } else { "forward" }, [("BLOCKS", blocks), self.guarded(if wide { 4 } else { 2 })])
     }
 
     /// Loop turns of the portable variant, which walks all columns, and in each of them its interferometers with all samples.
@@ -361,6 +386,12 @@ impl Mesh {
     fn subgroup_turns(&self) -> usize {
         let bands = (self.modes + self.columns() + 4).div_ceil(WINDOW);
         bands * ((self.modes + WINDOW).min(self.columns() + 4) / 2 + WINDOW)
+    }
+
+    /// Loop turns of its backward pass.
+    fn subgroup_backward_turns(&self) -> usize {
+        let steps = (self.modes + SUBGROUP_COLUMNS).div_ceil(2) + 1;
+        self.columns().div_ceil(SUBGROUP_COLUMNS) * (1 + steps) + 2 * self.modes
     }
 
     fn record_forward(

@@ -7,7 +7,15 @@ use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
 uniform! {
-    struct Params as "Params" { n_samples: u32, n_from: u32, n_to: u32, n_groups: u32, power: u32, unit: u32 }
+    struct Params as "Params" {
+        n_samples: u32,
+        n_from: u32,
+        n_to: u32,
+        n_groups: u32,
+        power: u32,
+        unit: u32,
+        reference: f32,
+    }
 }
 
 /// Lanes that share a sample where it is read, and samples of a workgroup.
@@ -23,16 +31,18 @@ pub enum Reading {
     Amplitude,
 }
 
-/// Field `[batch, modes, 2]` of real amplitudes `[batch, n]`, n <= modes; the other modes are dark.
+/// Field `[batch, modes, 2]` of real amplitudes `[batch, n]`, n <= modes. The mode behind them, if there is one, has the
+/// amplitude `reference`, the same for all samples; the others are dark.
 ///
 /// # Errors
 /// Shapes that do not fit.
-pub fn enter(plan: &mut PlanBuilder<'_>, amplitude: &Slice, field: &Slice) -> Result<(), Error> {
+pub fn enter(plan: &mut PlanBuilder<'_>, amplitude: &Slice, reference: f32, field: &Slice) -> Result<(), Error> {
     let operation = "ports::enter";
     let (from, to) = (matrix(operation, amplitude)?, complex_matrix(operation, field)?);
     at_most(operation, amplitude, from, to)?;
     let binds = [amplitude.read(), field.write()];
-    plan.dispatch("ports", "enter", &params(operation, from, to)?, &binds, Work::Items(field.len() / 2))
+    let params = Params { reference, ..params(operation, from, to)? };
+    plan.dispatch("ports", "enter", &params, &binds, Work::Items(field.len() / 2))
 }
 
 /// Gradient of the amplitudes `[batch, n]` from that of the field `[batch, modes, 2]`: its real part.
@@ -47,16 +57,17 @@ pub fn enter_backward(plan: &mut PlanBuilder<'_>, d_field: &Slice, d_amplitude: 
     plan.dispatch("ports", "enter_backward", &params(operation, from, to)?, &binds, Work::Items(d_amplitude.len()))
 }
 
-/// Field `[batch, modes, 2]` of complex amplitudes `[batch, n, 2]`, n <= modes; the other modes are dark.
+/// Field `[batch, modes, 2]` of complex amplitudes `[batch, n, 2]`, n <= modes, and of a reference as [`enter`] has it.
 ///
 /// # Errors
 /// Shapes that do not fit.
-pub fn embed(plan: &mut PlanBuilder<'_>, input: &Slice, field: &Slice) -> Result<(), Error> {
+pub fn embed(plan: &mut PlanBuilder<'_>, input: &Slice, reference: f32, field: &Slice) -> Result<(), Error> {
     let operation = "ports::embed";
     let (from, to) = (complex_matrix(operation, input)?, complex_matrix(operation, field)?);
     at_most(operation, input, from, to)?;
     let binds = [input.read(), field.write()];
-    plan.dispatch("ports", "embed", &params(operation, from, to)?, &binds, Work::Items(field.len() / 2))
+    let params = Params { reference, ..params(operation, from, to)? };
+    plan.dispatch("ports", "embed", &params, &binds, Work::Items(field.len() / 2))
 }
 
 /// Gradient of complex amplitudes `[batch, n, 2]` from that of the field `[batch, modes, 2]`.
@@ -193,7 +204,7 @@ fn detectors(
 ) -> Result<(Params, Work), Error> {
     let (from, to) = (complex_matrix(operation, field)?, matrix(operation, out)?);
     at_most(operation, out, to, from)?;
-    plan.check_loop(operation, 2 * from[1].div_ceil(LANES) + LANES)?;
+    plan.check_loop(operation, 2 * (from[1] / 2 + 1).div_ceil(LANES) + LANES)?;
     let params =
         Params { power: u32::from(reading == Reading::Power), unit: u32::from(unit), ..params(operation, from, to)? };
     Ok((params, Work::Groups(from[0].div_ceil(SAMPLES))))

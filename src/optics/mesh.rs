@@ -78,6 +78,9 @@ impl Mesh {
         if inputs > modes {
             return Err(format!("`modes` is {modes}, but there are {inputs} inputs; each needs a mode"));
         }
+        if recipe.reference != 0.0 && inputs == modes {
+            return Err(format!("`reference` needs a mode of its own: `modes` above {inputs}"));
+        }
         let columns = columns("modes", modes, recipe.layout)?;
         let ports = recipe.ports.unwrap_or(modes);
         if !(1..=modes).contains(&ports) {
@@ -223,8 +226,10 @@ impl Layer for Mesh {
         let (before, behind) = (self.before(io)?, self.behind(io)?);
         match self.recipe.input {
             _ if self.enters_whole() => {}
-            MeshInput::Field => ports::embed(plan, &self.field(&io.input, self.inputs)?, &before)?,
-            MeshInput::Amplitude => ports::enter(plan, &io.input, &before)?,
+            MeshInput::Field => {
+                ports::embed(plan, &self.field(&io.input, self.inputs)?, self.recipe.reference, &before)?
+            }
+            MeshInput::Amplitude => ports::enter(plan, &io.input, self.recipe.reference, &before)?,
         }
         self.columns.forward(plan, self.coefficients(io), &before, &behind)?;
         match self.reading() {

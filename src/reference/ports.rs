@@ -7,9 +7,11 @@ fn resize(rows: &[f64], parts: usize, from: usize, to: usize) -> Vec<f64> {
     rows.chunks_exact(parts * from).flat_map(row).collect()
 }
 
-/// Fields `[batch, modes]` of real amplitudes `[batch, n]`; the other modes are dark.
-pub fn enter(amplitude: &[f64], n: usize, modes: usize) -> Vec<f64> {
-    resize(amplitude, 1, n, modes).into_iter().flat_map(|re| [re, 0.0]).collect()
+/// Fields `[batch, modes]` of real amplitudes `[batch, n]`, with the amplitude `reference` in the first mode behind them; the
+/// other modes are dark.
+pub fn enter(amplitude: &[f64], n: usize, modes: usize, reference: f64) -> Vec<f64> {
+    let field: Vec<f64> = amplitude.iter().flat_map(|&re| [re, 0.0]).collect();
+    embed(&field, n, modes, reference)
 }
 
 /// Gradient of the amplitudes: the real part of that of the field.
@@ -18,9 +20,14 @@ pub fn enter_backward(d_field: &[f64], n: usize, modes: usize) -> Vec<f64> {
     resize(&re, 1, modes, n)
 }
 
-/// Fields on `to` modes from those on `from`: the first ones, and dark ones beyond. Backward is the way back.
-pub fn embed(field: &[f64], from: usize, to: usize) -> Vec<f64> {
-    resize(field, 2, from, to)
+/// Fields on `to` modes from those on `from`: the first ones, one of the amplitude `reference`, and dark ones beyond.
+/// Backward is the way back, without a reference.
+pub fn embed(field: &[f64], from: usize, to: usize, reference: f64) -> Vec<f64> {
+    let mut out = resize(field, 2, from, to);
+    if from < to {
+        out.chunks_exact_mut(2 * to).for_each(|row| row[2 * from] = reference);
+    }
+    out
 }
 
 /// Fields behind attenuators, which the first min(from, to) modes meet; dark beyond.

@@ -71,7 +71,8 @@ impl FromStr for Axis {
 }
 
 impl Axis {
-    /// The imperfections that the name means: of every layer, or of the one it names; of several names joined by `+`, all.
+    /// The imperfections that the name means: of every layer, or of the one it names; of several names joined by `+`, all,
+    /// each by the axis's values in its own unit.
     ///
     /// # Errors
     /// A name that no layer has, with the nearest that one has.
@@ -80,7 +81,7 @@ impl Axis {
         let complain = |message| Err(Error::Vary { given: self.name.clone(), message });
         for name in self.name.split('+').map(str::trim) {
             for entry in resolve(network, name)? {
-                if let Some(first) = found.first().filter(|first| first.spec.name != entry.spec.name) {
+                if let Some(first) = found.first().filter(|first| first.spec.cause != entry.spec.cause) {
                     let (one, other) = (first.spec.name, entry.spec.name);
                     return complain(format!("`{one}` and `{other}` cannot vary together; give each a --vary"));
                 }
@@ -98,13 +99,22 @@ impl Axis {
     /// # Errors
     /// As [`resolve`](Self::resolve).
     pub fn label(&self, network: &Network<'_>) -> Result<String, Error> {
-        let spec = &self.resolve(network)?[0].spec;
-        let what = match spec.cause {
+        let found = self.resolve(network)?;
+        let what = match found[0].spec.cause {
             Cause::Common => "change of",
             Cause::Element | Cause::Sample => "standard deviation of",
         };
-        let unit = if spec.unit.is_empty() { String::new() } else { format!(" ({})", spec.unit) };
-        Ok(format!("{what} {}{unit}", self.name.replace('_', " ").replace('+', " + ")))
+        let suffix = |unit: &str| if unit.is_empty() { String::new() } else { format!(" ({unit})") };
+        let named = |name: &str| Ok(resolve(network, name)?[0].spec.unit);
+        let names: Vec<_> = self.name.split('+').map(str::trim).collect();
+        let units = names.iter().map(|name| named(name)).collect::<Result<Vec<_>, Error>>()?;
+        // One unit stands behind all of them.
+        let common = units.iter().all(|unit| *unit == units[0]);
+        let parts = names.iter().zip(&units).enumerate().map(|(place, (name, unit))| {
+            let last = place + 1 == names.len();
+            format!("{}{}", name.replace('_', " "), suffix(if common && !last { "" } else { unit }))
+        });
+        Ok(format!("{what} {}", parts.collect::<Vec<_>>().join(" + ")))
     }
 }
 

@@ -45,6 +45,9 @@ pub struct Case {
     /// For kernels that cut their work to what the adapter can bind: how far, relative to the largest element, the
     /// result may then differ from that of the uncut work. 0: not by a bit.
     pub split: Option<f64>,
+    /// How far, relative to the largest element, gradients may differ from those of the portable variant, which adds in
+    /// another order. 0: not by a bit.
+    pub order: f64,
     /// Family and name of the kernel variant that the case is about.
     pub variant: Option<(&'static str, &'static str)>,
     /// Where the inputs lie, if that matters for smoothness.
@@ -78,6 +81,11 @@ impl Case {
         self
     }
 
+    fn order(mut self, tolerance: f64) -> Self {
+        self.order = tolerance;
+        self
+    }
+
     fn note(mut self, note: &'static str) -> Self {
         self.note = note;
         self
@@ -90,7 +98,18 @@ fn case(
     bench: &'static [usize],
     make: impl Fn(Draws, &[usize]) -> Problem + Send + Sync + 'static,
 ) -> Case {
-    Case { name, sizes, bench, rtol: 1e-6, atol: 0.0, split: None, variant: None, note: "smooth", make: Box::new(make) }
+    Case {
+        name,
+        sizes,
+        bench,
+        rtol: 1e-6,
+        atol: 0.0,
+        split: None,
+        order: 0.0,
+        variant: None,
+        note: "smooth",
+        make: Box::new(make),
+    }
 }
 
 /// Random inputs that are numbers of `f32`, so that the device and the specification start from the same ones.
