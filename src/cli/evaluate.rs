@@ -24,8 +24,10 @@ joined by +, such as ring1.temperature+ring2.temperature, vary together:
   ring_offset      nm, standard deviation of the random shift of every ring's resonance
   ring_width       standard deviation of every ring's half width, relative to nominal
   ring_contrast    standard deviation of every ring's contrast, which is held in 0..1
-  crosstalk        fraction of a ring's shift that reaches each neighbour, on top of the recipe's; of layers
-                   whose recipe has currents, `dac_bits` or `crosstalk`
+  phase_error      rad, standard deviation of every phase of a mesh
+  splitter_error   standard deviation of every coupler of a mesh: the difference of the powers that pass and cross
+  crosstalk        fraction of a ring's shift that reaches each neighbour, on top of the recipe's; of rings whose
+                   recipe has currents, `dac_bits` or `crosstalk`, and of the phases of every mesh
   detection_noise  standard deviation of what detectors read, relative to full scale, drawn for every
                    sample; of layers whose recipe has `full_scale`
 
