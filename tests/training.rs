@@ -408,7 +408,7 @@ impl TwinMesh {
             }),
             trained: recipe.trainable,
             inputs: (inputs, fields),
-            reference: f64::from(recipe.reference),
+            reference: f64::from(recipe.reference_beam),
             reading: (recipe.output != MeshOutput::Field).then(|| Reading {
                 power: recipe.output == MeshOutput::Power,
                 unit: recipe.unit_norm,
@@ -1368,12 +1368,17 @@ fn meshed(recipe: MeshRecipe) -> LayerRecipe {
 fn the_gradient_reaches_the_heaters_of_meshes_in_every_form() {
     let mesh = MeshRecipe::new(FEATURES);
     let last = MeshRecipe { ports: Some(CLASSES), unit_norm: true, trainable_gain: true, gain: 3.0, ..mesh.clone() };
-    let odd =
-        MeshRecipe { modes: Some(14), reference: 0.8, layout: Layout::Reck, start: MeshStart::Cross, ..mesh.clone() };
+    let odd = MeshRecipe {
+        modes: Some(14),
+        reference_beam: 0.8,
+        layout: Layout::Reck,
+        start: MeshStart::Cross,
+        ..mesh.clone()
+    };
     let [field, read] = [MeshOutput::Field, MeshOutput::Amplitude].map(|output| MeshRecipe { output, ..odd.clone() });
     let warm = MeshRecipe { crosstalk: 0.03, start: MeshStart::Random, output: MeshOutput::Amplitude, ..mesh.clone() };
     let singular = MeshRecipe { form: MeshForm::Singular, outputs: Some(7), ..warm.clone() };
-    let light = MeshRecipe { input: MeshInput::Field, reference: -0.4, modes: Some(15), ..last.clone() };
+    let light = MeshRecipe { input: MeshInput::Field, reference_beam: -0.4, modes: Some(15), ..last.clone() };
     let frozen = MeshRecipe { trainable: false, output: MeshOutput::Amplitude, ..mesh.clone() };
     let levels = MeshRecipe { dac_bits: Some(5), ..last.clone() };
     let seven = MeshRecipe { modes: Some(7), ..last.clone() };

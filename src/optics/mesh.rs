@@ -66,8 +66,8 @@ impl Mesh {
         if inputs > modes {
             return Err(format!("`modes` is {modes}, but there are {inputs} inputs; each needs a mode"));
         }
-        if recipe.reference != 0.0 && inputs == modes {
-            return Err(format!("`reference` needs a mode of its own: `modes` above {inputs}"));
+        if recipe.reference_beam != 0.0 && inputs == modes {
+            return Err(format!("`reference_beam` needs a mode of its own: `modes` above {inputs}"));
         }
         let layout = match recipe.layout {
             mesh::Layout::Clements => crate::ops::mesh::Layout::Rectangular,
@@ -219,9 +219,9 @@ impl Layer for Mesh {
         match self.recipe.input {
             _ if self.enters_whole() => {}
             MeshInput::Field => {
-                ports::embed(plan, &self.field(&io.input, self.inputs)?, self.recipe.reference, &before)?
+                ports::embed(plan, &self.field(&io.input, self.inputs)?, self.recipe.reference_beam, &before)?
             }
-            MeshInput::Amplitude => ports::enter(plan, &io.input, self.recipe.reference, &before)?,
+            MeshInput::Amplitude => ports::enter(plan, &io.input, self.recipe.reference_beam, &before)?,
         }
         self.columns.forward(plan, self.coefficients(io), &before, &behind)?;
         match self.reading() {
