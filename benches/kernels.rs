@@ -1,6 +1,7 @@
 //! Time of every kernel at a size worth timing, from the device's own clock.
 //!
-//! `cargo bench --bench kernels -- matmul draw` times the cases whose names contain one of the words, or all.
+//! `cargo bench --bench kernels -- matmul draw` times the cases whose names contain one of the words, or all;
+//! `-- mesh --size=256x1024` times them at another size than their own.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -14,6 +15,9 @@ const SEED: u32 = 1;
 fn main() -> Result<(), flatlight::gpu::Error> {
     // Cargo adds `--bench`.
     let words: Vec<_> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let (sizes, words): (Vec<_>, Vec<_>) = words.into_iter().partition(|word| word.starts_with("--size="));
+    let size: Option<Vec<usize>> =
+        sizes.last().and_then(|size| size["--size=".len()..].split('x').map(|extent| extent.parse().ok()).collect());
     if let Some(flag) = words.iter().find(|word| word.starts_with('-')) {
         eprintln!("unknown flag `{flag}`; give parts of the names of cases");
         std::process::exit(2);
@@ -24,10 +28,11 @@ fn main() -> Result<(), flatlight::gpu::Error> {
     let wanted = |case: &&case::Case| words.is_empty() || words.iter().any(|word| case.name.contains(word));
     for case in cases.iter().filter(wanted).filter(|case| runs_here(case.variant)) {
         let gpu = device(case.variant, &Options::default());
-        let problem = case.problem(case.bench, SEED);
+        let size = size.as_deref().unwrap_or(case.bench);
+        let problem = case.problem(size, SEED);
         let pass = problem.record(gpu, &problem.upstream(SEED))?;
         gpu.write_uniform(&pass.clock, &problem.clocks[0])?;
-        let size: Vec<_> = case.bench.iter().map(usize::to_string).collect();
+        let size: Vec<_> = size.iter().map(usize::to_string).collect();
         let profile = gpu.profile(&[&pass.plan], REPLAYS)?;
         for cost in &problem.costs {
             let row = profile.rows.iter().find(|row| row.kernel == cost.kernel);

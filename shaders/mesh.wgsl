@@ -1,10 +1,13 @@
-// A mesh of interferometers on N modes, all columns in one dispatch, and a phase screen behind it:
-//   coefficients        M of every interferometer (shared/mesh.wgsl) and exp(i gamma) of every mode, phases and couplers
-//                       as they were built, off by their errors
-//   forward             y = diag(exp(i gamma)) M_last .. M_first x, where each M acts on its two modes
+// A mesh of interferometers on N modes, all columns in one dispatch, or as many as lose 20 dB, and a phase screen behind it:
+//   coefficients, coefficients_screen
+//                       M of every interferometer (shared/mesh.wgsl) and exp(i gamma) of every mode, phases, couplers and
+//                       arms as they were built, off by their errors; an arm lets 10^(-dB/20) of the amplitude through
+//   forward, forward_kept
+//                       y = diag(exp(i gamma)) M_last .. M_first x, where each M acts on its two modes; _kept also leaves the
+//                       field behind its last column for the backward pass
 //   backward            d_x = (the whole)^H d_y, and partial sums over samples for the gradients of what made M; walks the
-//                       columns backwards and has the field there from the output, by M^-1: nothing is stored of a column;
-//                       rounding grows as much as light is lost
+//                       columns backwards and has the field there from the output, or what was kept, by M^-1: nothing else
+//                       is stored of a column; rounding grows as much as light is lost on the way
 //   backward_theta, backward_phi, backward_gamma, backward_splitter_error
 //                       sums of the partial sums, then the chain rule by K = M^-1 dM (see mesh_flow):
 //       phi     k0 = 1
@@ -21,7 +24,7 @@
 
 import package::shared::complex::{complex_mul, complex_mul_conj};
 import package::shared::indexing::{indexing_group};
-import package::shared::math::{math_circle};
+import package::shared::math::{math_circle, math_exp};
 import package::shared::mesh::{Params, MESH_GROUP, mesh_column, mesh_screen, mesh_row};
 import package::shared::mesh::{mesh_forward, mesh_adjoint, mesh_over, mesh_inverse, mesh_flow};
 
@@ -34,21 +37,24 @@ const CELLS: u32 = 2048u;               // 16 KiB
 @group(0) @binding(3) var<storage, read> gamma: array<f32>;                     // [modes] rad
 @group(0) @binding(4) var<storage, read> phase_error: array<f32>;               // [modes^2] rad: of theta, of phi, of gamma
 @group(0) @binding(5) var<storage, read> splitter_error: array<f32>;            // [2, interferometers]: left, right
-@group(0) @binding(6) var<storage, read_write> made_matrices: array<vec4<f32>>; // [interferometers, 2, 2, 2]
-@group(0) @binding(7) var<storage, read_write> made_screen: array<vec2<f32>>;   // [modes, 2]
-@group(0) @binding(8) var<storage, read> matrices: array<vec4<f32>>;            // the same
-@group(0) @binding(9) var<storage, read> screen: array<vec2<f32>>;              // the same
-@group(0) @binding(10) var<storage, read> x: array<vec2<f32>>;                  // [batch, modes, 2]
-@group(0) @binding(11) var<storage, read_write> y: array<vec2<f32>>;            // [batch, modes, 2]
-@group(0) @binding(12) var<storage, read> output: array<vec2<f32>>;             // y of the forward pass
-@group(0) @binding(13) var<storage, read> d_y: array<vec2<f32>>;                // [batch, modes, 2]
-@group(0) @binding(14) var<storage, read_write> d_x: array<vec2<f32>>;          // [batch, modes, 2]
-@group(0) @binding(15) var<storage, read_write> partials: array<vec4<f32>>;     // [groups, mesh_row, 4]
-@group(0) @binding(16) var<storage, read> summands: array<vec4<f32>>;           // partials, read back
-@group(0) @binding(17) var<storage, read_write> d_theta: array<f32>;            // [interferometers] 1/rad
-@group(0) @binding(18) var<storage, read_write> d_phi: array<f32>;              // [interferometers] 1/rad
-@group(0) @binding(19) var<storage, read_write> d_gamma: array<vec4<f32>>;      // [modes] 1/rad
-@group(0) @binding(20) var<storage, read_write> d_splitter_error: array<f32>;   // [2, interferometers]
+@group(0) @binding(6) var<storage, read> loss: array<f32>;                      // [1] dB that comes to the designed loss
+@group(0) @binding(7) var<storage, read> loss_unbalance: array<f32>;            // [1] dB, likewise
+@group(0) @binding(8) var<storage, read_write> made_matrices: array<vec4<f32>>; // [interferometers, 2, 2, 2]
+@group(0) @binding(9) var<storage, read_write> made_screen: array<vec2<f32>>;   // [modes, 2]
+@group(0) @binding(10) var<storage, read> matrices: array<vec4<f32>>;           // the same
+@group(0) @binding(11) var<storage, read> screen: array<vec2<f32>>;             // the same
+@group(0) @binding(12) var<storage, read> x: array<vec2<f32>>;                  // [batch, modes, 2]
+@group(0) @binding(13) var<storage, read_write> y: array<vec2<f32>>;            // [batch, modes, 2]
+@group(0) @binding(14) var<storage, read_write> kept: array<vec2<f32>>;         // [segments - 1, batch, modes, 2]
+@group(0) @binding(15) var<storage, read> output: array<vec2<f32>>;             // y of the forward pass, or checkpoints
+@group(0) @binding(16) var<storage, read> d_y: array<vec2<f32>>;                // [batch, modes, 2]
+@group(0) @binding(17) var<storage, read_write> d_x: array<vec2<f32>>;          // [batch, modes, 2]
+@group(0) @binding(18) var<storage, read_write> partials: array<vec4<f32>>;     // [groups, mesh_row, 4]
+@group(0) @binding(19) var<storage, read> summands: array<vec4<f32>>;           // partials, read back
+@group(0) @binding(20) var<storage, read_write> d_theta: array<f32>;            // [interferometers] 1/rad
+@group(0) @binding(21) var<storage, read_write> d_phi: array<f32>;              // [interferometers] 1/rad
+@group(0) @binding(22) var<storage, read_write> d_gamma: array<vec4<f32>>;      // [modes] 1/rad
+@group(0) @binding(23) var<storage, read_write> d_splitter_error: array<f32>;   // [2, interferometers]
 
 /// Fields, [sample, mode]; in the backward pass the gradients behind them.
 var<workgroup> cells: array<vec2<f32>, CELLS>;
@@ -77,39 +83,51 @@ fn times_i(z: vec2<f32>) -> vec2<f32> {
     return vec2(-z.y, z.x);
 }
 
+/// The amplitude that an arm lets through: none amplifies.
+fn arm(db: f32) -> f32 {
+    return math_exp(select(db, 0.0, db < 0.0) * -0.115129254649702284);       // ln 10 / 20
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn coefficients(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let own = indexing_group(group, groups) * WORKGROUP + lane;
+    if own >= params.n_interferometers {
+        return;
+    }
+    let at = couplers(own);
+    let outer = outer_phase(own);
+    let both = params.loss + loss[0];
+    let half = 0.5 * (params.unbalance + loss_unbalance[0]);
+    let one = arm(both + half) * math_circle(theta[own] + phase_error[own]);
+    let other = vec2(arm(both - half), 0.0);
+    let through = at.right.x * at.left.x * one - at.right.y * at.left.y * other;
+    let up = times_i(at.right.x * at.left.y * one + at.right.y * at.left.x * other);
+    let down = times_i(at.right.y * at.left.x * one + at.right.x * at.left.y * other);
+    let straight = at.right.x * at.left.x * other - at.right.y * at.left.y * one;
+    made_matrices[2u * own] = vec4(complex_mul(through, outer), up);
+    made_matrices[2u * own + 1u] = vec4(complex_mul(down, outer), straight);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn coefficients_screen(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let own = indexing_group(group, groups) * WORKGROUP + lane;
     if own < params.n_modes {
         made_screen[own] = math_circle(gamma[own] + phase_error[2u * params.n_interferometers + own]);
     }
-    if own < params.n_interferometers {
-        let at = couplers(own);
-        let outer = outer_phase(own);
-        let one = params.upper_arm * math_circle(theta[own] + phase_error[own]);
-        let other = vec2(params.lower_arm, 0.0);
-        let through = at.right.x * at.left.x * one - at.right.y * at.left.y * other;
-        let up = times_i(at.right.x * at.left.y * one + at.right.y * at.left.x * other);
-        let down = times_i(at.right.y * at.left.x * one + at.right.x * at.left.y * other);
-        let straight = at.right.x * at.left.x * other - at.right.y * at.left.y * one;
-        made_matrices[2u * own] = vec4(complex_mul(through, outer), up);
-        made_matrices[2u * own + 1u] = vec4(complex_mul(down, outer), straight);
-    }
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+/// Takes samples from `first` on through the columns of this dispatch, from x, or from y where others came before.
+fn pass_through(first: u32, count: u32, lane: u32) {
     let n = params.n_modes;
-    let first = indexing_group(group, groups) * params.group_samples;
-    if first >= params.n_samples {
-        return;
-    }
-    let count = min(params.group_samples, params.n_samples - first);
     for (var at = lane; at < count * n; at += WORKGROUP) {
-        cells[at] = x[first * n + at];
+        if params.first_column == 0u {
+            cells[at] = x[first * n + at];
+        } else {
+            cells[at] = y[first * n + at];
+        }
     }
     workgroupBarrier();
-    for (var c = 0u; c < params.n_columns; c++) {
+    for (var c = params.first_column; c < params.end_column; c++) {
         let column = mesh_column(params, c);
         for (var place = lane; place < column.count; place += WORKGROUP) {
             let upper = matrices[2u * (column.first + place)];
@@ -124,11 +142,37 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
         }
         workgroupBarrier();
     }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let n = params.n_modes;
+    let first = indexing_group(group, groups) * params.group_samples;
+    if first >= params.n_samples {
+        return;
+    }
+    let count = min(params.group_samples, params.n_samples - first);
+    pass_through(first, count, lane);
     for (var mode = lane; mode < n; mode += WORKGROUP) {
         let turn = screen[mode];
         for (var at = mode; at < count * n; at += n) {
             y[first * n + at] = complex_mul(turn, cells[at]);
         }
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_kept(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let n = params.n_modes;
+    let first = indexing_group(group, groups) * params.group_samples;
+    if first >= params.n_samples {
+        return;
+    }
+    let count = min(params.group_samples, params.n_samples - first);
+    pass_through(first, count, lane);
+    for (var at = lane; at < count * n; at += WORKGROUP) {
+        y[first * n + at] = cells[at];
+        kept[params.checkpoint + first * n + at] = cells[at];
     }
 }
 
@@ -163,23 +207,30 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     let count = min(params.group_samples, params.n_samples - first);
     let gradients = params.group_samples * n;
     let row = own * mesh_row(params);
-    for (var four = lane; four < (n + 3u) / 4u; four += WORKGROUP) {
-        let sum = row + mesh_screen(params, 4u * four);
-        var flow = started(sum);
-        for (var sample = 0u; sample < count; sample++) {
-            let mode = 4u * four;
-            flow += vec4(
-                enter(first, sample, mode),
-                enter(first, sample, mode + 1u),
-                enter(first, sample, mode + 2u),
-                enter(first, sample, mode + 3u),
-            );
+    if params.end_column == params.n_columns {
+        for (var four = lane; four < (n + 3u) / 4u; four += WORKGROUP) {
+            let sum = row + mesh_screen(params, 4u * four);
+            var flow = started(sum);
+            for (var sample = 0u; sample < count; sample++) {
+                let mode = 4u * four;
+                flow += vec4(
+                    enter(first, sample, mode),
+                    enter(first, sample, mode + 1u),
+                    enter(first, sample, mode + 2u),
+                    enter(first, sample, mode + 3u),
+                );
+            }
+            partials[sum] = flow;
         }
-        partials[sum] = flow;
+    } else {
+        for (var at = lane; at < count * n; at += WORKGROUP) {
+            cells[at] = output[params.checkpoint + first * n + at];
+            cells[gradients + at] = d_x[first * n + at];
+        }
     }
     workgroupBarrier();
-    for (var turn = 1u; turn <= params.n_columns; turn++) {
-        let column = mesh_column(params, params.n_columns - turn);
+    for (var c = params.end_column; c > params.first_column; c--) {
+        let column = mesh_column(params, c - 1u);
         for (var place = lane; place < column.count; place += WORKGROUP) {
             let interferometer = column.first + place;
             let upper = matrices[2u * interferometer];

@@ -1,7 +1,7 @@
 // How light enters a circuit, is attenuated between two parts of it, and is read (gradients: see shared/complex.wgsl):
 //   field = (amplitude, 0)                           `enter`; its gradient is the real part, `enter_backward`
 //   out = field                                      `embed`; backward is embed from the other side
-//                                                    both with (reference, 0) in the first mode that has no input
+//                                                    both with (reference_beam, 0) in the first mode that has no input
 //   out = factor field                               `attenuate`; backward is attenuate from the other side, and
 //   d_factor = sum Re(conj(field) d_out)             over the batch: `partial` by rows of samples, `total` adds those up
 //   out = r or r / N, r = |E|^2 or |E|               `detect`; N = sqrt(sum r^2) over all modes of the sample, at least 1e-12
@@ -27,7 +27,7 @@ struct Params {
     n_groups: u32,       // rows of partial sums
     power: u32,          // 1: |E|^2 is read, 0: |E|
     unit: u32,           // 1: readings are divided by their norm
-    reference: f32,      // amplitude of the first mode without an input
+    reference_beam: f32,      // amplitude of the first mode without an input
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -66,7 +66,7 @@ fn place(at: u32) -> Place {
 
 /// Light of a mode without an input.
 fn unlit(place: Place) -> vec2<f32> {
-    return vec2(select(0.0, params.reference, place.mode == params.n_from), 0.0);
+    return vec2(select(0.0, params.reference_beam, place.mode == params.n_from), 0.0);
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -93,7 +93,7 @@ epochs = 1
 batch = 128
 "#;
 
-/// Meshes in all forms: fields, dark modes, references, converters, crosstalk, ports, the singular-value form, one that is not
+/// Meshes in all forms: fields, dark modes, reference beams, loss, converters, crosstalk, ports, the singular-value form, one that is not
 /// trained.
 const MESHES: &str = r#"name = "meshes"
 
@@ -108,7 +108,9 @@ input = "field"
 output = "amplitude"
 layout = "reck"
 modes = 20
-reference = 0.5
+reference_beam = 0.5
+insertion_loss = 0.1
+loss_unbalance = 0.3
 ports = 14
 dac_bits = 6
 crosstalk = 0.03
@@ -118,7 +120,9 @@ type = "mesh"
 form = "singular"
 name = "any"
 modes = 16
-reference = -0.25
+reference_beam = -0.25
+insertion_loss = 0.2
+loss_unbalance = -0.1
 outputs = 12
 unit_norm = true
 
@@ -270,7 +274,7 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
             .collect(),
             "mesh" => {
                 let (modes, inputs) = (number("modes"), shape[0]);
-                let reference = layer["reference"].as_f64().unwrap();
+                let reference = layer["reference_beam"].as_f64().unwrap();
                 let field = match layer["takes"].as_str().unwrap() {
                     "field" => ports::embed(&x, inputs, modes, reference),
                     _ => ports::enter(&x, inputs, modes, reference),
@@ -281,10 +285,18 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
                 };
                 let [theta, phi, gamma] = ["theta", "phi", "gamma"].map(|name| &own(name)[..]);
                 let [phase_error, splitter_error] = [modes * modes, 2 * theta.len()].map(|count| vec![0.0; count]);
-                let ideal = mesh::Mesh { modes, layout, arms: [1.0; 2] };
-                let (phase_error, splitter_error) = (&phase_error[..], &splitter_error[..]);
-                let state = mesh::Parameters { theta, phi, gamma, phase_error, splitter_error };
-                let behind = ideal.forward(state, &field);
+                let loss = ["insertion_loss", "loss_unbalance"].map(|key| layer[key].as_f64().unwrap());
+                let (phase_error, splitter_error, none) = (&phase_error[..], &splitter_error[..], &[0.0]);
+                let state = mesh::Parameters {
+                    theta,
+                    phi,
+                    gamma,
+                    phase_error,
+                    splitter_error,
+                    loss: none,
+                    loss_unbalance: none,
+                };
+                let behind = mesh::Mesh { modes, layout, loss }.forward(state, &field);
                 let gives = layer["gives"].as_str().unwrap();
                 if gives == "field" {
                     behind

@@ -43,6 +43,7 @@ fn pass_on(gpu: &Gpu, mesh: &Mesh, set: &Set, fields: &[f64]) -> Vec<f64> {
         let [theta, phi] = [upload("theta", &set.theta)?, upload("phi", &set.phi)?];
         let [gamma, phase_error] = [upload("gamma", &set.gamma)?, upload("phase_error", &set.phase_error)?];
         let splitter_error = gpu.upload("splitter_error", &[2, n], &set.splitter_error)?;
+        let none = gpu.zeros("no loss", &[1], Scalar::F32)?;
         let matrices = gpu.zeros("matrices", &[n, 2, 2, 2], Scalar::F32)?;
         let screen = gpu.zeros("screen", &[modes, 2], Scalar::F32)?;
         let x = gpu.upload("x", &[batch, modes, 2], &floats(fields))?;
@@ -54,10 +55,12 @@ fn pass_on(gpu: &Gpu, mesh: &Mesh, set: &Set, fields: &[f64]) -> Vec<f64> {
             gamma: &gamma,
             phase_error: &phase_error,
             splitter_error: &splitter_error,
+            loss: &none,
+            loss_unbalance: &none,
         };
         let mut plan = PlanBuilder::new(gpu, "mesh");
         mesh.coefficients(&mut plan, state, coefficients)?;
-        mesh.forward(&mut plan, coefficients, &x, &y)?;
+        mesh.forward(&mut plan, coefficients, &x, &y, None)?;
         gpu.submit(&[&plan.finish()?])?;
         gpu.read::<f32>(&y)
     };
@@ -202,21 +205,24 @@ fn a_mesh_of_one_mode_or_too_many_is_refused() {
 }
 
 #[test]
-fn arms_that_amplify_and_couplers_of_lossy_meshes_are_refused() {
+fn loss_below_zero_and_couplers_of_lossy_meshes_are_refused() {
     let mesh = Mesh::new(4, Layout::Rectangular).expect("a mesh");
-    for arms in [[1.5, 1.0], [1.0, 0.0], [f32::NAN, 1.0]] {
-        let message = mesh.with_arms(arms).expect_err("no arms").to_string();
-        assert!(message.contains("above 0, at most 1"), "{message}");
+    for [loss, unbalance] in [[-0.1, 0.0], [f32::NAN, 0.0], [101.0, 0.0], [0.0, f32::NAN], [0.0, -101.0]] {
+        let message = mesh.with_loss(loss, unbalance).expect_err("no loss").to_string();
+        assert!(message.contains("0 to 100 dB"), "{message}");
     }
-    let lossy = mesh.with_arms([0.9, 1.0]).expect("a mesh");
+    let lossy = mesh.with_loss(0.25, 0.0).expect("a mesh");
     let slice = |shape: &[usize]| gpu().zeros("slice", shape, Scalar::F32).expect("room");
     let [phases, gamma, phase_error, splitter_error] = [slice(&[6]), slice(&[4]), slice(&[16]), slice(&[2, 6])];
+    let none = slice(&[1]);
     let state = State {
         theta: &phases,
         phi: &phases,
         gamma: &gamma,
         phase_error: &phase_error,
         splitter_error: &splitter_error,
+        loss: &none,
+        loss_unbalance: &none,
     };
     let [matrices, screen, partials, gradient] =
         [slice(&[6, 2, 2, 2]), slice(&[4, 2]), slice(&lossy.partials(3)), slice(&[2, 6])];
@@ -225,7 +231,7 @@ fn arms_that_amplify_and_couplers_of_lossy_meshes_are_refused() {
     mesh.backward_splitter_error(&mut plan, state, coefficients, &partials, &gradient).expect("without loss");
     let refused = lossy.backward_splitter_error(&mut plan, state, coefficients, &partials, &gradient);
     let message = refused.expect_err("with loss").to_string();
-    assert!(message.contains("a mesh without loss") && message.contains("0.9"), "{message}");
+    assert!(message.contains("a mesh without loss") && message.contains("0.25 dB"), "{message}");
 }
 
 /// Equal loss in both arms is a factor an interferometer: a rectangle of two modes has one.
@@ -233,7 +239,8 @@ fn arms_that_amplify_and_couplers_of_lossy_meshes_are_refused() {
 fn equal_loss_is_a_factor() {
     let mesh = Mesh::new(2, Layout::Rectangular).expect("a mesh");
     let (set, fields) = (set(&mesh), Draws::new(6).uniform("fields", 2 * 5 * 2, -1.0, 1.0));
-    let lossy = mesh.with_arms([0.5; 2]).expect("a mesh");
+    // 6.02 dB are half of the amplitude.
+    let lossy = mesh.with_loss(20.0 * 2.0_f32.log10(), 0.0).expect("a mesh");
     let whole: Vec<_> = pass(&mesh, &set, &fields).into_iter().map(|z| 0.5 * z).collect();
     assert!(apart(&pass(&lossy, &set, &fields), &whole) < 1e-6);
 }
@@ -252,4 +259,19 @@ fn partial_sums_are_bounded() {
         let [groups, row, four] = partials(modes, 100_000);
         assert!(groups > 0 && groups * row * four <= 8 << 20, "{modes} modes: {groups} groups");
     }
+}
+
+/// Fields are kept after every 20 dB of the mesh's depth, and of a mesh that loses less none.
+#[test]
+fn checkpoints_follow_the_loss() {
+    let mesh = |modes, layout, loss, unbalance| {
+        let mesh = Mesh::new(modes, layout).and_then(|mesh| mesh.with_loss(loss, unbalance)).expect("a mesh");
+        mesh.checkpoints(5)
+    };
+    assert_eq!(mesh(128, Layout::Rectangular, 0.0, 0.0), None);
+    assert_eq!(mesh(128, Layout::Rectangular, 0.15, 0.0), None);
+    assert_eq!(mesh(128, Layout::Rectangular, 0.5, 0.0), Some([3, 5, 128, 2]));
+    assert_eq!(mesh(128, Layout::Rectangular, 0.25, -0.5), Some([3, 5, 128, 2]));
+    assert_eq!(mesh(128, Layout::Triangular, 0.5, 0.0), Some([6, 5, 128, 2]));
+    assert_eq!(mesh(4, Layout::Rectangular, 50.0, 0.0), Some([3, 5, 4, 2]));
 }

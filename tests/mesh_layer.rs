@@ -213,8 +213,8 @@ fn keys_of_a_mesh_that_make_no_sense_are_refused_with_their_place() {
         (&["output=field"], &["recipe.toml:10", "`ports` needs detectors", "power or amplitude"]),
         (&["input=field"], &["--set layers.0.input=field", "[modes, 2]", "[10]", "`data.transform = \"fourier\"`"]),
         (
-            &["reference=1", "modes=10"],
-            &["--set layers.0.reference=1", "`reference` needs a mode of its own", "above 10"],
+            &["reference_beam=1", "modes=10"],
+            &["--set layers.0.reference_beam=1", "`reference_beam` needs a mode of its own", "above 10"],
         ),
         (&["dac_bits=0"], &["--set layers.0.dac_bits=0", "`dac_bits` must be 1 to 16, not 0"]),
         (&["crosstalk=0.6"], &["--set layers.0.crosstalk=0.6", "`crosstalk` must be 0 to below 0.5, not 0.6"]),

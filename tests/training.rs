@@ -367,6 +367,7 @@ struct TwinMesh {
     splitter_error: Range<usize>,
     temperature: usize,
     crosstalk: usize,
+    losses: [Range<usize>; 2],
 }
 
 impl TwinMesh {
@@ -395,7 +396,7 @@ impl TwinMesh {
                     Layout::Clements => mesh::Layout::Rectangular,
                     Layout::Reck => mesh::Layout::Triangular,
                 },
-                arms: [1.0; 2],
+                loss: [recipe.insertion_loss, recipe.loss_unbalance].map(f64::from),
             },
             shifters: Shifters {
                 levels: recipe.dac_bits.map_or(0, |bits| 1 << bits),
@@ -408,7 +409,7 @@ impl TwinMesh {
             }),
             trained: recipe.trainable,
             inputs: (inputs, fields),
-            reference: f64::from(recipe.reference),
+            reference: f64::from(recipe.reference_beam),
             reading: (recipe.output != MeshOutput::Field).then(|| Reading {
                 power: recipe.output == MeshOutput::Power,
                 unit: recipe.unit_norm,
@@ -420,6 +421,7 @@ impl TwinMesh {
             splitter_error: imperfection("splitter_error").range(),
             temperature: imperfection("temperature").offset,
             crosstalk: imperfection("crosstalk").offset,
+            losses: ["insertion_loss", "loss_unbalance"].map(|own| imperfection(own).range()),
         }
     }
 
@@ -434,7 +436,8 @@ impl TwinMesh {
 
     fn state<'a>(&self, [theta, phi, gamma]: &'a [Vec<f64>; 3], chip: &'a [f64]) -> mesh::Parameters<'a> {
         let [phase_error, splitter_error] = [&self.phase_error, &self.splitter_error].map(|range| &chip[range.clone()]);
-        mesh::Parameters { theta, phi, gamma, phase_error, splitter_error }
+        let [loss, loss_unbalance] = self.losses.each_ref().map(|range| &chip[range.clone()]);
+        mesh::Parameters { theta, phi, gamma, phase_error, splitter_error, loss, loss_unbalance }
     }
 
     /// The field behind the mesh.
@@ -1364,12 +1367,19 @@ fn meshed(recipe: MeshRecipe) -> LayerRecipe {
 fn the_gradient_reaches_the_heaters_of_meshes_in_every_form() {
     let mesh = MeshRecipe::new(FEATURES);
     let last = MeshRecipe { ports: Some(CLASSES), unit_norm: true, trainable_gain: true, gain: 3.0, ..mesh.clone() };
-    let odd =
-        MeshRecipe { modes: Some(14), reference: 0.8, layout: Layout::Reck, start: MeshStart::Cross, ..mesh.clone() };
+    let odd = MeshRecipe {
+        modes: Some(14),
+        reference_beam: 0.8,
+        layout: Layout::Reck,
+        start: MeshStart::Cross,
+        ..mesh.clone()
+    };
     let [field, read] = [MeshOutput::Field, MeshOutput::Amplitude].map(|output| MeshRecipe { output, ..odd.clone() });
+    let lossy = MeshRecipe { insertion_loss: 0.3, loss_unbalance: -0.2, ..last.clone() };
+    let opaque = MeshRecipe { insertion_loss: 4.0, ..lossy.clone() };
     let warm = MeshRecipe { crosstalk: 0.03, start: MeshStart::Random, output: MeshOutput::Amplitude, ..mesh.clone() };
     let singular = MeshRecipe { form: MeshForm::Singular, outputs: Some(7), ..warm.clone() };
-    let light = MeshRecipe { input: MeshInput::Field, reference: -0.4, modes: Some(15), ..last.clone() };
+    let light = MeshRecipe { input: MeshInput::Field, reference_beam: -0.4, modes: Some(15), ..last.clone() };
     let frozen = MeshRecipe { trainable: false, output: MeshOutput::Amplitude, ..mesh.clone() };
     let levels = MeshRecipe { dac_bits: Some(5), ..last.clone() };
     let seven = MeshRecipe { modes: Some(7), ..last.clone() };
@@ -1379,6 +1389,9 @@ fn the_gradient_reaches_the_heaters_of_meshes_in_every_form() {
         (vec![meshed(field), meshed(light)], true),
         (vec![meshed(warm), meshed(last.clone())], true),
         (vec![meshed(singular), meshed(seven)], true),
+        (vec![meshed(lossy)], true),
+        // Loses enough to keep fields on the way.
+        (vec![meshed(opaque)], true),
         // What is not trained has differences and no gradient; levels have no differences.
         (vec![meshed(frozen), meshed(last)], false),
         (vec![meshed(levels)], false),

@@ -82,14 +82,17 @@ def mesh(x, layer, array):
     field = np.zeros((len(x), layer["modes"]), complex)
     field[:, : light.shape[1]] = light
     # A reference beam, if there is one, in the mode behind the inputs.
-    field[:, light.shape[1] : light.shape[1] + 1] = layer["reference"]
+    field[:, light.shape[1] : light.shape[1] + 1] = layer["reference_beam"]
     theta, phi = array("theta"), array("phi")
+    # Amplitudes that the arm with theta and the other one let through.
+    loss, half = layer["insertion_loss"], layer["loss_unbalance"] / 2
+    through, other = (10 ** (-max(decibel, 0) / 20) for decibel in (loss + half, loss - half))
     for upper in columns(layer["layout"], layer["modes"]):
         (inner, theta), (outer, phi) = np.split(theta, [len(upper)]), np.split(phi, [len(upper)])
         above, below = field[:, upper] * np.exp(1j * outer), field[:, upper + 1]
-        turn, sine, cosine = 1j * np.exp(0.5j * inner), np.sin(inner / 2), np.cos(inner / 2)
-        field[:, upper] = turn * (sine * above + cosine * below)
-        field[:, upper + 1] = turn * (cosine * above - sine * below)
+        # Between couplers that split evenly.
+        above, below = through * np.exp(1j * inner) * (above + 1j * below), other * (1j * above + below)
+        field[:, upper], field[:, upper + 1] = (above + 1j * below) / 2, (1j * above + below) / 2
     field = field * np.exp(1j * array("gamma"))
     if layer["gives"] == "field":
         return np.stack([field.real, field.imag], -1)

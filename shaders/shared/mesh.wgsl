@@ -19,8 +19,11 @@ struct Params {
     group_samples: u32,         // that a workgroup takes at once, at most
     n_groups: u32,              // rows of partial sums
     accumulate: u32,            // 1: partial sums are added to
-    upper_arm: f32,             // u, amplitude that an arm lets through
-    lower_arm: f32,             // v
+    first_column: u32,          // of this dispatch
+    end_column: u32,            // the one behind its last
+    checkpoint: u32,            // where in the checkpoints the field there begins
+    loss: f32,                  // dB of an interferometer, as it is designed
+    unbalance: f32,             // dB by which its upper arm loses more than its lower
 }
 
 /// A column: first mode and number of the first interferometer, how many there are. Each begins two modes further.

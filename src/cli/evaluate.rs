@@ -26,6 +26,8 @@ joined by +, such as ring1.temperature+ring2.temperature, vary together:
   ring_contrast    standard deviation of every ring's contrast, which is held in 0..1
   phase_error      rad, standard deviation of every phase of a mesh
   splitter_error   standard deviation of every coupler of a mesh: the difference of the powers that pass and cross
+  insertion_loss   dB, loss of every interferometer, on top of the recipe's
+  loss_unbalance   dB, by which the arm with theta loses more than the other, on top of the recipe's
   crosstalk        fraction of a ring's shift that reaches each neighbour, on top of the recipe's; of rings whose
                    recipe has currents, `dac_bits` or `crosstalk`, and of the phases of every mesh
   detection_noise  standard deviation of what detectors read, relative to full scale, drawn for every

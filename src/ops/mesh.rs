@@ -19,8 +19,11 @@ uniform! {
         group_samples: u32,
         n_groups: u32,
         accumulate: u32,
-        upper_arm: f32,
-        lower_arm: f32,
+        first_column: u32,
+        end_column: u32,
+        checkpoint: u32,
+        loss: f32,
+        unbalance: f32,
     }
 }
 
@@ -37,7 +40,12 @@ const GROUP_SAMPLES: usize = 8;
 const MAX_ROWS: usize = 256;
 const MAX_PARTIALS: usize = 8 << 20;
 
-/// Variants of the forward pass.
+/// dB after which the field is kept for the backward pass: rounding grows tenfold until then.
+const KEPT_AFTER: f32 = 20.0;
+/// The most dB that an interferometer may be designed to lose.
+const MAX_LOSS: f32 = 100.0;
+
+/// Variants of both passes.
 const PORTABLE: &str = "portable";
 const SUBGROUP: &str = "subgroup";
 /// Modes that the subgroup variant keeps in registers.
@@ -69,7 +77,8 @@ pub enum Layout {
 pub struct Mesh {
     modes: usize,
     layout: Layout,
-    arms: [f32; 2],
+    /// Loss and unbalance, dB.
+    loss: [f32; 2],
 }
 
 /// How a mesh is set and built.
@@ -85,6 +94,10 @@ pub struct State<'a> {
     pub phase_error: &'a Slice,
     /// Errors of the left couplers, which light meets first, then of the right ones: `[2, interferometers]`.
     pub splitter_error: &'a Slice,
+    /// What comes to the designed loss of every interferometer: `[1]`, dB.
+    pub loss: &'a Slice,
+    /// What comes to its designed unbalance: `[1]`, dB.
+    pub loss_unbalance: &'a Slice,
 }
 
 /// What light meets.
@@ -109,23 +122,28 @@ impl Mesh {
                 got: modes.to_string(),
             });
         }
-        Ok(Self { modes, layout, arms: [1.0; 2] })
+        Ok(Self { modes, layout, loss: [0.0; 2] })
     }
 
-    /// The mesh with loss in every interferometer: the amplitudes that the arm with theta and the other one let through.
-    /// The backward pass finds the field inside from what is left of it, so rounding grows as much as light is lost.
+    /// The mesh whose interferometers are designed to lose light: dB each, and dB by which the upper arm, the one with
+    /// theta, loses more than the lower, half of it each way. No arm amplifies: where it would, it has no loss.
+    /// [`State`] has what comes to that on a chip.
+    ///
+    /// The backward pass finds the field inside from the one behind, so rounding grows as much as light is lost. Where a way
+    /// through the mesh is designed to lose more than 20 dB, fields on that way must therefore be
+    /// [kept](Self::checkpoints). Loss that only the chip has is not counted.
     ///
     /// # Errors
-    /// Amplitudes that are not above 0 and at most 1.
-    pub fn with_arms(self, arms: [f32; 2]) -> Result<Self, Error> {
-        if !arms.iter().all(|amplitude| *amplitude > 0.0 && *amplitude <= 1.0) {
+    /// Loss below 0 or above 100 dB, or numbers that are not finite.
+    pub fn with_loss(self, loss_db: f32, unbalance_db: f32) -> Result<Self, Error> {
+        if !(0.0..=MAX_LOSS).contains(&loss_db) || !(unbalance_db.abs() <= MAX_LOSS) {
             return Err(Error::Shape {
-                what: "mesh, arms".to_owned(),
-                expected: "amplitudes above 0, at most 1".to_owned(),
-                got: format!("{arms:?}"),
+                what: "mesh, loss".to_owned(),
+                expected: format!("0 to {MAX_LOSS} dB an interferometer, arms at most {MAX_LOSS} dB apart"),
+                got: format!("{loss_db} dB, {unbalance_db} dB apart"),
             });
         }
-        Ok(Self { arms, ..self })
+        Ok(Self { loss: [loss_db, unbalance_db], ..self })
     }
 
     /// Number of modes.
@@ -138,8 +156,27 @@ impl Mesh {
         self.modes * (self.modes - 1) / 2
     }
 
-    fn is_lossy(&self) -> bool {
-        self.arms != [1.0; 2]
+    /// dB that the arm with more loss is designed to lose.
+    fn most_loss(&self) -> f32 {
+        self.loss[0] + 0.5 * self.loss[1].abs()
+    }
+
+    /// Dispatches of a pass that keeps fields: runs of columns of at most 20 dB each.
+    fn segments(&self) -> usize {
+        let columns = (KEPT_AFTER / self.most_loss()).floor().max(1.0) as usize;
+        self.columns().div_ceil(columns)
+    }
+
+    /// First column of a segment, and the one behind its last.
+    fn segment(&self, segment: usize) -> [usize; 2] {
+        [segment, segment + 1].map(|bound| bound * self.columns() / self.segments())
+    }
+
+    /// Shape of the fields that the forward pass must keep for the backward pass of a batch: one for every 20 dB of the
+    /// mesh's depth but the last, 8 bytes a mode and sample each. `None` where the mesh loses less, and keeps nothing.
+    pub fn checkpoints(&self, batch: usize) -> Option<[usize; 4]> {
+        let kept = self.segments() - 1;
+        (kept > 0).then_some([kept, batch, self.modes, 2])
     }
 
     /// Number of columns.
@@ -176,8 +213,9 @@ impl Mesh {
             n_interferometers: word(operation, self.interferometers())?,
             triangular: u32::from(self.layout == Layout::Triangular),
             n_samples: word(operation, batch)?,
-            upper_arm: self.arms[0],
-            lower_arm: self.arms[1],
+            end_column: word(operation, self.columns())?,
+            loss: self.loss[0],
+            unbalance: self.loss[1],
             ..Params::default()
         })
     }
@@ -205,28 +243,43 @@ impl Mesh {
         let operation = "mesh::coefficients";
         self.check(operation, on, &[])?;
         state.check(operation, self)?;
-        let State { theta, phi, gamma, phase_error, splitter_error } = state;
-        let binds = [theta, phi, gamma, phase_error, splitter_error].map(Slice::read);
-        let binds = [&binds[..], &[on.matrices.write(), on.screen.write()]].concat();
-        let work = Work::Items(self.interferometers().max(self.modes));
-        plan.dispatch("mesh", "coefficients", &self.params(operation, 0)?, &binds, work)
+        let State { theta, phi, gamma, phase_error, splitter_error, loss, loss_unbalance } = state;
+        let params = self.params(operation, 0)?;
+        let binds = [theta, phi, phase_error, splitter_error, loss, loss_unbalance].map(Slice::read);
+        let binds = [&binds[..], &[on.matrices.write()]].concat();
+        plan.dispatch("mesh", "coefficients", &params, &binds, Work::Items(self.interferometers()))?;
+        let binds = [gamma.read(), phase_error.read(), on.screen.write()];
+        plan.dispatch("mesh", "coefficients_screen", &params, &binds, Work::Items(self.modes))
     }
 
-    /// The field y behind the mesh from the field x before it, both `[batch, modes, 2]`.
+    /// The field y behind the mesh from the field x before it, both `[batch, modes, 2]`. Leaves fields inside in
+    /// `checkpoints`, of the shape [`checkpoints`](Self::checkpoints), if a backward pass is to follow that needs them.
     ///
     /// # Errors
     /// Shapes that do not fit.
-    pub fn forward(&self, plan: &mut PlanBuilder<'_>, on: Coefficients<'_>, x: &Slice, y: &Slice) -> Result<(), Error> {
+    pub fn forward(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        on: Coefficients<'_>,
+        x: &Slice,
+        y: &Slice,
+        checkpoints: Option<&Slice>,
+    ) -> Result<(), Error> {
         let operation = "mesh::forward";
         let batch = self.check(operation, on, &[x, y])?;
+        // Wide meshes park modes in y, and segments go on from there.
+        let binds = [on.matrices.read(), on.screen.read(), x.read(), y.update()];
+        if let Some(kept) = checkpoints {
+            self.check_checkpoints(operation, batch, checkpoints)?;
+            return self.record_kept(plan, batch, &binds, kept);
+        }
         let gpu = plan.gpu();
         let variant = gpu.variant("mesh", &variants(gpu), |variant| time(gpu, variant))?;
-        // Wide meshes park modes in y.
-        self.record_forward(plan, variant, batch, &[on.matrices.read(), on.screen.read(), x.read(), y.update()])
+        self.record_forward(plan, variant, batch, &binds)
     }
 
-    /// Gradient of the field before the mesh from the field y behind it and its gradient, all `[batch, modes, 2]`.
-    /// Leaves in `partials`, of the shape [`partials`](Self::partials), what the gradients of phases and couplers are
+    /// Gradient of the field before the mesh from the field y behind it and its gradient, all `[batch, modes, 2]`, and
+    /// from the `checkpoints` that the forward pass left, if the mesh has such. Leaves in `partials`, of the shape [`partials`](Self::partials), what the gradients of phases and couplers are
     /// made of.
     ///
     /// # Errors
@@ -237,49 +290,68 @@ impl Mesh {
         on: Coefficients<'_>,
         y: &Slice,
         d_y: &Slice,
+        checkpoints: Option<&Slice>,
         partials: &Slice,
         d_x: &Slice,
     ) -> Result<(), Error> {
         let operation = "mesh::backward";
         let batch = self.check(operation, on, &[y, d_y, d_x])?;
         expect(operation, partials, &self.partials(batch))?;
+        self.check_checkpoints(operation, batch, checkpoints)?;
         let gpu = plan.gpu();
         let variant = gpu.variant("mesh", &variants(gpu), |variant| time(gpu, variant))?;
-        // What takes too many turns in subgroups goes the portable way.
-        let subgroup = variant == SUBGROUP && plan.check_loop(operation, self.subgroup_backward_turns()).is_ok();
+        // What is cut, or takes too many turns in subgroups, goes the portable way.
+        let whole = checkpoints.is_none() && plan.check_loop(operation, self.subgroup_backward_turns()).is_ok();
+        let subgroup = whole && variant == SUBGROUP;
         let rows = partials.shape()[0];
         let samples = if subgroup { GROUP_SAMPLES } else { self.group_samples(2) };
         if !subgroup {
             plan.check_loop(operation, self.turns(samples))?;
         }
-        let binds = [on.matrices.read(), on.screen.read(), y.read(), d_y.read(), d_x.write(), partials.update()];
         for first in (0..batch).step_by(GROUP_SAMPLES * rows) {
             let groups = (batch - first).div_ceil(GROUP_SAMPLES).min(rows);
+            let work = Work::Groups(groups);
             // Where workgroup memory holds fewer samples than a row has, dispatches share it, and go on with its sums.
             for part in (0..GROUP_SAMPLES.min(batch - first)).step_by(samples) {
-                let params = Params {
-                    first_sample: word(operation, first + part)?,
-                    group_samples: word(operation, samples.min(GROUP_SAMPLES - part))?,
-                    n_groups: word(operation, groups)?,
-                    accumulate: u32::from(first + part > 0),
-                    ..self.params(operation, batch)?
-                };
-                let work = Work::Groups(groups);
-                if subgroup {
-                    plan.dispatch_with(
-                        "mesh_subgroup",
-                        "backward",
-                        &[self.guarded(SUBGROUP_COLUMNS)],
-                        &params,
-                        &binds,
-                        work,
-                    )?;
-                } else {
-                    plan.dispatch("mesh", "backward", &params, &binds, work)?;
+                for segment in (0..self.segments()).rev() {
+                    let [first_column, end_column] = self.segment(segment);
+                    let last = end_column == self.columns();
+                    let params = Params {
+                        first_sample: word(operation, first + part)?,
+                        group_samples: word(operation, samples.min(GROUP_SAMPLES - part))?,
+                        n_groups: word(operation, groups)?,
+                        accumulate: u32::from(first + part > 0),
+                        first_column: word(operation, first_column)?,
+                        end_column: word(operation, end_column)?,
+                        checkpoint: if last { 0 } else { word(operation, segment * batch * self.modes)? },
+                        ..self.params(operation, batch)?
+                    };
+                    let behind = checkpoints.filter(|_| !last).unwrap_or(y);
+                    let fields = [behind.read(), d_y.read(), d_x.update()];
+                    let binds = [&[on.matrices.read(), on.screen.read()], &fields[..], &[partials.update()]].concat();
+                    if subgroup {
+                        let constants = [self.guarded(SUBGROUP_COLUMNS)];
+                        plan.dispatch_with("mesh_subgroup", "backward", &constants, &params, &binds, work)?;
+                    } else {
+                        plan.dispatch("mesh", "backward", &params, &binds, work)?;
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Checkpoints must be given where the mesh needs them, and only there.
+    fn check_checkpoints(&self, operation: &str, batch: usize, given: Option<&Slice>) -> Result<(), Error> {
+        match (given, self.checkpoints(batch)) {
+            (Some(slice), Some(shape)) => expect(operation, slice, &shape),
+            (None, None) => Ok(()),
+            (given, needed) => Err(Error::Shape {
+                what: format!("{operation}, checkpoints"),
+                expected: needed.map_or("none".to_owned(), |shape| format!("{shape:?}")),
+                got: given.map_or("none".to_owned(), |slice| format!("{:?}", slice.shape())),
+            }),
+        }
     }
 
     /// Gradient of theta, which is that of its errors too, from what the backward pass left.
@@ -319,7 +391,8 @@ impl Mesh {
         self.gather(plan, "backward_gamma", partials, &[partials.read(), d_gamma.write()])
     }
 
-    /// Gradient of the couplers' errors, from what the backward pass of a mesh without loss left.
+    /// Gradient of the couplers' errors, from what the backward pass of a mesh without loss left. On a chip that has loss all
+    /// the same, that of the right ones is wrong.
     ///
     /// # Errors
     /// Shapes that do not fit; loss.
@@ -335,11 +408,11 @@ impl Mesh {
         self.check(operation, on, &[])?;
         state.check(operation, self)?;
         expect(operation, d_splitter_error, &[2, self.interferometers()])?;
-        if self.is_lossy() {
+        if self.most_loss() > 0.0 {
             return Err(Error::Shape {
                 what: operation.to_owned(),
                 expected: "a mesh without loss".to_owned(),
-                got: format!("arms that let {:?} of the amplitude through", self.arms),
+                got: format!("{} dB an interferometer, arms {} dB apart", self.loss[0], self.loss[1]),
             });
         }
         let State { phi, phase_error, splitter_error, .. } = state;
@@ -414,6 +487,37 @@ impl Mesh {
         let params = Params { group_samples: word(operation, samples)?, ..self.params(operation, batch)? };
         plan.dispatch("mesh", "forward", &params, binds, Work::Groups(batch.div_ceil(samples)))
     }
+
+    /// The portable variant, segment by segment. The last field is the output, and not kept.
+    fn record_kept(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        batch: usize,
+        binds: &[Bind<'_>; 4],
+        kept: &Slice,
+    ) -> Result<(), Error> {
+        let operation = "mesh::forward";
+        let samples = self.group_samples(1);
+        plan.check_loop(operation, self.turns(samples))?;
+        let [matrices, _, x, y] = *binds;
+        for segment in 0..self.segments() {
+            let [first_column, end_column] = self.segment(segment);
+            let params = Params {
+                group_samples: word(operation, samples)?,
+                first_column: word(operation, first_column)?,
+                end_column: word(operation, end_column)?,
+                checkpoint: word(operation, segment * batch * self.modes)?,
+                ..self.params(operation, batch)?
+            };
+            let work = Work::Groups(batch.div_ceil(samples));
+            if end_column == self.columns() {
+                plan.dispatch("mesh", "forward", &params, binds, work)?;
+            } else {
+                plan.dispatch("mesh", "forward_kept", &params, &[matrices, x, y, kept.write()], work)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl State<'_> {
@@ -422,7 +526,9 @@ impl State<'_> {
         expect(operation, self.phi, &[mesh.interferometers()])?;
         expect(operation, self.gamma, &[mesh.modes])?;
         expect(operation, self.phase_error, &[mesh.modes * mesh.modes])?;
-        expect(operation, self.splitter_error, &[2, mesh.interferometers()])
+        expect(operation, self.splitter_error, &[2, mesh.interferometers()])?;
+        expect(operation, self.loss, &[1])?;
+        expect(operation, self.loss_unbalance, &[1])
     }
 }
 

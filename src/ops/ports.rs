@@ -14,7 +14,7 @@ uniform! {
         n_groups: u32,
         power: u32,
         unit: u32,
-        reference: f32,
+        reference_beam: f32,
     }
 }
 
@@ -32,16 +32,16 @@ pub enum Reading {
 }
 
 /// Field `[batch, modes, 2]` of real amplitudes `[batch, n]`, n <= modes. The mode behind them, if there is one, has the
-/// amplitude `reference`, the same for all samples; the others are dark.
+/// amplitude `reference_beam`, the same for all samples; the others are dark.
 ///
 /// # Errors
 /// Shapes that do not fit.
-pub fn enter(plan: &mut PlanBuilder<'_>, amplitude: &Slice, reference: f32, field: &Slice) -> Result<(), Error> {
+pub fn enter(plan: &mut PlanBuilder<'_>, amplitude: &Slice, reference_beam: f32, field: &Slice) -> Result<(), Error> {
     let operation = "ports::enter";
     let (from, to) = (matrix(operation, amplitude)?, complex_matrix(operation, field)?);
     at_most(operation, amplitude, from, to)?;
     let binds = [amplitude.read(), field.write()];
-    let params = Params { reference, ..params(operation, from, to)? };
+    let params = Params { reference_beam, ..params(operation, from, to)? };
     plan.dispatch("ports", "enter", &params, &binds, Work::Items(field.len() / 2))
 }
 
@@ -57,16 +57,16 @@ pub fn enter_backward(plan: &mut PlanBuilder<'_>, d_field: &Slice, d_amplitude: 
     plan.dispatch("ports", "enter_backward", &params(operation, from, to)?, &binds, Work::Items(d_amplitude.len()))
 }
 
-/// Field `[batch, modes, 2]` of complex amplitudes `[batch, n, 2]`, n <= modes, and of a reference as [`enter`] has it.
+/// Field `[batch, modes, 2]` of complex amplitudes `[batch, n, 2]`, n <= modes, and of a reference beam as [`enter`] has it.
 ///
 /// # Errors
 /// Shapes that do not fit.
-pub fn embed(plan: &mut PlanBuilder<'_>, input: &Slice, reference: f32, field: &Slice) -> Result<(), Error> {
+pub fn embed(plan: &mut PlanBuilder<'_>, input: &Slice, reference_beam: f32, field: &Slice) -> Result<(), Error> {
     let operation = "ports::embed";
     let (from, to) = (complex_matrix(operation, input)?, complex_matrix(operation, field)?);
     at_most(operation, input, from, to)?;
     let binds = [input.read(), field.write()];
-    let params = Params { reference, ..params(operation, from, to)? };
+    let params = Params { reference_beam, ..params(operation, from, to)? };
     plan.dispatch("ports", "embed", &params, &binds, Work::Items(field.len() / 2))
 }
 

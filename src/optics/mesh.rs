@@ -38,12 +38,15 @@ const FIELD: usize = 9;
 const D_FIELD: usize = 10;
 const BEHIND: usize = 11;
 const D_BEHIND: usize = 12;
+const CHECKPOINTS: usize = 13;
 
 /// Places of what may be wrong; the readout's comes after them.
 const PHASE_ERROR: usize = 0;
 const SPLITTER_ERROR: usize = 1;
 const TEMPERATURE: usize = 2;
 const CROSSTALK: usize = 3;
+const INSERTION_LOSS: usize = 4;
+const LOSS_UNBALANCE: usize = 5;
 
 /// The interferometers of a number of modes that a key gives.
 pub(super) fn columns(key: &str, modes: usize, layout: mesh::Layout) -> Result<Columns, String> {
@@ -78,10 +81,12 @@ impl Mesh {
         if inputs > modes {
             return Err(format!("`modes` is {modes}, but there are {inputs} inputs; each needs a mode"));
         }
-        if recipe.reference != 0.0 && inputs == modes {
-            return Err(format!("`reference` needs a mode of its own: `modes` above {inputs}"));
+        if recipe.reference_beam != 0.0 && inputs == modes {
+            return Err(format!("`reference_beam` needs a mode of its own: `modes` above {inputs}"));
         }
-        let columns = columns("modes", modes, recipe.layout)?;
+        let columns = columns("modes", modes, recipe.layout)?
+            .with_loss(recipe.insertion_loss, recipe.loss_unbalance)
+            .map_err(|error| format!("`insertion_loss`: {error}"))?;
         let ports = recipe.ports.unwrap_or(modes);
         if !(1..=modes).contains(&ports) {
             return Err(format!("`ports` must be 1 to `modes`, {modes}, not {ports}"));
@@ -144,7 +149,13 @@ impl Mesh {
     fn state<'a>(&self, io: &'a Io) -> State<'a> {
         let [theta, phi, gamma] = [0, 1, 2].map(|kind| &io.derived[PHASE + kind]);
         let [phase_error, splitter_error] = [PHASE_ERROR, SPLITTER_ERROR].map(|place| &io.imperfections[place]);
-        State { theta, phi, gamma, phase_error, splitter_error }
+        let [loss, loss_unbalance] = [INSERTION_LOSS, LOSS_UNBALANCE].map(|place| &io.imperfections[place]);
+        State { theta, phi, gamma, phase_error, splitter_error, loss, loss_unbalance }
+    }
+
+    /// Fields inside a mesh that loses much, which a forward pass leaves for the backward pass.
+    fn checkpoints<'a>(&self, io: &'a Io) -> Option<&'a Slice> {
+        self.columns.checkpoints(io.input.shape()[0]).map(|_| &io.derived[CHECKPOINTS])
     }
 
     /// Which heaters are neighbours, of each kind of phase.
@@ -182,6 +193,8 @@ impl Layer for Mesh {
             Imperfection { name: "splitter_error", shape: couplers, unit: "", cause: Cause::Element, limit: Some(1.0) },
             common("temperature", "K"),
             common("crosstalk", ""),
+            common("insertion_loss", "dB"),
+            common("loss_unbalance", "dB"),
         ];
         all.into_iter().chain(self.readout.imperfection()).collect()
     }
@@ -205,7 +218,9 @@ impl Layer for Mesh {
             field("field_behind"),
             field("d_field_behind"),
         ];
-        own.into_iter().chain(self.readout.derived(batch, self.ports)).collect()
+        let checkpoints = self.columns.checkpoints(batch);
+        let checkpoints = checkpoints.map(|shape| Derived { name: "checkpoints", shape: shape.to_vec() });
+        own.into_iter().chain(checkpoints).chain(self.readout.derived(batch, self.ports)).collect()
     }
 
     fn output_shape(&self) -> Vec<usize> {
@@ -222,16 +237,17 @@ impl Layer for Mesh {
         self.columns.coefficients(plan, self.state(io), self.coefficients(io))
     }
 
-    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, _pass: Pass) -> Result<(), Error> {
+    fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, pass: Pass) -> Result<(), Error> {
         let (before, behind) = (self.before(io)?, self.behind(io)?);
         match self.recipe.input {
             _ if self.enters_whole() => {}
             MeshInput::Field => {
-                ports::embed(plan, &self.field(&io.input, self.inputs)?, self.recipe.reference, &before)?
+                ports::embed(plan, &self.field(&io.input, self.inputs)?, self.recipe.reference_beam, &before)?
             }
-            MeshInput::Amplitude => ports::enter(plan, &io.input, self.recipe.reference, &before)?,
+            MeshInput::Amplitude => ports::enter(plan, &io.input, self.recipe.reference_beam, &before)?,
         }
-        self.columns.forward(plan, self.coefficients(io), &before, &behind)?;
+        let kept = self.checkpoints(io).filter(|_| pass != Pass::Inference);
+        self.columns.forward(plan, self.coefficients(io), &before, &behind, kept)?;
         match self.reading() {
             Some(reading) => {
                 ports::read(plan, reading, self.recipe.unit_norm, &behind, self.readout.light(io))?;
@@ -257,7 +273,8 @@ impl Layer for Mesh {
             _ => io.derived[D_FIELD].clone(),
         };
         let partials = &io.derived[PARTIALS];
-        self.columns.backward(plan, self.coefficients(io), &behind, &d_behind, partials, &d_before)?;
+        let (on, kept) = (self.coefficients(io), self.checkpoints(io));
+        self.columns.backward(plan, on, &behind, &d_behind, kept, partials, &d_before)?;
         if self.recipe.trainable {
             let [d_theta, d_phi, d_gamma] = [0, 1, 2].map(|kind| &io.derived[D_PHASE + kind]);
             self.columns.backward_theta(plan, self.state(io), partials, d_theta)?;

@@ -90,7 +90,7 @@ pub struct MeshRecipe {
     /// Amplitude of the mode behind the inputs, the same for every sample, to which phases and signs of amplitudes are told
     /// apart: detectors alone see none of a whole input. 0 for none.
     #[serde(default)]
-    pub reference: f32,
+    pub reference_beam: f32,
     /// What goes out.
     #[serde(default)]
     pub output: MeshOutput,
@@ -162,7 +162,7 @@ impl MeshRecipe {
             spread: default_spread(),
             trainable: yes(),
             input: MeshInput::default(),
-            reference: 0.0,
+            reference_beam: 0.0,
             output: MeshOutput::default(),
             ports: None,
             unit_norm: false,
@@ -190,7 +190,7 @@ impl MeshRecipe {
             return Err(format!("`crosstalk` must be 0 to below 0.5, not {}", self.crosstalk));
         }
         finite("phase_drift", self.phase_drift)?;
-        finite("reference", self.reference)?;
+        finite("reference_beam", self.reference_beam)?;
         for (key, loss) in [("insertion_loss", self.insertion_loss), ("loss_unbalance", self.loss_unbalance.abs())] {
             if !(0.0..=20.0).contains(&loss) {
                 return Err(format!("`{key}` must be 0 to 20 dB, not {loss}"));
@@ -241,7 +241,7 @@ impl MeshRecipe {
         (
             first,
             attenuators,
-            Self { input: MeshInput::Field, reference: 0.0, modes: self.outputs.or(self.modes), ..both },
+            Self { input: MeshInput::Field, reference_beam: 0.0, modes: self.outputs.or(self.modes), ..both },
         )
     }
 }

@@ -21,15 +21,16 @@ pub enum Layout {
 ///
 /// B(e) = \[\[sqrt((1 + e)/2), i sqrt((1 - e)/2)\], \[i sqrt((1 - e)/2), sqrt((1 + e)/2)\]\]
 ///
-/// and the screen is diag(exp(i gamma)). u and v, the amplitudes that the arms let through, are 1 without loss.
+/// and the screen is diag(exp(i gamma)). u and v are the amplitudes 10^(-dB/20) that the arms let through. The upper arm loses
+/// the loss and half of the unbalance, the lower arm the loss less that; a negative loss counts as 0.
 #[derive(Clone, Copy, Debug)]
 pub struct Mesh {
     /// Number of modes N, at least 2.
     pub modes: usize,
     /// Where the interferometers are.
     pub layout: Layout,
-    /// u and v, 0 to 1 without 0.
-    pub arms: [f64; 2],
+    /// Designed loss and unbalance of an interferometer, dB.
+    pub loss: [f64; 2],
 }
 
 /// How a mesh is set and built.
@@ -45,6 +46,10 @@ pub struct Parameters<'a> {
     pub phase_error: &'a [f64],
     /// Errors of the left couplers, which light meets first, then of the right ones, in -1..1; 0 splits evenly.
     pub splitter_error: &'a [f64],
+    /// What comes to the designed loss, dB: one number.
+    pub loss: &'a [f64],
+    /// What comes to the designed unbalance, dB: one number.
+    pub loss_unbalance: &'a [f64],
 }
 
 impl Parameters<'_> {
@@ -129,9 +134,16 @@ impl Mesh {
         (0..at.theta.len()).flat_map(|i| self.matrix(at, i)).collect()
     }
 
+    /// u and v.
+    fn arms(&self, at: Parameters<'_>) -> [f64; 2] {
+        let loss = self.loss[0] + at.loss[0];
+        let half = 0.5 * (self.loss[1] + at.loss_unbalance[0]);
+        [loss + half, loss - half].map(|db| 10.0_f64.powf(if db < 0.0 { 0.0 } else { -db / 20.0 }))
+    }
+
     fn matrix(&self, at: Parameters<'_>, i: usize) -> Vec<f64> {
         let [theta, phi, left, right] = at.built(i);
-        product(&coupler(right), &shifter(theta, self.arms), &coupler(left), &shifter(phi, [1.0; 2]))
+        product(&coupler(right), &shifter(theta, self.arms(at)), &coupler(left), &shifter(phi, [1.0; 2]))
     }
 
     /// exp(i gamma) of every mode.
@@ -183,10 +195,10 @@ impl Mesh {
             let d_matrix = abh(d_pair, pair, 2, 2, batch);
             d_pair.copy_from_slice(&ahb(&matrix, d_pair, 2, batch, 2));
             let [theta, phi, left, right] = at.built(i);
-            let [outer, inner] = [shifter(phi, [1.0; 2]), shifter(theta, self.arms)];
+            let [outer, inner] = [shifter(phi, [1.0; 2]), shifter(theta, self.arms(at))];
             let [first, second] = [coupler(left), coupler(right)];
             let slopes = [
-                product(&second, &shifter_slope(theta, self.arms[0]), &first, &outer),
+                product(&second, &shifter_slope(theta, self.arms(at)[0]), &first, &outer),
                 product(&second, &inner, &first, &shifter_slope(phi, 1.0)),
                 product(&second, &inner, &coupler_slope(left), &outer),
                 product(&coupler_slope(right), &inner, &first, &outer),

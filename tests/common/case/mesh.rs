@@ -10,18 +10,25 @@ use super::{Bound, Case, Draws, Gradient, Problem, Tensor, case, cost, fresh, te
 pub(super) fn cases() -> Vec<Case> {
     vec![
         coefficients(),
-        mesh("mesh, rectangular", Layout::Rectangular, [1.0; 2], "portable"),
-        mesh("mesh, triangular", Layout::Triangular, [1.0; 2], "portable"),
+        mesh("mesh, rectangular", Layout::Rectangular, NONE, "portable"),
+        mesh("mesh, triangular", Layout::Triangular, NONE, "portable"),
         mesh("mesh, rectangular, loss", Layout::Rectangular, LOSS, "portable"),
-        mesh("mesh, rectangular, subgroup", Layout::Rectangular, [1.0; 2], "subgroup"),
-        mesh("mesh, triangular, subgroup", Layout::Triangular, [1.0; 2], "subgroup"),
-        mesh("mesh, triangular, loss, subgroup", Layout::Triangular, LOSS, "subgroup"),
+        mesh("mesh, rectangular, checkpoints", Layout::Rectangular, MUCH, "portable"),
+        mesh("mesh, triangular, checkpoints", Layout::Triangular, MUCH, "portable"),
+        mesh("mesh, rectangular, subgroup", Layout::Rectangular, NONE, "subgroup"),
+        mesh("mesh, triangular, subgroup", Layout::Triangular, NONE, "subgroup"),
+        mesh("mesh, triangular, loss, subgroup", Layout::Triangular, CHIP, "subgroup"),
         intensities(),
     ]
 }
 
-/// Of amplitudes: losses of 0.1 and 0.2 dB an interferometer, unequal.
-const LOSS: [f32; 2] = [0.9886, 0.9772];
+/// Loss and unbalance of interferometers, dB: as they are designed, and what comes to it on the chip.
+type Losses = [[f32; 2]; 2];
+const NONE: Losses = [[0.0; 2]; 2];
+/// Arms that lose 0.1 and 0.2 dB, by design and chip, and by the chip alone.
+const LOSS: Losses = [[0.1, -0.05], [0.05, -0.05]];
+const CHIP: Losses = [[0.0; 2], [0.15, -0.1]];
+const MUCH: Losses = [[0.5, 0.1], [0.0, 0.1]];
 
 /// Sizes are modes, batch. The last batches are more than the partial sums have rows for.
 const SIZES: &[&[usize]] = &[
@@ -67,42 +74,55 @@ const SUBGROUP_SIZES: &[&[usize]] = &[
 /// The backward pass loses as many digits as light is lost: one here.
 const LOSS_SIZES: &[&[usize]] = &[&[2, 1], &[3, 3], &[7, 9], &[16, 65], &[64, 9], &[65, 8], &[100, 12]];
 
-fn twin(modes: usize, layout: Layout, arms: [f32; 2]) -> reference::mesh::Mesh {
+/// Segments of 36 columns. Of 128 modes, 8 samples, of more fewer.
+const CHECKPOINT_SIZES: &[&[usize]] = &[&[37, 3], &[64, 9], &[65, 65], &[128, 20], &[131, 12]];
+
+fn twin(modes: usize, layout: Layout, loss: [f32; 2]) -> reference::mesh::Mesh {
     let layout = match layout {
         Layout::Rectangular => reference::mesh::Layout::Rectangular,
         Layout::Triangular => reference::mesh::Layout::Triangular,
     };
-    reference::mesh::Mesh { modes, layout, arms: arms.map(f64::from) }
+    reference::mesh::Mesh { modes, layout, loss: loss.map(f64::from) }
 }
 
 /// Phases of a few turns, and errors.
-fn parameters(draws: Draws, modes: usize) -> Vec<Tensor> {
+fn parameters(draws: Draws, modes: usize, loss: [f32; 2]) -> Vec<Tensor> {
     let n = modes * (modes - 1) / 2;
     let tensors = [("theta", n, 10.0), ("phi", n, 10.0), ("gamma", modes, 10.0), ("phase_error", modes * modes, 0.3)];
     let mut inputs: Vec<_> =
         tensors.map(|(name, count, range)| tensor(name, &[count], draws.uniform(name, count, -range, range))).into();
     inputs.push(tensor("splitter_error", &[2, n], draws.uniform("splitter_error", 2 * n, -0.3, 0.3)));
+    inputs.push(tensor("loss", &[1], vec![f64::from(loss[0])]));
+    inputs.push(tensor("loss_unbalance", &[1], vec![f64::from(loss[1])]));
     inputs
 }
 
 fn state<'a>(on: &Bound<'a>) -> State<'a> {
-    let [theta, phi, gamma, phase_error, splitter_error] = [0, 1, 2, 3, 4].map(|place| &on.inputs[place]);
-    State { theta, phi, gamma, phase_error, splitter_error }
+    let [theta, phi, gamma, phase_error, splitter_error, loss, loss_unbalance] =
+        [0, 1, 2, 3, 4, 5, 6].map(|place| &on.inputs[place]);
+    State { theta, phi, gamma, phase_error, splitter_error, loss, loss_unbalance }
 }
 
 fn state64(x: &[Vec<f64>]) -> reference::mesh::Parameters<'_> {
-    let [theta, phi, gamma, phase_error, splitter_error] = [0, 1, 2, 3, 4].map(|place| &x[place][..]);
-    reference::mesh::Parameters { theta, phi, gamma, phase_error, splitter_error }
+    let [theta, phi, gamma, phase_error, splitter_error, loss, loss_unbalance] =
+        [0, 1, 2, 3, 4, 5, 6].map(|place| &x[place][..]);
+    reference::mesh::Parameters { theta, phi, gamma, phase_error, splitter_error, loss, loss_unbalance }
 }
+
+/// Where the field is among the inputs of a pass.
+const FIELD: usize = 7;
 
 /// Sizes are modes.
 fn coefficients() -> Case {
     const SIZES: &[&[usize]] = &[&[2], &[3], &[11], &[12], &[64], &[97], &[229]];
     case("mesh::coefficients", SIZES, &[512], |draws, size| {
         let (modes, n) = (size[0], size[0] * (size[0] - 1) / 2);
-        let mesh = Mesh::new(modes, Layout::Rectangular).expect("enough modes");
-        let twin = twin(modes, Layout::Rectangular, [1.0; 2]);
-        let mut inputs = parameters(draws, modes);
+        // An arm that loses 1.825 dB, and one that would amplify.
+        let loss = [0.5, 0.25];
+        let mesh = Mesh::new(modes, Layout::Rectangular).and_then(|mesh| mesh.with_loss(loss[0], loss[1]));
+        let mesh = mesh.expect("a mesh");
+        let twin = twin(modes, Layout::Rectangular, loss);
+        let mut inputs = parameters(draws, modes, [0.2, 2.0]);
         // Many turns away, and couplers that split nearly nothing and nearly all.
         for (place, at, value) in [(0, 0, 3000.0), (1, 0, -9000.0), (4, 0, 0.96875), (4, n, -0.96875)] {
             inputs[place].values[at] = value;
@@ -120,7 +140,10 @@ fn coefficients() -> Case {
             }),
             specification: Box::new(move |x| vec![twin.matrices(state64(x)), twin.screen(state64(x))]),
             gradient: None,
-            costs: vec![cost("mesh::coefficients", 110 * n, 12 * n)],
+            costs: vec![
+                cost("mesh::coefficients", 110 * n, 12 * n),
+                cost("mesh::coefficients_screen", 40 * modes, 4 * modes),
+            ],
         }
     })
     .note("phases up to 9,000 rad; `mesh` holds its gradients")
@@ -134,23 +157,33 @@ fn made(plan: &mut PlanBuilder<'_>, mesh: Mesh, on: &Bound<'_>) -> Result<[Slice
     Ok([matrices, screen])
 }
 
-fn mesh(name: &'static str, layout: Layout, arms: [f32; 2], variant: &'static str) -> Case {
-    let lossy = arms != [1.0; 2];
+fn mesh(name: &'static str, layout: Layout, losses: Losses, variant: &'static str) -> Case {
+    let lossy = losses != NONE;
     let sizes = match variant {
+        _ if losses == MUCH => CHECKPOINT_SIZES,
         _ if lossy => LOSS_SIZES,
         "portable" => SIZES,
         _ => SUBGROUP_SIZES,
     };
     case(name, sizes, &[64, 1024], move |draws, size| {
         let [modes, batch] = size.try_into().expect("modes, batch");
-        let mesh = Mesh::new(modes, layout).and_then(|mesh| mesh.with_arms(arms)).expect("a mesh");
-        let twin = twin(modes, layout, arms);
+        let [[loss, unbalance], chip] = losses;
+        let mesh = Mesh::new(modes, layout).and_then(|mesh| mesh.with_loss(loss, unbalance)).expect("a mesh");
+        let twin = twin(modes, layout, [loss, unbalance]);
         let n = mesh.interferometers();
-        let mut inputs = parameters(draws, modes);
+        let mut inputs = parameters(draws, modes, chip);
         let field = draws.uniform("field", 2 * batch * modes, -1.0, 1.0);
         inputs.push(tensor("field", &[batch, modes, 2], field));
+        if losses == MUCH {
+            // The specification goes back from the output alone: NaN would reach more there than from fields that are kept.
+            inputs = inputs.into_iter().map(Tensor::quiet).collect();
+        }
         let words = 2 * batch * modes + 8 * n;
-        let forward = if variant == "portable" { "mesh::forward" } else { "mesh_subgroup::forward" };
+        let forward = match variant {
+            "portable" => "mesh::forward",
+            _ if modes <= 64 => "mesh_subgroup::forward",
+            _ => "mesh_subgroup::forward_wide",
+        };
         let backward = if variant == "portable" { "mesh::backward" } else { "mesh_subgroup::backward" };
         Problem {
             inputs,
@@ -158,11 +191,11 @@ fn mesh(name: &'static str, layout: Layout, arms: [f32; 2], variant: &'static st
             clocks: vec![Clock::default()],
             forward: Box::new(move |plan, on| {
                 let [matrices, screen] = &made(plan, mesh, on)?;
-                mesh.forward(plan, Coefficients { matrices, screen }, &on.inputs[5], &on.outputs[0])
+                mesh.forward(plan, Coefficients { matrices, screen }, &on.inputs[FIELD], &on.outputs[0], None)
             }),
-            specification: Box::new(move |x| vec![twin.forward(state64(x), &x[5])]),
+            specification: Box::new(move |x| vec![twin.forward(state64(x), &x[FIELD])]),
             gradient: Some(Gradient {
-                of: if lossy { vec![0, 1, 2, 5] } else { vec![0, 1, 2, 5, 4] },
+                of: if lossy { vec![0, 1, 2, FIELD] } else { vec![0, 1, 2, FIELD, 4] },
                 upstream: None,
                 backward: Box::new(move |plan, on| {
                     let [matrices, screen] = &made(plan, mesh, on)?;
@@ -173,7 +206,14 @@ fn mesh(name: &'static str, layout: Layout, arms: [f32; 2], variant: &'static st
                     let gpu = plan.gpu();
                     let partials = gpu.zeros("partials", &mesh.partials(batch), Scalar::F32)?;
                     gpu.write(&partials, &vec![f32::NAN; partials.len()])?;
-                    mesh.backward(plan, coefficients, &on.outputs[0], &on.upstream[0], &partials, d_field)?;
+                    let kept = mesh.checkpoints(batch).map(|shape| gpu.zeros("checkpoints", &shape, Scalar::F32));
+                    let kept = &kept.transpose()?;
+                    if kept.is_some() {
+                        let y = gpu.zeros("y", &[batch, modes, 2], Scalar::F32)?;
+                        mesh.forward(plan, coefficients, &on.inputs[FIELD], &y, kept.as_ref())?;
+                    }
+                    let (y, d_y) = (&on.outputs[0], &on.upstream[0]);
+                    mesh.backward(plan, coefficients, y, d_y, kept.as_ref(), &partials, d_field)?;
                     mesh.backward_theta(plan, state(on), &partials, d_theta)?;
                     mesh.backward_phi(plan, &partials, d_phi)?;
                     mesh.backward_gamma(plan, &partials, d_gamma)?;
@@ -182,7 +222,7 @@ fn mesh(name: &'static str, layout: Layout, arms: [f32; 2], variant: &'static st
                     })
                 }),
                 specification: Box::new(move |x, d| {
-                    let output = twin.forward(state64(x), &x[5]);
+                    let output = twin.forward(state64(x), &x[FIELD]);
                     let of = twin.backward(state64(x), &output, &d[0]);
                     let all = [of.theta, of.phi, of.gamma, of.field, of.splitter_error];
                     all.into_iter().take(if lossy { 4 } else { 5 }).collect()
@@ -198,7 +238,8 @@ fn mesh(name: &'static str, layout: Layout, arms: [f32; 2], variant: &'static st
             ],
         }
     })
-    .tolerance(1e-5, 2e-6)
+    // Where light is lost, gradients are small.
+    .tolerance(1e-5, if losses == MUCH { 1e-9 } else { 2e-6 })
     .variant("mesh", variant)
     .order(if variant == "portable" { 0.0 } else { 1e-6 })
     .note("phases of a few turns, errors up to 0.3; a gradient alone may all but vanish")
