@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use flatlight::data::{self, Npz};
 
 const RECIPE: &str = r#"name = "small"
+seed = 1
 
 [data]
 set = "digits"
@@ -158,4 +159,42 @@ fn chips_that_do_not_fit_are_refused_in_one_line() {
     );
     std::fs::write(bench.path("bad.safetensors"), b"nonsense").unwrap();
     bench.refuse("evaluate run --chip bad.safetensors", 1, "bad.safetensors: is not a whole safetensors file");
+}
+
+#[test]
+fn what_varies_decides_which_figure_is_drawn() {
+    let bench = Bench::trained();
+    let svg = |name: &str| std::fs::read_to_string(bench.path(name)).unwrap_or_default();
+    bench.done("evaluate run --vary temperature=0.5 --vary ring_offset=0:0.1:0.05 --chips 3");
+    assert_eq!(svg("run/figures/accuracy-ring_offset.svg"), "", "only when it is asked for");
+    bench.done("evaluate run --vary temperature=0.5 --vary ring_offset=0:0.1:0.05 --chips 3 --figure");
+    let curve = svg("run/figures/accuracy-ring_offset.svg");
+    for part in
+        ["small, standard, seed 1, temperature 0.5 K, 3 chips<", ">worst chip<", "class=\"band\"", "ring offset (nm)<"]
+    {
+        assert!(curve.contains(part), "{part}");
+    }
+    bench.done("evaluate run --vary ring1.temperature=0:1:0.5 --vary ring_offset=0:0.1:0.05 --figure");
+    let map = svg("run/figures/accuracy-ring1-temperature-ring_offset.svg");
+    assert_eq!(map.matches("class=\"cell\"").count(), 9);
+    assert!(bench.path("run/figures/accuracy-ring1-temperature-ring_offset.png").exists());
+    bench.refuse(
+        "evaluate run --vary temperature=0.5 --figure",
+        2,
+        "--figure: there is one condition only; --vary a range",
+    );
+    bench.refuse("evaluate run --figure", 2, "--figure: there is one condition only");
+
+    // Finished runs are kept: only the figures are new.
+    let compare = "compare recipe.toml --methods standard,sat --seeds 2 --out side";
+    bench.done(&format!("{compare} --vary ring_offset=0.05 --chips 2"));
+    let bars = svg("side/figures/accuracy.svg");
+    assert_eq!(bars.matches("class=\"bar\"").count(), 2);
+    for part in [">small, ring offset 0.05 nm<", "over 2 seeds, 2 chips each<", ">worst chip<", ">standard<", ">sat<"] {
+        assert!(bars.contains(part), "{part}");
+    }
+    bench.done(&format!("{compare} --vary temperature=0:1:1 --vary ring_offset=0:0.1:0.1"));
+    let maps = svg("side/figures/accuracy-temperature-ring_offset.svg");
+    assert_eq!(maps.matches("class=\"cell\"").count(), 8);
+    assert!(maps.contains(">small, 2 seeds<") && maps.contains(">sat<"));
 }

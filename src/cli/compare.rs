@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::accuracy::{Scored, Shown, over};
 use super::evaluate::{Scoring, SplitName, parse_axes, recalibrated, score};
 use super::output::{self, cells, columns, percent};
 use super::train::{How, compile_training, prepare, train, training_curve};
 use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe, method};
 use crate::data::Dataset;
-use crate::figures::{self, Curve, TrainingCurve};
+use crate::figures::{self, TrainingCurve};
 use crate::files;
 use crate::gpu::Gpu;
 use crate::recipe::Recipe;
@@ -75,9 +76,9 @@ impl Compare {
         self.split.of(&data)?;
         let gpu = context.open()?;
         context.say(&format!("adapter: {} ({})", gpu.adapter().name, gpu.adapter().kind));
-        let mut labels = Vec::new();
+        let mut shown = Vec::new();
         for (own, _) in entries.iter().step_by(self.seeds as usize) {
-            labels = rehearse(&gpu, own, &data, &axes, self.recalibrate)?;
+            shown = rehearse(&gpu, own, &data, &axes, self.recalibrate)?;
         }
         let mut arms: Vec<Arm> = Vec::new();
         for (own, run) in &entries {
@@ -97,13 +98,13 @@ impl Compare {
                 split: self.split,
                 recalibrate: self.recalibrate,
             };
-            let points = score(context, &gpu, own, &data, run, scoring).map_err(again)?;
+            let (points, _) = score(context, &gpu, own, &data, run, scoring).map_err(again)?;
             arms.push(Arm { method, seed, points, rows });
         }
         write_csv(&folder, &axes, &arms)?;
-        let chance = 100.0 / data.classes as f64;
+        let chance = 1.0 / data.classes as f64;
         let title = format!("{}{}", recipe.name, recalibrated(self.recalibrate));
-        draw(&folder, &recipe, &title, (&axes, &labels), &self.methods, &arms, chance)?;
+        draw(&folder, &recipe, &title, &shown, &self.methods, &arms, chance)?;
         let title = format!("{} samples{}", self.split.word(), recalibrated(self.recalibrate));
         output::print(&summary_table(&axes, &self.methods, &arms, &title))?;
         context.say(&format!("table and figures in {}", folder.display()));
@@ -143,19 +144,19 @@ impl Compare {
 }
 
 /// Builds everything that a run needs and lets go of it: what does not fit is said before the first of many trainings
-/// and not after it. Gives the axes' labels.
+/// and not after it. Gives the axes in words.
 fn rehearse(
     gpu: &Gpu,
     recipe: &Recipe,
     data: &Dataset,
     axes: &[Axis],
     recalibrate: Option<u32>,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<Shown>, Failure> {
     let network = compile_training(gpu, recipe, data)?;
     prepare(&network, recipe, data)?;
     check_axes(&network, axes, None)?;
     recalibrate.map(|_| check_statistics(&network)).transpose()?;
-    Ok(axes.iter().map(|axis| axis.label(&network)).collect::<Result<_, _>>()?)
+    axes.iter().map(|axis| Shown::of(axis, &network)).collect()
 }
 
 /// An interrupted comparison goes on when the same command is given again.
@@ -196,6 +197,19 @@ fn over_seeds(arms: &[Arm], method: Method) -> Vec<Point> {
         .collect()
 }
 
+/// All chips of all seeds of a method, point by point.
+fn over_all(arms: &[Arm], method: Method) -> Vec<Point> {
+    let mut own = arms.iter().filter(|arm| arm.method == method);
+    let mut points = own.next().map_or_else(Vec::new, |arm| arm.points.clone());
+    for arm in own {
+        for (point, other) in points.iter_mut().zip(&arm.points) {
+            point.accuracies.extend(&other.accuracies);
+            point.losses.extend(&other.losses);
+        }
+    }
+    points
+}
+
 fn summary_table(axes: &[Axis], methods: &[Method], arms: &[Arm], what: &str) -> String {
     let header = columns(axes, &methods.iter().map(|method| method.word()).collect::<Vec<_>>());
     let by_method: Vec<_> = methods.iter().map(|&method| over_seeds(arms, method)).collect();
@@ -218,30 +232,15 @@ fn draw(
     folder: &Path,
     recipe: &Recipe,
     title: &str,
-    (axes, labels): (&[Axis], &[String]),
+    axes: &[Shown],
     methods: &[Method],
     arms: &[Arm],
     chance: f64,
 ) -> Result<(), Failure> {
-    if let ([axis], [label]) = (axes, labels) {
-        let curves: Vec<_> = methods
-            .iter()
-            .map(|&method| {
-                let points = over_seeds(arms, method);
-                Curve {
-                    name: method.word().to_owned(),
-                    x: points.iter().map(|point| point.varied[0]).collect(),
-                    mean: points.iter().map(|point| 100.0 * point.accuracy().0).collect(),
-                    spread: points
-                        .first()
-                        .filter(|point| point.accuracies.len() > 1)
-                        .map(|_| points.iter().map(|point| 100.0 * point.accuracy().1).collect()),
-                }
-            })
-            .collect();
-        let name = format!("accuracy-{}", axis.name.replace('.', "-"));
-        write_figure(folder, &name, figures::accuracy_curves(title, label, &curves, Some(chance)))?;
-    }
+    let series = methods.iter().map(|&method| (method.word().to_owned(), over_all(arms, method))).collect();
+    let chips = arms[0].points.iter().map(|point| point.accuracies.len()).max().unwrap_or(1);
+    let over = over(arms.len() / methods.len(), chips);
+    Scored { axes, series, chips, over, chance }.draw(folder, title)?;
     let runs: Vec<TrainingCurve> = methods
         .iter()
         .filter_map(|&method| arms.iter().find(|arm| arm.method == method))

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::accuracy::{Scored, Shown, over};
 use super::output::{self, Progress, cells, columns, percent};
 use super::train::{compile, explain};
 use super::{Context, Failure, load_data};
@@ -13,7 +14,7 @@ use crate::files;
 use crate::gpu::{ALIGNMENT_WORDS, Gpu};
 use crate::network::{Chip, Feed, Network, widest};
 use crate::recipe::Recipe;
-use crate::robustness::{self, Axis, EVALUATION_BATCH, Point, Sweep, check_axes, chips_at_once, distinct_chips, grid};
+use crate::robustness::{Axis, EVALUATION_BATCH, Point, Sweep, check_axes, chips_at_once, distinct_chips, grid};
 use crate::run::{Run, write_figure};
 
 #[derive(Debug, Args)]
@@ -35,7 +36,7 @@ joined by +, such as ring1.temperature+ring2.temperature, vary together:
 
 Examples:
   flatlight evaluate RUN --vary temperature=-2:2:0.5 --csv temperature.csv
-  flatlight evaluate RUN --vary ring_offset=0:0.05:0.01 --chips 20
+  flatlight evaluate RUN --vary ring_offset=0:0.05:0.01 --chips 20 --figure
   flatlight evaluate RUN --vary temperature=-1:1:0.5 --vary ring_offset=0:0.02:0.01 --chips 5
   flatlight evaluate RUN --vary temperature=0.5 --confusion
   flatlight evaluate RUN --chip chip.npz --vary temperature=-1:1:0.5")]
@@ -66,6 +67,10 @@ pub(super) struct Evaluate {
     /// Also write the table to this file (accuracy in 0..1, loss a sample)
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+
+    /// Also draw accuracy over what varies into the run folder: a curve, or a map of a grid
+    #[arg(long)]
+    figure: bool,
 
     /// Also write confusion matrices into the run folder: nominal, and first and last point
     #[arg(long)]
@@ -122,6 +127,9 @@ pub(super) struct Scoring<'a> {
 impl Evaluate {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let axes = parse_axes(&self.vary)?;
+        if self.figure && axes.iter().all(|axis| axis.values.len() == 1) {
+            return Err(Failure::Usage("--figure: there is one condition only; --vary a range".to_owned()));
+        }
         let run = Run::at(&self.run);
         let recipe = run.recipe()?;
         let data = load_data(context, &recipe)?;
@@ -134,7 +142,7 @@ impl Evaluate {
             split: self.split,
             recalibrate: self.recalibrate,
         };
-        let points = score(context, &gpu, &recipe, &data, &run, scoring)?;
+        let (points, shown) = score(context, &gpu, &recipe, &data, &run, scoring)?;
         let rows: Vec<_> = points
             .iter()
             .map(|point| {
@@ -159,6 +167,13 @@ impl Evaluate {
         if let Some(path) = &self.csv {
             let header = columns(&axes, &["accuracy", "accuracy_std", "loss", "samples", "chips", "accuracy_worst"]);
             files::write(path, &output::csv(&header, &rows)?)?;
+        }
+        if self.figure {
+            let chips = points.iter().map(|point| point.accuracies.len()).max().unwrap_or(1);
+            let method = recipe.training.method.word().to_owned();
+            let title = format!("{}, {method}, seed {}{notes}", recipe.name, recipe.seed);
+            let (over, chance) = (over(1, chips), 1.0 / data.classes as f64);
+            Scored { axes: &shown, series: vec![(method, points)], chips, over, chance }.draw(run.path(), &title)?;
         }
         if self.confusion {
             write_confusion(context, &gpu, &recipe, &data, &run, scoring)?;
@@ -239,14 +254,8 @@ fn place(network: &Network<'_>, axes: &[Axis], at: &[f64], chip: Option<&Path>) 
     if at.iter().all(|&value| value == 0.0) {
         return Ok(if chip.is_some() { "the chip as it is" } else { "nominal" }.to_owned());
     }
-    let words = axes.iter().zip(at).map(|(axis, value)| {
-        let found = axis.resolve(network)?;
-        let common = found.iter().all(|entry| entry.spec.unit == found[0].spec.unit);
-        let unit = if common { found[0].spec.unit } else { "" };
-        let (name, value) = (axis.name.replace('_', " "), value.to_string().replace('-', "−"));
-        Ok(format!("{name} {value} {unit}").trim_end().to_owned())
-    });
-    Ok(words.collect::<Result<Vec<_>, robustness::Error>>()?.join(", "))
+    let words = axes.iter().zip(at).map(|(axis, &value)| Ok(Shown::of(axis, network)?.place(value)));
+    Ok(words.collect::<Result<Vec<_>, Failure>>()?.join(", "))
 }
 
 /// More points than this in a grid are a slip of the pen.
@@ -322,7 +331,7 @@ impl<'g> Trained<'g> {
     }
 }
 
-/// Scores the checkpoint of a run over the grid.
+/// Scores the checkpoint of a run over the grid, and gives the axes in words.
 pub(super) fn score(
     context: &Context,
     gpu: &Gpu,
@@ -330,7 +339,7 @@ pub(super) fn score(
     data: &Dataset,
     run: &Run,
     scoring: Scoring<'_>,
-) -> Result<Vec<Point>, Failure> {
+) -> Result<(Vec<Point>, Vec<Shown>), Failure> {
     let wide = widest(&recipe.layers, &data.shape).map_err(|error| explain(recipe, error.into()))?;
     // Chips that are recalibrated have statistics of their own.
     let devices = if scoring.recalibrate.is_some() { 1 } else { chips_at_once(scoring.chips, wide) };
@@ -346,7 +355,9 @@ pub(super) fn score(
         !context.stopped()
     })?;
     progress.finish();
-    points.ok_or_else(|| Failure::Interrupted("interrupted; nothing was written".to_owned()))
+    let points = points.ok_or_else(|| Failure::Interrupted("interrupted; nothing was written".to_owned()))?;
+    let shown = scoring.axes.iter().map(|axis| Shown::of(axis, &trained.network)).collect::<Result<_, _>>()?;
+    Ok((points, shown))
 }
 
 /// What a table says of the device it is about.

@@ -1,5 +1,6 @@
 //! Floor 8: arguments, progress and messages. Nothing here computes.
 
+mod accuracy;
 mod bench;
 mod chip;
 mod compare;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Figure;
-use super::scale::{Scale, Tick};
+use super::scale::{Scale, Tick, round_step};
 use super::text::{self, FAMILY};
 
 /// Width of every figure in pixels: two columns of a paper.
@@ -22,7 +22,7 @@ const GRID: &str = "#e6e6e6";
 const TITLE: f64 = 16.0;
 const LABEL: f64 = 14.0;
 const TICK: f64 = 13.0;
-const LINE: f64 = 19.0;
+pub(super) const LINE: f64 = 19.0;
 const TICK_LENGTH: f64 = 5.0;
 const SWATCH: f64 = 34.0;
 
@@ -403,8 +403,15 @@ impl Panel {
 
     /// What the vertical axis shows, beside the room of these tick labels.
     pub(super) fn left_label(&self, canvas: &mut Canvas, ticks: &[Tick], label: &str) {
+        self.left_lines(canvas, ticks, &[label.to_owned()]);
+    }
+
+    /// The same in lines, the last of which is the nearest.
+    pub(super) fn left_lines(&self, canvas: &mut Canvas, ticks: &[Tick], lines: &[String]) {
         let beyond = TICK_LENGTH + 4.0 + widest(ticks) + 10.0;
-        canvas.turned_text((self.left - beyond, self.top + self.height / 2.0), label);
+        for (i, line) in lines.iter().rev().enumerate() {
+            canvas.turned_text((self.left - beyond - i as f64 * LINE, self.top + self.height / 2.0), line);
+        }
     }
 
     fn along_y<'a>(&self, ticks: &'a [Tick]) -> impl Iterator<Item = (&'a str, f64)> {
@@ -490,25 +497,106 @@ impl Panel {
         });
     }
 
-    /// A shaded square around a whole number on both axes, with its percentage where it is worth a word and has room.
-    pub(super) fn cell(&self, canvas: &mut Canvas, [x, y]: [usize; 2], share: f64, colour: &str) {
+    /// A square around a whole number on both axes, of a colour and an opacity, with a word in some ink where it has room.
+    pub(super) fn cell(
+        &self,
+        canvas: &mut Canvas,
+        [x, y]: [usize; 2],
+        (colour, opacity): (&str, f64),
+        (word, ink): (&str, &str),
+    ) {
         let corners = [-0.5, 0.5].map(|half| self.pixel(x as f64 + half, y as f64 + half));
         let [Some((x0, y0)), Some((x1, y1))] = corners else {
             return;
         };
+        // The one axis may run downwards.
+        let (y0, y1) = (y0.min(y1), y0.max(y1));
         let (width, height) = (x1 - x0, y1 - y0);
-        if share > 0.0 {
+        if opacity > 0.0 {
             canvas.push(format_args!(
-                r#"<rect class="cell" x="{x0:.2}" y="{y0:.2}" width="{width:.2}" height="{height:.2}" fill="{colour}" fill-opacity="{share:.3}"/>"#
+                r#"<rect class="cell" x="{x0:.2}" y="{y0:.2}" width="{width:.2}" height="{height:.2}" fill="{colour}" fill-opacity="{opacity:.3}" shape-rendering="crispEdges"/>"#
             ));
         }
-        let size = (0.42 * width).min(TICK).round();
-        if share >= 0.005 && size >= 7.0 {
-            let ink = if share > 0.55 { "#ffffff" } else { INK };
+        let size = (1.26 * width / word.chars().count().max(3) as f64).min(0.7 * height).min(TICK).round();
+        if !word.is_empty() && size >= 7.0 {
             let at = (0.5 * (x0 + x1), 0.5 * (y0 + y1) + 0.36 * size);
-            canvas.text(at, size, Anchor::Middle, ink, &format!("{:.0}", 100.0 * share));
+            canvas.text(at, size, Anchor::Middle, ink, word);
         }
     }
+
+    /// As many of the ticks, evenly, as leave their labels clear of each other along the horizontal axis.
+    pub(super) fn fitting_x(&self, ticks: Vec<Tick>) -> Vec<Tick> {
+        thinned(&ticks, self.width / (widest(&ticks) + 8.0))
+    }
+
+    /// As many of the ticks, evenly, as leave their labels clear of each other along the vertical axis.
+    pub(super) fn fitting_y(&self, ticks: Vec<Tick>) -> Vec<Tick> {
+        thinned(&ticks, self.height / LINE)
+    }
+
+    /// A vertical bar of colours, from the lowest up, with its axis on the right.
+    pub(super) fn colour_bar(&self, canvas: &mut Canvas, colours: &[String], ticks: &[Tick], label: &str) {
+        canvas.push(format_args!(r#"<linearGradient id="colours" x1="0" y1="1" x2="0" y2="0">"#));
+        for (place, colour) in colours.iter().enumerate() {
+            let offset = place as f64 / (colours.len() - 1).max(1) as f64;
+            canvas.push(format_args!(r#"<stop offset="{offset}" stop-color="{colour}"/>"#));
+        }
+        canvas.push(format_args!("</linearGradient>"));
+        let Self { left, top, width, height, .. } = self;
+        canvas.push(format_args!(
+            r##"<rect x="{left:.2}" y="{top:.2}" width="{width:.2}" height="{height:.2}" fill="url(#colours)" stroke="{INK}"/>"##
+        ));
+        let x = self.right();
+        for (word, y) in self.along_y(ticks) {
+            canvas.segment((x, y), (x + TICK_LENGTH, y), INK, 1.0);
+            canvas.text((x + TICK_LENGTH + 4.0, y + 4.7), TICK, Anchor::Start, INK, word);
+        }
+        let beyond = TICK_LENGTH + 4.0 + widest(ticks) + LABEL + 4.0;
+        canvas.turned_text((x + beyond, top + height / 2.0), label);
+    }
+
+    /// A vertical line between two values, with caps.
+    pub(super) fn whisker(&self, canvas: &mut Canvas, x: f64, [low, high]: [f64; 2]) {
+        let (Some((x, low)), Some((_, high))) = (self.pixel(x, low), self.pixel(x, high)) else {
+            return;
+        };
+        self.clipped(canvas, |canvas| {
+            canvas.segment((x, low), (x, high), INK, 1.4);
+            for y in [low, high] {
+                canvas.segment((x - 6.0, y), (x + 6.0, y), INK, 1.4);
+            }
+        });
+    }
+
+    /// A word above a point.
+    pub(super) fn number_above(&self, canvas: &mut Canvas, (x, y): (f64, f64), word: &str) {
+        if let Some((x, y)) = self.pixel(x, y) {
+            canvas.text((x, y - 6.0), TICK, Anchor::Middle, INK, word);
+        }
+    }
+
+    /// Names below the whole numbers of the horizontal axis; returns the y below them.
+    pub(super) fn x_names(&self, canvas: &mut Canvas, names: &[&str]) -> f64 {
+        let mut lines = 0;
+        for (place, name) in names.iter().enumerate() {
+            let Some((x, _)) = self.pixel(place as f64, self.y.ends().0) else {
+                continue;
+            };
+            let (low, high) = self.x.ends();
+            let own = text::wrap(name, LABEL, self.width / (high - low) - 8.0);
+            for (i, line) in own.iter().enumerate() {
+                canvas.text((x, self.bottom() + 19.0 + i as f64 * LINE), LABEL, Anchor::Middle, INK, line);
+            }
+            lines = lines.max(own.len());
+        }
+        self.bottom() + lines as f64 * LINE + 6.0
+    }
+}
+
+/// Every n-th tick, n a round number, so that at most about so many are left.
+fn thinned(ticks: &[Tick], most: f64) -> Vec<Tick> {
+    let every = round_step((ticks.len() as f64 / most.max(1.0)).max(1.0)) as usize;
+    ticks.iter().step_by(every).cloned().collect()
 }
 
 /// Splits points into runs without gaps.

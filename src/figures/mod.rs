@@ -1,4 +1,4 @@
-//! Paper figures: accuracy against a disturbance, training curves, where the
+//! Paper figures: accuracy against a disturbance, over two and over methods, training curves, where the
 //! trained rings stand on their curves, histograms and confusion matrices.
 //!
 //! Each figure is drawn once, as SVG. The PNG is that same SVG rendered at
@@ -14,6 +14,7 @@
 //!     x: vec![-1.0, 0.0, 1.0],
 //!     mean: vec![61.0, 97.5, 58.0],
 //!     spread: Some(vec![4.0, 0.2, 5.0]),
+//!     worst: None,
 //! };
 //! let figure = accuracy_curves("MNIST", "temperature shift (K)", &[curve], Some(10.0))?;
 //! std::fs::write("accuracy.svg", figure.svg())?;
@@ -21,6 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod accuracy;
 mod chart;
 mod plots;
 mod scale;
@@ -29,6 +31,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use accuracy::{Bar, Map, accuracy_bars, accuracy_maps};
 pub use plots::{
     Confusion, Curve, LayerValues, TrainingCurve, accuracy_curves, confusion_matrices, histograms,
     ring_operating_points, training_curves,

@@ -21,6 +21,8 @@ pub struct Curve {
     pub mean: Vec<f64>,
     /// One standard deviation in percentage points, drawn as a band.
     pub spread: Option<Vec<f64>>,
+    /// Accuracy of the worst chip in percent, drawn as a thin line.
+    pub worst: Option<Vec<f64>>,
 }
 
 /// The course of one training run.
@@ -64,7 +66,8 @@ pub struct Confusion {
 }
 
 /// Accuracy (0 to 100 %) against a disturbance: one line per curve, with a band
-/// of ± one standard deviation where it has a spread.
+/// of ± one standard deviation where it has a spread, and a thin line of its worst
+/// chip where that is known.
 ///
 /// `x_label` names the disturbance and its unit. `chance` is the accuracy of
 /// guessing in percent, drawn as a dotted line. What lies outside 0 to 100 % is
@@ -82,14 +85,21 @@ pub fn accuracy_curves(title: &str, x_label: &str, curves: &[Curve], chance: Opt
         if let Some(spread) = &curve.spread {
             same_length(&curve.name, "spread", spread, points)?;
         }
+        if let Some(worst) = &curve.worst {
+            same_length(&curve.name, "worst", worst, points)?;
+        }
     }
     let chance = chance.filter(|chance| chance.is_finite());
     let dotted = Style::line(GREY, "2 3", 1.4);
+    let thin = |colour| Style::line(colour, "", 0.9);
 
     let mut keys: Vec<Key> =
         curves.iter().enumerate().map(|(i, curve)| Key::line(&curve.name, Style::series(i))).collect();
     if curves.iter().any(|curve| curve.spread.is_some()) {
         keys.push(Key::fill("± 1 standard deviation", GREY, 0.3));
+    }
+    if curves.iter().any(|curve| curve.worst.is_some()) {
+        keys.push(Key::line("worst chip", thin(GREY)));
     }
     if let Some(chance) = chance {
         let name = format!("chance ({}%)", shortest(chance, 2));
@@ -126,6 +136,11 @@ pub fn accuracy_curves(title: &str, x_label: &str, curves: &[Curve], chance: Opt
             let high: Vec<f64> = pairs().map(|(mean, s)| mean + s.abs()).collect();
             let colour = Style::series(i).colour;
             panel.band(&mut canvas, &curve.x, &low, &high, colour, BAND);
+        }
+    }
+    for (i, curve) in curves.iter().enumerate() {
+        if let Some(worst) = &curve.worst {
+            panel.line(&mut canvas, &curve.x, worst, &thin(Style::series(i).colour));
         }
     }
     for (i, curve) in curves.iter().enumerate() {
@@ -374,7 +389,10 @@ pub fn confusion_matrices(title: &str, matrices: &[Confusion]) -> Result<Figure,
             for (label, counts) in matrix.counts.chunks(matrix.classes).enumerate() {
                 let total = counts.iter().sum::<u64>().max(1) as f64;
                 for (class, &count) in counts.iter().enumerate() {
-                    panel.cell(&mut canvas, [class, label], count as f64 / total, HEAT);
+                    let share = count as f64 / total;
+                    let word = if share >= 0.005 { format!("{:.0}", 100.0 * share) } else { String::new() };
+                    let ink = if share > 0.55 { "#ffffff" } else { INK };
+                    panel.cell(&mut canvas, [class, label], (HEAT, share), (&word, ink));
                 }
             }
             panel.frame(&mut canvas);
@@ -424,14 +442,14 @@ fn histogram(values: &[f64], bin: f64) -> Vec<(f64, f64)> {
     counts.into_iter().map(|(index, count)| (index as f64 * bin, 100.0 * count / total)).collect()
 }
 
-fn not_empty<T>(items: &[T], what: &'static str) -> Result<(), Error> {
+pub(super) fn not_empty<T>(items: &[T], what: &'static str) -> Result<(), Error> {
     match items {
         [] => Err(Error::Empty(what)),
         _ => Ok(()),
     }
 }
 
-fn same_length(series: &str, list: &'static str, values: &[f64], expected: usize) -> Result<(), Error> {
+pub(super) fn same_length(series: &str, list: &'static str, values: &[f64], expected: usize) -> Result<(), Error> {
     match values.len() {
         found if found == expected => Ok(()),
         found => Err(Error::Length { series: series.to_owned(), list, found, expected }),

@@ -11,6 +11,7 @@ fn curve(name: &str, mean: &[f64]) -> Curve {
         x: (0..mean.len()).map(|i| i as f64).collect(),
         mean: mean.to_vec(),
         spread: Some(vec![2.0; mean.len()]),
+        worst: None,
     }
 }
 
@@ -133,6 +134,111 @@ fn series_keep_their_colours_and_differ_in_greyscale() {
     assert!(figure.svg().contains("#0072b2") && figure.svg().contains("#d55e00"));
     assert!(!one.svg().contains("stroke-dasharray"));
     assert!(figure.svg().contains("stroke-dasharray"));
+}
+
+#[test]
+fn the_worst_chip_is_a_line_of_its_own_and_has_one_key() {
+    let known = |name: &str| Curve { worst: Some(vec![5.0, 6.0, 7.0]), ..curve(name, &[10.0, 20.0, 30.0]) };
+    let plain = accuracy_curves("", "x", &[curve("a", &[1.0; 3]), curve("b", &[2.0; 3])], None).unwrap();
+    let figure = accuracy_curves("", "x", &[known("a"), known("b")], None).unwrap();
+    check(&figure);
+    assert_eq!(count(&figure, "<polyline"), count(&plain, "<polyline") + 2 + 1);
+    assert_eq!(texts(&figure).iter().filter(|text| *text == "worst chip").count(), 1);
+    assert_eq!(count(&figure, "class=\"marker\""), count(&plain, "class=\"marker\""));
+    let mut short = known("short");
+    short.worst = Some(vec![1.0]);
+    assert!(matches!(accuracy_curves("", "x", &[short], None), Err(Error::Length { list: "worst", .. })));
+}
+
+fn map(name: &str, columns: usize, rows: usize, accuracy: impl Fn(f64, f64) -> f64) -> Map {
+    let [x, y] = [columns, rows].map(|count| (0..count).map(|i| 0.05 * i as f64).collect::<Vec<_>>());
+    let accuracy = y.iter().flat_map(|y| x.iter().map(|x| accuracy(*x, *y))).collect();
+    Map { name: name.to_owned(), x, y, accuracy }
+}
+
+#[test]
+fn a_map_has_a_cell_a_point_and_its_number_where_there_is_room() {
+    let figure = accuracy_maps("title", ["x (rad)", "y"], &[map("", 3, 2, |x, y| 95.04 - 100.0 * (x + y))]).unwrap();
+    check(&figure);
+    assert_eq!(count(&figure, "class=\"cell\""), 6);
+    let found = texts(&figure);
+    for label in ["title", "x (rad)", "y", "accuracy (%)", "95.0", "90.0", "80.0", "0.05", "100"] {
+        assert!(found.iter().any(|text| text == label), "{label}");
+    }
+    // The first row is the lowest, and the first column the one on the left.
+    let document = usvg::roxmltree::Document::parse(figure.svg()).unwrap();
+    let place = |word: &str| -> [f64; 2] {
+        let node = document.descendants().find(|node| node.has_tag_name("text") && node.text() == Some(word)).unwrap();
+        ["x", "y"].map(|axis| node.attribute(axis).unwrap().parse().unwrap())
+    };
+    let (first, last) = (place("95.0"), place("80.0"));
+    assert!(first[0] < last[0] && first[1] > last[1], "{first:?} {last:?}");
+    // The ends of the range are the ends of the colours.
+    let ends = accuracy_maps("", ["", ""], &[map("", 2, 1, |x, _| if x > 0.0 { 100.0 } else { 50.0 })]).unwrap();
+    check_png(&ends, &[[0x44, 0x01, 0x54], [0xfd, 0xe7, 0x25]]);
+
+    // One more column than twelve: no numbers. A missing accuracy: no cell.
+    let wide = accuracy_maps("", ["x", "y"], &[map("", 13, 4, |x, _| if x == 0.0 { f64::NAN } else { 91.3 })]).unwrap();
+    check(&wide);
+    assert_eq!(count(&wide, "class=\"cell\""), 12 * 4);
+    assert!(!texts(&wide).iter().any(|text| text == "91.3"));
+    for (maps, columns, rows) in [(1, 1, 1), (2, 12, 12), (3, 5, 1), (4, 1, 30), (5, 41, 41), (7, 3, 9)] {
+        let all: Vec<_> =
+            (0..maps).map(|i| map(&format!("sharpness-aware {i}"), columns, rows, |x, y| 60.0 * x - y)).collect();
+        check(
+            &accuracy_maps("", ["standard deviation of ring offset (nm)", "change of temperature (K)"], &all).unwrap(),
+        );
+    }
+    check(&accuracy_maps("", ["x", "y"], &[map("", 3, 3, |_, _| f64::NAN)]).unwrap());
+    assert!(matches!(accuracy_maps("", ["", ""], &[]), Err(Error::Empty("maps"))));
+    assert!(matches!(accuracy_maps("", ["", ""], &[map("", 0, 3, |_, _| 0.0)]), Err(Error::Empty("columns"))));
+    let mut odd = map("odd", 2, 2, |_, _| 1.0);
+    odd.accuracy.pop();
+    let error = accuracy_maps("", ["", ""], &[odd]).unwrap_err();
+    assert_eq!(error.to_string(), "`odd`: 3 values of accuracy for 4 points");
+}
+
+#[test]
+fn methods_stand_side_by_side_as_bars_with_whiskers() {
+    let bar = |name: &str, mean: f64, spread: Option<f64>, worst: Option<f64>| Bar {
+        name: name.to_owned(),
+        mean,
+        spread,
+        worst,
+    };
+    let three = [
+        bar("standard", 80.0, Some(5.0), Some(61.0)),
+        bar("noise", 40.0, Some(0.0), None),
+        bar("sat", 90.04, None, None),
+    ];
+    let figure = accuracy_bars("title", "3 seeds", &three, Some(10.0)).unwrap();
+    check_png(&figure, &[[0, 0x72, 0xb2], [0xd5, 0x5e, 0], [0, 0x9e, 0x73]]);
+    let heights = bars(&figure);
+    assert_eq!(heights.len(), 3);
+    assert!((heights[0] / heights[1] - 2.0).abs() < 0.01, "{heights:?}");
+    let found = texts(&figure);
+    for label in [
+        "standard",
+        "noise",
+        "sat",
+        "80.0",
+        "40.0",
+        "90.0",
+        "± 1 standard deviation over 3 seeds",
+        "worst chip",
+        "chance (10%)",
+    ] {
+        assert!(found.iter().any(|text| text == label), "{label}");
+    }
+    // One worst chip, and its key.
+    assert_eq!(count(&figure, "class=\"marker\""), 2);
+    for n in 1..=9 {
+        let all: Vec<_> =
+            (0..n).map(|i| bar(&format!("sharpness-aware {i}"), 100.0, Some(30.0), Some(f64::NAN))).collect();
+        check(&accuracy_bars("a long title that goes on ".repeat(5).as_str(), "", &all, Some(f64::NAN)).unwrap());
+    }
+    check(&accuracy_bars("", "", &[bar("missing", f64::NAN, Some(f64::INFINITY), None)], None).unwrap());
+    assert!(matches!(accuracy_bars("", "", &[], None), Err(Error::Empty(_))));
 }
 
 #[test]

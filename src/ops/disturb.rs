@@ -51,7 +51,8 @@ impl Draw {
             limit: self.limit.unwrap_or(0.0),
         };
         let binds = [clock.uniform::<Clock>(), value.write()];
-        plan.dispatch("disturb", "forward", &params, &binds, Work::Items(value.len()))
+        let entry = if self.limit.is_some() { "limited" } else { "forward" };
+        plan.dispatch("disturb", entry, &params, &binds, Work::Items(value.len()))
     }
 }
 

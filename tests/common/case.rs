@@ -386,8 +386,8 @@ pub fn all() -> Vec<Case> {
         imperfections("disturb::forward", Distribution::Normal, (0, 1), None),
         imperfections("disturb::forward, uniform", Distribution::Uniform, (0, 1), None),
         imperfections("disturb::forward, part of uniform", Distribution::Uniform, (1, 3), None),
-        imperfections("disturb::forward, limited", Distribution::Normal, (0, 1), Some(0.25)),
-        imperfections("disturb::forward, limited to nothing", Distribution::Normal, (0, 1), Some(1e-9)),
+        imperfections("disturb::limited", Distribution::Normal, (0, 1), Some(0.25)),
+        imperfections("disturb::limited, to nothing", Distribution::Normal, (0, 1), Some(1e-9)),
         batches("draw::bytes, shuffled", true, true),
         batches("draw::bytes, in order", true, false),
         batches("draw::floats, shuffled", false, true),
@@ -566,7 +566,7 @@ fn imperfections(name: &'static str, distribution: Distribution, part: (usize, u
             }),
             gradient: None,
             // 20 rounds of 5 and 30 for the normal number.
-            costs: vec![cost("disturb::forward", 130 * n, n)],
+            costs: vec![cost(if limit.is_some() { "disturb::limited" } else { "disturb::forward" }, 130 * n, n)],
         }
     })
     .tolerance(1e-6, 3e-8)

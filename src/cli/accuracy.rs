@@ -1,0 +1,135 @@
+//! Figures of accuracies: what they are drawn against decides which.
+
+use std::path::Path;
+
+use super::Failure;
+use crate::figures::{self, Bar, Curve, Map};
+use crate::network::Network;
+use crate::robustness::{Axis, Point};
+use crate::run::write_figure;
+
+/// An axis in words.
+#[derive(Debug)]
+pub(super) struct Shown {
+    name: String,
+    label: String,
+    unit: &'static str,
+    values: Vec<f64>,
+}
+
+impl Shown {
+    pub(super) fn of(axis: &Axis, network: &Network<'_>) -> Result<Self, Failure> {
+        let unit = axis.resolve(network)?[0].spec.unit;
+        Ok(Self { name: axis.name.clone(), label: axis.label(network)?, unit, values: axis.values.clone() })
+    }
+
+    /// One value of it, such as `temperature 0.5 K`.
+    pub(super) fn place(&self, value: f64) -> String {
+        let (name, value) = (self.name.replace('_', " "), value.to_string().replace('-', "−"));
+        format!("{name} {value} {}", self.unit).trim_end().to_owned()
+    }
+
+    /// Its name in that of a file.
+    fn file(&self) -> String {
+        self.name.replace('.', "-")
+    }
+}
+
+/// The same points of several methods, or of one network.
+pub(super) struct Scored<'a> {
+    pub(super) axes: &'a [Shown],
+    /// A name each, and its points; accuracies of a point are over all that the spread is over.
+    pub(super) series: Vec<(String, Vec<Point>)>,
+    /// Chips of each network: of several, the worst is shown.
+    pub(super) chips: usize,
+    /// What the spread is over, such as `3 seeds, 20 chips each`; empty if there is none.
+    pub(super) over: String,
+    /// Accuracy of guessing, 0..1.
+    pub(super) chance: f64,
+}
+
+/// Seeds and chips in words.
+pub(super) fn over(seeds: usize, chips: usize) -> String {
+    match (seeds > 1, chips > 1) {
+        (false, false) => String::new(),
+        (true, false) => format!("{seeds} seeds"),
+        (false, true) => format!("{chips} chips"),
+        (true, true) => format!("{seeds} seeds, {chips} chips each"),
+    }
+}
+
+impl Scored<'_> {
+    /// Draws a curve over the one axis that has several values, a map over two, bars of several series at one condition;
+    /// gives the file's name, if there is a figure.
+    pub(super) fn draw(&self, folder: &Path, title: &str) -> Result<Option<String>, Failure> {
+        let (moving, fixed): (Vec<_>, Vec<_>) =
+            self.axes.iter().enumerate().partition(|(_, axis)| axis.values.len() > 1);
+        let places = fixed.iter().map(|(_, axis)| axis.place(axis.values[0]));
+        let bars = moving.is_empty();
+        let over = Some(self.over.clone()).filter(|over| !over.is_empty() && !bars);
+        let title = std::iter::once(title.to_owned()).chain(places).chain(over).collect::<Vec<_>>().join(", ");
+        let (name, figure) = match moving[..] {
+            [] if self.series.len() < 2 => return Ok(None),
+            [] => ("accuracy".to_owned(), self.bars(&title)),
+            [(place, axis)] => (format!("accuracy-{}", axis.file()), self.curves(&title, place, axis)),
+            [(_, first), (_, second), ..] => {
+                (format!("accuracy-{}-{}", first.file(), second.file()), self.maps(&title, [first, second]))
+            }
+        };
+        write_figure(folder, &name, figure)?;
+        Ok(Some(name))
+    }
+
+    fn spread(&self, point: &Point) -> Option<f64> {
+        (point.accuracies.len() > 1).then(|| 100.0 * point.accuracy().1)
+    }
+
+    fn worst(&self, point: &Point) -> Option<f64> {
+        (self.chips > 1).then(|| 100.0 * point.worst())
+    }
+
+    fn bars(&self, title: &str) -> Result<figures::Figure, figures::Error> {
+        let bars: Vec<_> = self
+            .series
+            .iter()
+            .filter_map(|(name, points)| Some((name, points.first()?)))
+            .map(|(name, point)| Bar {
+                name: name.clone(),
+                mean: 100.0 * point.accuracy().0,
+                spread: self.spread(point),
+                worst: self.worst(point),
+            })
+            .collect();
+        figures::accuracy_bars(title, &self.over, &bars, Some(100.0 * self.chance))
+    }
+
+    fn curves(&self, title: &str, place: usize, axis: &Shown) -> Result<figures::Figure, figures::Error> {
+        let curves: Vec<_> = self
+            .series
+            .iter()
+            .map(|(name, points)| Curve {
+                name: name.clone(),
+                x: points.iter().map(|point| point.varied[place]).collect(),
+                mean: points.iter().map(|point| 100.0 * point.accuracy().0).collect(),
+                spread: points.iter().map(|point| self.spread(point)).collect(),
+                worst: points.iter().map(|point| self.worst(point)).collect(),
+            })
+            .collect();
+        figures::accuracy_curves(title, &axis.label, &curves, Some(100.0 * self.chance))
+    }
+
+    fn maps(&self, title: &str, [first, second]: [&Shown; 2]) -> Result<figures::Figure, figures::Error> {
+        // The last axis runs fastest: it is the horizontal one.
+        let maps: Vec<_> = self
+            .series
+            .iter()
+            .map(|(name, points)| Map {
+                name: if self.series.len() > 1 { name.clone() } else { String::new() },
+                x: second.values.clone(),
+                y: first.values.clone(),
+                accuracy: points.iter().map(|point| 100.0 * point.accuracy().0).collect(),
+            })
+            .collect();
+        figures::accuracy_maps(title, [&second.label, &first.label], &maps)
+    }
+}
