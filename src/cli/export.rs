@@ -11,8 +11,8 @@ use crate::run::{Run, export};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Writes LAYER.current.csv, LAYER.detuning.csv and LAYER.weight.csv of every ring layer (a row an output, a column an
-input), LAYER.weight.csv of every digital one, LAYER.mesh.npz of every mesh (as `flatlight mesh compose` takes it),
-NAME.npz with all parameters, and manifest.json, which says how to compute with them.
+input), LAYER.weight.csv of every digital one, LAYER.mesh.npz of every mesh (as `flatlight mesh compose` takes it;
+without loss), NAME.npz with all parameters, and manifest.json, which says how to compute with them.
 Detunings, weights and phases are those of the nominal device, behind converters and crosstalk.
 
 Example:
