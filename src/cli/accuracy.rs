@@ -19,7 +19,9 @@ pub(super) struct Shown {
 
 impl Shown {
     pub(super) fn of(axis: &Axis, network: &Network<'_>) -> Result<Self, Failure> {
-        let unit = axis.resolve(network)?[0].spec.unit;
+        let found = axis.resolve(network)?;
+        let common = found.iter().all(|entry| entry.spec.unit == found[0].spec.unit);
+        let unit = if common { found[0].spec.unit } else { "" };
         Ok(Self { name: axis.name.clone(), label: axis.label(network)?, unit, values: axis.values.clone() })
     }
 
