@@ -16,8 +16,13 @@ fn main() -> Result<(), flatlight::gpu::Error> {
     // Cargo adds `--bench`.
     let words: Vec<_> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let (sizes, words): (Vec<_>, Vec<_>) = words.into_iter().partition(|word| word.starts_with("--size="));
-    let size: Option<Vec<usize>> =
-        sizes.last().and_then(|size| size["--size=".len()..].split('x').map(|extent| extent.parse().ok()).collect());
+    let size = sizes.last().map(|size| {
+        let extents = size["--size=".len()..].split('x').map(str::parse).collect::<Result<Vec<usize>, _>>();
+        extents.unwrap_or_else(|_| {
+            eprintln!("`{size}` is no size; give extents such as --size=256x1024");
+            std::process::exit(2);
+        })
+    });
     if let Some(flag) = words.iter().find(|word| word.starts_with('-')) {
         eprintln!("unknown flag `{flag}`; give parts of the names of cases");
         std::process::exit(2);
@@ -29,6 +34,10 @@ fn main() -> Result<(), flatlight::gpu::Error> {
     for case in cases.iter().filter(wanted).filter(|case| runs_here(case.variant)) {
         let gpu = device(case.variant, &Options::default());
         let size = size.as_deref().unwrap_or(case.bench);
+        if size.len() != case.bench.len() {
+            eprintln!("`{}` has {} extents, not {}", case.name, case.bench.len(), size.len());
+            std::process::exit(2);
+        }
         let problem = case.problem(size, SEED);
         let pass = problem.record(gpu, &problem.upstream(SEED))?;
         gpu.write_uniform(&pass.clock, &problem.clocks[0])?;

@@ -17,7 +17,7 @@
 
 import package::shared::complex::{complex_mul, complex_mul_conj};
 import package::shared::indexing::{indexing_group};
-import package::shared::mesh::{Params, MESH_GROUP, MeshMatrix, mesh_column, mesh_screen, mesh_scratch, mesh_row};
+import package::shared::mesh::{Params, MESH_GROUP, mesh_column, mesh_screen, mesh_scratch, mesh_row};
 import package::shared::mesh::{mesh_forward, mesh_adjoint, mesh_over, mesh_inverse, mesh_flow};
 
 const LANES: u32 = MESH_GROUP;
@@ -320,13 +320,13 @@ fn take(cells: u32, sample: u32, mode: u32) -> f32 {
 }
 
 /// A mode as the scratch has it; 0 where there is none.
-fn kept(cells: u32, mode: u32) -> vec4<f32> {
+fn fetched(cells: u32, mode: u32) -> vec4<f32> {
     let last = params.n_modes - 1u;
     return select(vec4(0.0), partials[cells + LANES * min(mode, last)], mode <= last);
 }
 
 /// Puts back a mode that came after `start`, which may be -1.
-fn keep(cells: u32, start: u32, mode: u32, amplitudes: vec4<f32>) {
+fn put_back(cells: u32, start: u32, mode: u32, amplitudes: vec4<f32>) {
     if mode < params.n_modes && i32(mode) >= i32(start) {
         partials[cells + LANES * mode] = amplitudes;
     }
@@ -341,13 +341,13 @@ fn first_mode(end: u32) -> u32 {
 }
 
 /// One interferometer backwards, with the gradient; what the lane's sample tells of its own gradients.
-fn uncross(window: ptr<function, Window>, at: u32, matrix: MeshMatrix, over: vec2<f32>) -> vec4<f32> {
+fn uncross(window: ptr<function, Window>, at: u32, upper: vec4<f32>, lower: vec4<f32>, over: vec2<f32>) -> vec4<f32> {
     let one = (*window)[at];
     let other = (*window)[at + 1u];
     let there = vec4(one.xy, other.xy);
     let d_there = vec4(one.zw, other.zw);
-    let here = passed(matrix.upper, mesh_inverse(matrix.upper, matrix.lower, over, there), there);
-    let d_here = passed(matrix.upper, mesh_adjoint(matrix.upper, matrix.lower, d_there), d_there);
+    let here = passed(upper, mesh_inverse(upper, lower, over, there), there);
+    let d_here = passed(upper, mesh_adjoint(upper, lower, d_there), d_there);
     (*window)[at] = vec4(here.xy, d_here.xy);
     (*window)[at + 1u] = vec4(here.zw, d_here.zw);
     return mesh_flow(here, d_here);
@@ -397,29 +397,37 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
             let place = (mode - lane - column.mode) / 2u;
             let inside = place < count;
             let number = select(0u, column.first + place, inside);
-            let matrix = MeshMatrix(
+            let here = Own(
                 select(vec4(select(1.0, IDLE, GUARDED == 1u), 0.0, 0.0, 0.0), matrices[2u * number], inside),
                 select(vec4(0.0, 0.0, 1.0, 0.0), matrices[2u * number + 1u], inside),
             );
-            let over = mesh_over(matrix.upper, matrix.lower);
-            window[7] = kept(cells, mode);
-            window[8] = kept(cells, mode + 1u);
-            let flow0 = uncross(&window, 7u, MeshMatrix(subgroupBroadcast(matrix.upper, 0u), subgroupBroadcast(matrix.lower, 0u)), subgroupBroadcast(over, 0u));
-            let flow1 = uncross(&window, 6u, MeshMatrix(subgroupBroadcast(matrix.upper, 1u), subgroupBroadcast(matrix.lower, 1u)), subgroupBroadcast(over, 1u));
-            let flow2 = uncross(&window, 5u, MeshMatrix(subgroupBroadcast(matrix.upper, 2u), subgroupBroadcast(matrix.lower, 2u)), subgroupBroadcast(over, 2u));
-            let flow3 = uncross(&window, 4u, MeshMatrix(subgroupBroadcast(matrix.upper, 3u), subgroupBroadcast(matrix.lower, 3u)), subgroupBroadcast(over, 3u));
-            let flow4 = uncross(&window, 3u, MeshMatrix(subgroupBroadcast(matrix.upper, 4u), subgroupBroadcast(matrix.lower, 4u)), subgroupBroadcast(over, 4u));
-            let flow5 = uncross(&window, 2u, MeshMatrix(subgroupBroadcast(matrix.upper, 5u), subgroupBroadcast(matrix.lower, 5u)), subgroupBroadcast(over, 5u));
-            let flow6 = uncross(&window, 1u, MeshMatrix(subgroupBroadcast(matrix.upper, 6u), subgroupBroadcast(matrix.lower, 6u)), subgroupBroadcast(over, 6u));
-            let flow7 = uncross(&window, 0u, MeshMatrix(subgroupBroadcast(matrix.upper, 7u), subgroupBroadcast(matrix.lower, 7u)), subgroupBroadcast(over, 7u));
+            let over = mesh_over(here.upper, here.lower);
+            window[7] = fetched(cells, mode);
+            window[8] = fetched(cells, mode + 1u);
+            let flow0 = uncross(&window, 7u,
+                subgroupBroadcast(here.upper, 0u), subgroupBroadcast(here.lower, 0u), subgroupBroadcast(over, 0u));
+            let flow1 = uncross(&window, 6u,
+                subgroupBroadcast(here.upper, 1u), subgroupBroadcast(here.lower, 1u), subgroupBroadcast(over, 1u));
+            let flow2 = uncross(&window, 5u,
+                subgroupBroadcast(here.upper, 2u), subgroupBroadcast(here.lower, 2u), subgroupBroadcast(over, 2u));
+            let flow3 = uncross(&window, 4u,
+                subgroupBroadcast(here.upper, 3u), subgroupBroadcast(here.lower, 3u), subgroupBroadcast(over, 3u));
+            let flow4 = uncross(&window, 3u,
+                subgroupBroadcast(here.upper, 4u), subgroupBroadcast(here.lower, 4u), subgroupBroadcast(over, 4u));
+            let flow5 = uncross(&window, 2u,
+                subgroupBroadcast(here.upper, 5u), subgroupBroadcast(here.lower, 5u), subgroupBroadcast(over, 5u));
+            let flow6 = uncross(&window, 1u,
+                subgroupBroadcast(here.upper, 6u), subgroupBroadcast(here.lower, 6u), subgroupBroadcast(over, 6u));
+            let flow7 = uncross(&window, 0u,
+                subgroupBroadcast(here.upper, 7u), subgroupBroadcast(here.lower, 7u), subgroupBroadcast(over, 7u));
             let low = fold(fold(flow0, flow4, 4u, lane), fold(flow2, flow6, 4u, lane), 2u, lane);
             let high = fold(fold(flow1, flow5, 4u, lane), fold(flow3, flow7, 4u, lane), 2u, lane);
             let flow = fold(low, high, 1u, lane) + started(row + number);
             if inside {
                 partials[row + number] = flow;
             }
-            keep(cells, start, mode - 7u, window[0]);
-            keep(cells, start, mode - 6u, window[1]);
+            put_back(cells, start, mode - 7u, window[0]);
+            put_back(cells, start, mode - 6u, window[1]);
             window[0] = window[2];
             window[1] = window[3];
             window[2] = window[4];

@@ -5,7 +5,7 @@ mod common;
 use common::case::{Draws, floats};
 use common::{device, gpu};
 use flatlight::gpu::{Error, Gpu, Options, PlanBuilder, Scalar};
-use flatlight::ops::mesh::{self, Coefficients, Layout, Mesh, State};
+use flatlight::ops::mesh::{self, Coefficients, Fields, Layout, Mesh, State};
 use flatlight::reference::complex_matmul;
 
 /// Phases and errors, as in [`State`].
@@ -60,7 +60,7 @@ fn pass_on(gpu: &Gpu, mesh: &Mesh, set: &Set, fields: &[f64]) -> Vec<f64> {
         };
         let mut plan = PlanBuilder::new(gpu, "mesh");
         mesh.coefficients(&mut plan, state, coefficients)?;
-        mesh.forward(&mut plan, coefficients, &x, &y, None)?;
+        mesh.forward(&mut plan, coefficients, &x, Fields { y: &y, checkpoints: None })?;
         gpu.submit(&[&plan.finish()?])?;
         gpu.read::<f32>(&y)
     };

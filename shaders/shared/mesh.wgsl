@@ -82,12 +82,6 @@ fn mesh_adjoint(upper: vec4<f32>, lower: vec4<f32>, y: vec4<f32>) -> vec4<f32> {
     );
 }
 
-/// A matrix by its rows.
-struct MeshMatrix {
-    upper: vec4<f32>,
-    lower: vec4<f32>,
-}
-
 /// 1 / det M. The determinant is as large as u v.
 fn mesh_over(upper: vec4<f32>, lower: vec4<f32>) -> vec2<f32> {
     let determinant = complex_mul(upper.xy, lower.zw) - complex_mul(upper.zw, lower.xy);

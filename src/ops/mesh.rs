@@ -109,6 +109,15 @@ pub struct Coefficients<'a> {
     pub screen: &'a Slice,
 }
 
+/// What the forward pass leaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'a> {
+    /// Behind the mesh, `[batch, modes, 2]`.
+    pub y: &'a Slice,
+    /// Inside, of the shape [`Mesh::checkpoints`]. A forward pass that none goes back on needs no place for them.
+    pub checkpoints: Option<&'a Slice>,
+}
+
 impl Mesh {
     /// A mesh on 2 to 1,024 modes.
     ///
@@ -136,7 +145,7 @@ impl Mesh {
     /// # Errors
     /// Loss below 0 or above 100 dB, or numbers that are not finite.
     pub fn with_loss(self, loss_db: f32, unbalance_db: f32) -> Result<Self, Error> {
-        if !(0.0..=MAX_LOSS).contains(&loss_db) || !(unbalance_db.abs() <= MAX_LOSS) {
+        if !(0.0..=MAX_LOSS).contains(&loss_db) || !(-MAX_LOSS..=MAX_LOSS).contains(&unbalance_db) {
             return Err(Error::Shape {
                 what: "mesh, loss".to_owned(),
                 expected: format!("0 to {MAX_LOSS} dB an interferometer, arms at most {MAX_LOSS} dB apart"),
@@ -252,8 +261,7 @@ impl Mesh {
         plan.dispatch("mesh", "coefficients_screen", &params, &binds, Work::Items(self.modes))
     }
 
-    /// The field y behind the mesh from the field x before it, both `[batch, modes, 2]`. Leaves fields inside in
-    /// `checkpoints`, of the shape [`checkpoints`](Self::checkpoints), if a backward pass is to follow that needs them.
+    /// The fields behind and inside the mesh from the field x before it, `[batch, modes, 2]`.
     ///
     /// # Errors
     /// Shapes that do not fit.
@@ -262,9 +270,9 @@ impl Mesh {
         plan: &mut PlanBuilder<'_>,
         on: Coefficients<'_>,
         x: &Slice,
-        y: &Slice,
-        checkpoints: Option<&Slice>,
+        fields: Fields<'_>,
     ) -> Result<(), Error> {
+        let Fields { y, checkpoints } = fields;
         let operation = "mesh::forward";
         let batch = self.check(operation, on, &[x, y])?;
         // Wide meshes park modes in y, and segments go on from there.
@@ -278,9 +286,9 @@ impl Mesh {
         self.record_forward(plan, variant, batch, &binds)
     }
 
-    /// Gradient of the field before the mesh from the field y behind it and its gradient, all `[batch, modes, 2]`, and
-    /// from the `checkpoints` that the forward pass left, if the mesh has such. Leaves in `partials`, of the shape [`partials`](Self::partials), what the gradients of phases and couplers are
-    /// made of.
+    /// Gradient of the field before the mesh from what the forward pass left and the gradient of the field behind, both
+    /// `[batch, modes, 2]`. Leaves in `partials`, of the shape [`partials`](Self::partials), what the gradients of phases
+    /// and couplers are made of.
     ///
     /// # Errors
     /// Shapes that do not fit.
@@ -288,12 +296,12 @@ impl Mesh {
         &self,
         plan: &mut PlanBuilder<'_>,
         on: Coefficients<'_>,
-        y: &Slice,
+        fields: Fields<'_>,
         d_y: &Slice,
-        checkpoints: Option<&Slice>,
         partials: &Slice,
         d_x: &Slice,
     ) -> Result<(), Error> {
+        let Fields { y, checkpoints } = fields;
         let operation = "mesh::backward";
         let batch = self.check(operation, on, &[y, d_y, d_x])?;
         expect(operation, partials, &self.partials(batch))?;

@@ -7,7 +7,7 @@ use super::readout::Readout;
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::layer::{Cause, Derived, Imperfection, Io, Layer, Parameter, Pass, Role, Start};
 use crate::mesh::{self, Phases};
-use crate::ops::mesh::{Coefficients, Mesh as Columns, State};
+use crate::ops::mesh::{Coefficients, Fields, Mesh as Columns, State};
 use crate::ops::phase_shifter::Shifters;
 use crate::ops::ports::{self, Reading};
 
@@ -247,7 +247,7 @@ impl Layer for Mesh {
             MeshInput::Amplitude => ports::enter(plan, &io.input, self.recipe.reference_beam, &before)?,
         }
         let kept = self.checkpoints(io).filter(|_| pass != Pass::Inference);
-        self.columns.forward(plan, self.coefficients(io), &before, &behind, kept)?;
+        self.columns.forward(plan, self.coefficients(io), &before, Fields { y: &behind, checkpoints: kept })?;
         match self.reading() {
             Some(reading) => {
                 ports::read(plan, reading, self.recipe.unit_norm, &behind, self.readout.light(io))?;
@@ -274,7 +274,8 @@ impl Layer for Mesh {
         };
         let partials = &io.derived[PARTIALS];
         let (on, kept) = (self.coefficients(io), self.checkpoints(io));
-        self.columns.backward(plan, on, &behind, &d_behind, kept, partials, &d_before)?;
+        let fields = Fields { y: &behind, checkpoints: kept };
+        self.columns.backward(plan, on, fields, &d_behind, partials, &d_before)?;
         if self.recipe.trainable {
             let [d_theta, d_phi, d_gamma] = [0, 1, 2].map(|kind| &io.derived[D_PHASE + kind]);
             self.columns.backward_theta(plan, self.state(io), partials, d_theta)?;
