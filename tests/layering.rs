@@ -41,7 +41,7 @@ const ALONG: [(&str, &str); 5] = [
 ];
 
 /// Rooms that import less than their floor would let them.
-const NARROW: [(&str, &[&str]); 2] = [("gpu", &[]), ("ops", &["gpu", "data"])];
+const NARROW: [(&str, &[&str]); 2] = [("gpu", &[]), ("ops", &["gpu", "data", "mesh"])];
 
 /// Macros live at the root of the crate whatever room declares them.
 const MACROS: [(&str, &str); 1] = [("uniform", "gpu")];

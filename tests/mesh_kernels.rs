@@ -5,7 +5,8 @@ mod common;
 use common::case::{Draws, floats};
 use common::{device, gpu};
 use flatlight::gpu::{Error, Gpu, Options, PlanBuilder, Scalar};
-use flatlight::ops::mesh::{self, Coefficients, Fields, Layout, Mesh, State};
+use flatlight::mesh::Layout;
+use flatlight::ops::mesh::{self, Coefficients, Fields, Mesh, State};
 use flatlight::reference::complex_matmul;
 
 /// Phases and errors, as in [`State`].
@@ -80,8 +81,7 @@ fn apart(a: &[f64], b: &[f64]) -> f64 {
 
 /// One mesh in registers where the adapter has that variant, one in workgroup memory, both layouts.
 fn meshes() -> [Mesh; 4] {
-    let sizes =
-        [(7, Layout::Triangular), (64, Layout::Rectangular), (100, Layout::Triangular), (256, Layout::Rectangular)];
+    let sizes = [(7, Layout::Reck), (64, Layout::Clements), (100, Layout::Reck), (256, Layout::Clements)];
     sizes.map(|(modes, layout)| Mesh::new(modes, layout).expect("a mesh"))
 }
 
@@ -108,7 +108,7 @@ fn a_mesh_keeps_power_and_is_unitary() {
 /// The most modes and columns: invocations take as many loop turns as any, and a driver that stops them says nothing.
 #[test]
 fn the_largest_mesh_keeps_power_in_all_variants() {
-    let mesh = Mesh::new(1024, Layout::Triangular).expect("a mesh");
+    let mesh = Mesh::new(1024, Layout::Reck).expect("a mesh");
     let (set, fields) = (set(&mesh), Draws::new(5).uniform("fields", 2 * 3 * 1024, -1.0, 1.0));
     let fields_out: Vec<_> = mesh::variants(gpu())
         .into_iter()
@@ -128,16 +128,15 @@ fn the_largest_mesh_keeps_power_in_all_variants() {
 fn drawn(mesh: &Mesh, layout: Layout, column: usize) -> Vec<usize> {
     let tip = mesh.modes() - 2;
     let there = |p: &usize| match layout {
-        Layout::Rectangular => p % 2 == column % 2,
-        Layout::Triangular => column.abs_diff(tip) <= *p && (p + column + tip).is_multiple_of(2),
+        Layout::Clements => p % 2 == column % 2,
+        Layout::Reck => column.abs_diff(tip) <= *p && (p + column + tip).is_multiple_of(2),
     };
     (0..=tip).filter(there).collect()
 }
 
 #[test]
 fn dense_columns_compose_to_the_mesh() {
-    for (modes, layout) in [2, 3, 10, 65].into_iter().flat_map(|n| [(n, Layout::Rectangular), (n, Layout::Triangular)])
-    {
+    for (modes, layout) in [2, 3, 10, 65].into_iter().flat_map(|n| [(n, Layout::Clements), (n, Layout::Reck)]) {
         let mesh = Mesh::new(modes, layout).expect("a mesh");
         let set = set(&mesh);
         let mut whole = identity(modes);
@@ -199,14 +198,14 @@ fn a_phase_moved_by_a_turn_changes_nothing() {
 #[test]
 fn a_mesh_of_one_mode_or_too_many_is_refused() {
     for modes in [0, 1, 1025] {
-        let message = Mesh::new(modes, Layout::Rectangular).expect_err("no mesh").to_string();
+        let message = Mesh::new(modes, Layout::Clements).expect_err("no mesh").to_string();
         assert!(message.contains("2 to 1024 modes") && message.contains(&modes.to_string()), "{message}");
     }
 }
 
 #[test]
 fn loss_below_zero_and_couplers_of_lossy_meshes_are_refused() {
-    let mesh = Mesh::new(4, Layout::Rectangular).expect("a mesh");
+    let mesh = Mesh::new(4, Layout::Clements).expect("a mesh");
     for [loss, unbalance] in [[-0.1, 0.0], [f32::NAN, 0.0], [101.0, 0.0], [0.0, f32::NAN], [0.0, -101.0]] {
         let message = mesh.with_loss(loss, unbalance).expect_err("no loss").to_string();
         assert!(message.contains("0 to 100 dB"), "{message}");
@@ -237,7 +236,7 @@ fn loss_below_zero_and_couplers_of_lossy_meshes_are_refused() {
 /// Equal loss in both arms is a factor an interferometer: a rectangle of two modes has one.
 #[test]
 fn equal_loss_is_a_factor() {
-    let mesh = Mesh::new(2, Layout::Rectangular).expect("a mesh");
+    let mesh = Mesh::new(2, Layout::Clements).expect("a mesh");
     let (set, fields) = (set(&mesh), Draws::new(6).uniform("fields", 2 * 5 * 2, -1.0, 1.0));
     // 6.02 dB are half of the amplitude.
     let lossy = mesh.with_loss(20.0 * 2.0_f32.log10(), 0.0).expect("a mesh");
@@ -249,7 +248,7 @@ fn equal_loss_is_a_factor() {
 #[test]
 fn partial_sums_are_bounded() {
     let partials = |modes, batch| {
-        let mesh = Mesh::new(modes, Layout::Rectangular).expect("a mesh");
+        let mesh = Mesh::new(modes, Layout::Clements).expect("a mesh");
         mesh.partials(batch)
     };
     assert_eq!(partials(64, 512), [64, 2016 + 16 + 8 * 64, 4]);
@@ -268,10 +267,10 @@ fn checkpoints_follow_the_loss() {
         let mesh = Mesh::new(modes, layout).and_then(|mesh| mesh.with_loss(loss, unbalance)).expect("a mesh");
         mesh.checkpoints(5)
     };
-    assert_eq!(mesh(128, Layout::Rectangular, 0.0, 0.0), None);
-    assert_eq!(mesh(128, Layout::Rectangular, 0.15, 0.0), None);
-    assert_eq!(mesh(128, Layout::Rectangular, 0.5, 0.0), Some([3, 5, 128, 2]));
-    assert_eq!(mesh(128, Layout::Rectangular, 0.25, -0.5), Some([3, 5, 128, 2]));
-    assert_eq!(mesh(128, Layout::Triangular, 0.5, 0.0), Some([6, 5, 128, 2]));
-    assert_eq!(mesh(4, Layout::Rectangular, 50.0, 0.0), Some([3, 5, 4, 2]));
+    assert_eq!(mesh(128, Layout::Clements, 0.0, 0.0), None);
+    assert_eq!(mesh(128, Layout::Clements, 0.15, 0.0), None);
+    assert_eq!(mesh(128, Layout::Clements, 0.5, 0.0), Some([3, 5, 128, 2]));
+    assert_eq!(mesh(128, Layout::Clements, 0.25, -0.5), Some([3, 5, 128, 2]));
+    assert_eq!(mesh(128, Layout::Reck, 0.5, 0.0), Some([6, 5, 128, 2]));
+    assert_eq!(mesh(4, Layout::Clements, 50.0, 0.0), Some([3, 5, 4, 2]));
 }

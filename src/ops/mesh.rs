@@ -6,6 +6,7 @@
 
 use super::{expect, word};
 use crate::gpu::{Bind, Constant, Error, Gpu, PlanBuilder, Slice, Work};
+use crate::mesh::Layout;
 use crate::uniform;
 
 uniform! {
@@ -61,15 +62,6 @@ pub fn variants(gpu: &Gpu) -> Vec<&'static str> {
         available.push(SUBGROUP);
     }
     available
-}
-
-/// How interferometers are placed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// As many columns as modes, which begin at mode 0 and 1 in turn (Clements).
-    Rectangular,
-    /// Twice as many columns as modes less 3 (Reck).
-    Triangular,
 }
 
 /// A mesh on so many modes.
@@ -190,10 +182,7 @@ impl Mesh {
 
     /// Number of columns.
     pub fn columns(&self) -> usize {
-        match self.layout {
-            Layout::Rectangular => self.modes,
-            Layout::Triangular => 2 * self.modes - 3,
-        }
+        self.layout.columns(self.modes)
     }
 
     /// Shape of the partial sums that the backward pass of a batch needs: a row for eight samples, or for as many more as
@@ -220,7 +209,7 @@ impl Mesh {
             n_modes: word(operation, self.modes)?,
             n_columns: word(operation, self.columns())?,
             n_interferometers: word(operation, self.interferometers())?,
-            triangular: u32::from(self.layout == Layout::Triangular),
+            triangular: u32::from(self.layout == Layout::Reck),
             n_samples: word(operation, batch)?,
             end_column: word(operation, self.columns())?,
             loss: self.loss[0],
@@ -446,7 +435,7 @@ impl Mesh {
 
     /// Whether columns of the mesh are idle anywhere but past the ends where so many are walked at once.
     fn guarded(&self, columns: usize) -> Constant {
-        ("GUARDED", (self.layout == Layout::Triangular || !self.columns().is_multiple_of(columns)).into())
+        ("GUARDED", (self.layout == Layout::Reck || !self.columns().is_multiple_of(columns)).into())
     }
 
     /// Entry point of the subgroup variant's forward pass, and what cuts it to the mesh: it walks columns by two, of wide
@@ -544,7 +533,7 @@ impl State<'_> {
 /// gives.
 fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
     const BATCH: usize = 512;
-    let mesh = Mesh::new(WINDOW, Layout::Rectangular)?;
+    let mesh = Mesh::new(WINDOW, Layout::Clements)?;
     // Interferometers that split evenly, with neither phase; waves as fields.
     let half = 0.5_f32.sqrt();
     let even = [half, 0.0, 0.0, half, 0.0, half, half, 0.0].repeat(mesh.interferometers());

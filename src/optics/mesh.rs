@@ -6,7 +6,7 @@ use super::mesh_recipe::{MeshForm, MeshInput, MeshOutput, MeshRecipe, MeshStart}
 use super::readout::Readout;
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::layer::{Cause, Derived, Imperfection, Io, Layer, Parameter, Pass, Role, Start};
-use crate::mesh::{self, Phases};
+use crate::mesh::{Layout, Phases};
 use crate::ops::mesh::{Coefficients, Fields, Mesh as Columns, State};
 use crate::ops::phase_shifter::Shifters;
 use crate::ops::ports::{self, Reading};
@@ -49,11 +49,7 @@ const INSERTION_LOSS: usize = 4;
 const LOSS_UNBALANCE: usize = 5;
 
 /// The interferometers of a number of modes that a key gives.
-pub(super) fn columns(key: &str, modes: usize, layout: mesh::Layout) -> Result<Columns, String> {
-    let layout = match layout {
-        mesh::Layout::Clements => crate::ops::mesh::Layout::Rectangular,
-        mesh::Layout::Reck => crate::ops::mesh::Layout::Triangular,
-    };
+pub(super) fn columns(key: &str, modes: usize, layout: Layout) -> Result<Columns, String> {
     Columns::new(modes, layout).map_err(|_| format!("`{key}` must be 2 to 1,024, the modes of a mesh, not {modes}"))
 }
 

@@ -1,7 +1,8 @@
 //! Cases of the meshes of interferometers, and of the detectors behind them.
 
 use flatlight::gpu::{Error, PlanBuilder, Scalar, Slice};
-use flatlight::ops::mesh::{Coefficients, Fields, Layout, Mesh, State};
+use flatlight::mesh::Layout;
+use flatlight::ops::mesh::{Coefficients, Fields, Mesh, State};
 use flatlight::ops::{Clock, intensity};
 use flatlight::reference;
 
@@ -10,15 +11,15 @@ use super::{Bound, Case, Draws, Gradient, Problem, Tensor, case, cost, fresh, te
 pub(super) fn cases() -> Vec<Case> {
     vec![
         coefficients(),
-        mesh("mesh, rectangular", Layout::Rectangular, NONE, "portable"),
-        mesh("mesh, triangular", Layout::Triangular, NONE, "portable"),
-        mesh("mesh, rectangular, loss", Layout::Rectangular, LOSS, "portable"),
-        mesh("mesh, rectangular, checkpoints", Layout::Rectangular, MUCH, "portable"),
-        mesh("mesh, triangular, checkpoints", Layout::Triangular, MUCH, "portable"),
-        mesh("mesh, rectangular, uneven, checkpoints", Layout::Rectangular, UNEVEN, "portable"),
-        mesh("mesh, rectangular, subgroup", Layout::Rectangular, NONE, "subgroup"),
-        mesh("mesh, triangular, subgroup", Layout::Triangular, NONE, "subgroup"),
-        mesh("mesh, triangular, loss, subgroup", Layout::Triangular, CHIP, "subgroup"),
+        mesh("mesh, rectangular", Layout::Clements, NONE, "portable"),
+        mesh("mesh, triangular", Layout::Reck, NONE, "portable"),
+        mesh("mesh, rectangular, loss", Layout::Clements, LOSS, "portable"),
+        mesh("mesh, rectangular, checkpoints", Layout::Clements, MUCH, "portable"),
+        mesh("mesh, triangular, checkpoints", Layout::Reck, MUCH, "portable"),
+        mesh("mesh, rectangular, uneven, checkpoints", Layout::Clements, UNEVEN, "portable"),
+        mesh("mesh, rectangular, subgroup", Layout::Clements, NONE, "subgroup"),
+        mesh("mesh, triangular, subgroup", Layout::Reck, NONE, "subgroup"),
+        mesh("mesh, triangular, loss, subgroup", Layout::Reck, CHIP, "subgroup"),
         intensities(),
     ]
 }
@@ -82,8 +83,8 @@ const CHECKPOINT_SIZES: &[&[usize]] = &[&[37, 3], &[64, 9], &[65, 65], &[128, 20
 
 fn twin(modes: usize, layout: Layout, loss: [f32; 2]) -> reference::mesh::Mesh {
     let layout = match layout {
-        Layout::Rectangular => reference::mesh::Layout::Rectangular,
-        Layout::Triangular => reference::mesh::Layout::Triangular,
+        Layout::Clements => reference::mesh::Layout::Rectangular,
+        Layout::Reck => reference::mesh::Layout::Triangular,
     };
     reference::mesh::Mesh { modes, layout, loss: loss.map(f64::from) }
 }
@@ -122,9 +123,9 @@ fn coefficients() -> Case {
         let (modes, n) = (size[0], size[0] * (size[0] - 1) / 2);
         // An arm that loses 1.825 dB, and one that would amplify.
         let loss = [0.5, 0.25];
-        let mesh = Mesh::new(modes, Layout::Rectangular).and_then(|mesh| mesh.with_loss(loss[0], loss[1]));
+        let mesh = Mesh::new(modes, Layout::Clements).and_then(|mesh| mesh.with_loss(loss[0], loss[1]));
         let mesh = mesh.expect("a mesh");
-        let twin = twin(modes, Layout::Rectangular, loss);
+        let twin = twin(modes, Layout::Clements, loss);
         let mut inputs = parameters(draws, modes, [0.2, 2.0]);
         // Many turns away, and couplers that split nearly nothing and nearly all.
         for (place, at, value) in [(0, 0, 3000.0), (1, 0, -9000.0), (4, 0, 0.96875), (4, n, -0.96875)] {
