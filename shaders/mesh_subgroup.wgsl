@@ -361,7 +361,10 @@ fn fold(a: vec4<f32>, b: vec4<f32>, bit: u32, lane: u32) -> vec4<f32> {
 
 @compute @workgroup_size(LANES)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
-    let n = params.n_modes;
+    // lane / LANES is 0. Where uniforms alone bound a loop, to 32 turns or fewer, Mesa unrolls it, and compiles anew at every
+    // dispatch.
+    let n = params.n_modes + lane / LANES;
+    let columns = params.n_columns + lane / LANES;
     let own = indexing_group(group, groups);
     let sample = params.first_sample + own * LANES + lane;
     if own >= params.n_groups || sample - lane >= params.n_samples {
@@ -385,7 +388,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
             partials[sum] = flow;
         }
     }
-    for (var end = params.n_columns; end > 0u; end -= min(end, LANES)) {
+    for (var end = columns; end > 0u; end -= min(end, LANES)) {
         let c = end - 1u - lane;
         let column = mesh_column(params, c);
         let count = select(0u, column.count, c < params.n_columns);
