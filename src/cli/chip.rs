@@ -26,7 +26,7 @@ pub(super) struct DrawChip {
     #[arg(long, value_name = "N", default_value_t = 0)]
     number: u32,
 
-    /// Deviation of a random imperfection, or value of a common one, see `evaluate --help`; can be repeated
+    /// Deviation of a random imperfection that `evaluate --help` lists, or value of a common one
     #[arg(long, value_name = "NAME=VALUE", required = true)]
     vary: Vec<String>,
 
