@@ -11,9 +11,9 @@ use crate::run::Run;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The file holds the imperfections that --vary names, a tensor a layer, such as ring1.ring_offset: npz, or safetensors with
-units. `evaluate --chips` scores the same chips 0, 1, ... at the same deviations. A measured device is a file of the same
-kind; what is not in it is nominal.
+The file holds the imperfections that --vary names, a tensor a layer, such as ring1.ring_offset: npz, or safetensors
+with units. `evaluate --chips` scores the same chips 0, 1, ... at the same deviations. A measured device is a file of
+the same kind; what is not in it is nominal.
 
 Examples:
   flatlight chip RUN --number 7 --vary ring_offset=0.02 --vary ring_width=0.1 --out chip.npz
@@ -26,7 +26,7 @@ pub(super) struct DrawChip {
     #[arg(long, value_name = "N", default_value_t = 0)]
     number: u32,
 
-    /// Deviation of a random imperfection, value of a common one (evaluate --help has all); repeatable
+    /// Deviation of a random imperfection that `evaluate --help` lists, or value of a common one
     #[arg(long, value_name = "NAME=VALUE", required = true)]
     vary: Vec<String>,
 

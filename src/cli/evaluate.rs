@@ -52,7 +52,7 @@ pub(super) struct Evaluate {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     chips: u32,
 
-    /// A device that `flatlight chip` drew or that was measured; --vary then varies what the file does not hold
+    /// A device, drawn by `flatlight chip` or measured; --vary then varies what it does not hold
     #[arg(long, value_name = "FILE")]
     chip: Option<PathBuf>,
 

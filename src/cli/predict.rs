@@ -39,7 +39,7 @@ pub(super) struct Predict {
     #[arg(long, value_name = "NAME=VALUE")]
     at: Vec<String>,
 
-    /// A device, drawn by `flatlight chip` or measured; --at sets what it does not hold
+    /// A device, drawn by `flatlight chip` or measured; --at then sets what it does not hold
     #[arg(long, value_name = "FILE")]
     chip: Option<PathBuf>,
 }
