@@ -287,3 +287,27 @@ fn chips_of_a_mesh_are_drawn_saved_and_scored() {
     std::fs::write(bench.path("beyond.npz"), data::npz([("mesh1.splitter_error", beyond)]).unwrap()).unwrap();
     bench.refuse("evaluate run --chip beyond.npz", 1, &["beyond.npz: tensor `mesh1.splitter_error`, element 0", "±1"]);
 }
+
+/// Three meshes learn the vowels, and forget them on chips that are built ever worse.
+#[test]
+fn vowels_are_learned_by_meshes_alone() {
+    let bench = Bench::new();
+    bench.done("train vowel-mesh --set training.method=standard --out vowels");
+    let summary: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(bench.path("vowels/summary.json")).unwrap()).unwrap();
+    let accuracy = summary["test_accuracy"].as_f64().unwrap();
+    // One in eleven is chance; of the speakers, none is in both splits.
+    assert!(accuracy > 0.42, "{accuracy}");
+    bench.done("evaluate vowels --vary phase_error+splitter_error=0:0.2:0.1 --chips 20 --csv vowels.csv");
+    let text = std::fs::read_to_string(bench.path("vowels.csv")).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(
+        lines.next().unwrap(),
+        "phase_error+splitter_error,accuracy,accuracy_std,loss,samples,chips,accuracy_worst"
+    );
+    let rows: Vec<Vec<f64>> = lines.map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect();
+    let [nominal, built, worse] = &rows[..] else { panic!("{text}") };
+    assert!((nominal[1] - accuracy).abs() < 1e-6 && nominal[6] == nominal[1], "{text}");
+    assert!(nominal[1] > built[1] + 0.05 && built[1] > worse[1] + 0.05, "{text}");
+    assert!(built[6] < built[1] - built[2] && worse[6] < worse[1], "{text}");
+}
