@@ -70,8 +70,8 @@ pub(super) type Named = (String, Box<dyn Layer>);
 /// The name of every layer of a recipe, and the shape of a sample that it puts out.
 type Shapes = Vec<(String, Vec<usize>)>;
 
-/// Layers in order, each built for the shape that the one before puts out, and the shapes. A rectifier becomes part of a
-/// layer before it that can rectify; names are as if it had not.
+/// Layers in order, each built for the shape that the one before puts out, and the shapes. A rectifier or a max-pool becomes
+/// part of a layer before it that can do it at once; names are as if it had not.
 fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<(Vec<Named>, Shapes), Error> {
     let mut layers: Vec<Named> = Vec::new();
     let mut shapes: Shapes = Vec::new();
@@ -93,10 +93,16 @@ fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<(Vec<
         }
         for (part, recipe) in recipe.parts() {
             let layer = recipe.build(&shape).map_err(complain)?;
+            let last = layers.last_mut().map(|(_, layer)| layer);
+            let both = last.and_then(|last| match &recipe {
+                LayerRecipe::Relu => Some((last.rectified()?, last)),
+                LayerRecipe::MaxPool(pool) => Some((last.pooled(&pool.windows(&shape).ok()?)?, last)),
+                _ => None,
+            });
             shape = layer.output_shape();
-            match layers.last_mut().and_then(|(_, before)| before.rectified().map(|both| (before, both))) {
-                Some((before, both)) if recipe == LayerRecipe::Relu => *before = both,
-                _ => layers.push((format!("{name}{part}"), layer)),
+            match both {
+                Some((both, last)) => *last = both,
+                None => layers.push((format!("{name}{part}"), layer)),
             }
         }
         shapes.push((name, shape.clone()));
