@@ -5,7 +5,8 @@
 //                             a row of 20 elements for up to 5 taps and 8 channels, and the weights of one channel.
 //                             All lanes meet the same rows, so that rows outside cost nothing.
 //   backward_weight           a subgroup owns 8 channels out x 8 rows of 5 taps, a lane a row: for 16 positions it loads
-//                             20 elements of its row of x, and 16 gradients of one channel.
+//                             20 elements of its row of x, and 16 gradients of one channel, which it adds to the gradient
+//                             of the bias: those sums follow the others at a multiple of 64 words.
 // Rows are loaded as vectors wherever they start, and shifted into place. Tiles are cut to a shape by constants: what is
 // computed of a tile and not stored is no work, as the driver drops it.
 // Reference: src/reference/convolution.rs
@@ -20,14 +21,21 @@ const LANES: u32 = 8u;
 override CHANNELS: u32 = 8u;
 override COLUMNS: u32 = 16u;
 override TAPS: u32 = 5u;
+/// Places of a window, of its 20, that may lie inside a row: others are zeros for sure, and no work.
+override FIRST: u32 = 0u;
+override LAST: u32 = 20u;
+/// Whether columns go in pairs: the width of y and COLUMNS are even.
+override PAIRS: u32 = 0u;
+/// Whether backward_weight sums the gradient of the bias too.
+override BIAS: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;                     // [batch, channels_in, height_in, width_in]
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;                  // [channels_out]
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;               // [batch, channels_out, height_out, width_out]
+@group(0) @binding(4) var<storage, read_write> y: array<vec2<f32>>;         // [batch, channels_out, height_out, width_out]
 @group(0) @binding(5) var<storage, read> d_y: array<vec4<f32>>;                   // like y
-@group(0) @binding(6) var<storage, read_write> partials: array<f32>;        // [runs, channels_out (, channels_in, height, width)]
+@group(0) @binding(6) var<storage, read_write> partials: array<f32>;        // [runs, channels_out, channels_in, height, width], [runs, channels_out]
 
 /// [channel][column]
 alias Sums = array<mat4x4<f32>, 8>;
@@ -76,8 +84,11 @@ fn shifted(place: i32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e
     );
 }
 
-fn inside(values: vec4<f32>, column: u32, width: u32) -> vec4<f32> {
-    return select(vec4(0.0), values, vec4(column, column + 1u, column + 2u, column + 3u) < vec4(width));
+/// Four elements of a window from a place on, zeros where they lie outside.
+fn inside(values: vec4<f32>, place: u32, column: u32, width: u32) -> vec4<f32> {
+    let places = place + vec4(0u, 1u, 2u, 3u);
+    let possible = (places >= vec4(FIRST)) & (places < vec4(LAST));
+    return select(vec4(0.0), values, possible & (places + column < vec4(width)));
 }
 
 /// A row of x, which starts at word `row`, from a column on, and zeros past its ends. What is loaded from before the
@@ -88,12 +99,12 @@ fn load_x(row: u32, column: u32, width: u32) -> Row {
     let words = shifted(place, x[at], x[at + 1], x[at + 2], x[at + 3], x[at + 4], x[at + 5]);
     return Row(
         mat4x4(
-            inside(words.window[0], column, width),
-            inside(words.window[1], column + 4u, width),
-            inside(words.window[2], column + 8u, width),
-            inside(words.window[3], column + 12u, width),
+            inside(words.window[0], 0u, column, width),
+            inside(words.window[1], 4u, column, width),
+            inside(words.window[2], 8u, column, width),
+            inside(words.window[3], 12u, column, width),
         ),
-        inside(words.next, column + 16u, width),
+        inside(words.next, 16u, column, width),
     );
 }
 
@@ -197,15 +208,22 @@ fn store_channel(tile: Tile, index: u32, values: mat4x4<f32>) {
 }
 
 fn store_four(at: u32, first: u32, room: u32, values: vec4<f32>) {
-    store_one(at, first, room, values.x);
-    store_one(at, first + 1u, room, values.y);
-    store_one(at, first + 2u, room, values.z);
-    store_one(at, first + 3u, room, values.w);
+    store_two(at, first, room, values.xy);
+    store_two(at, first + 2u, room, values.zw);
+}
+
+fn store_two(at: u32, first: u32, room: u32, values: vec2<f32>) {
+    if PAIRS == 0u {
+        store_one(at, first, room, values.x);
+        store_one(at, first + 1u, room, values.y);
+    } else if first < COLUMNS && first < room {
+        y[(at + first) / 2u] = values;
+    }
 }
 
 fn store_one(at: u32, column: u32, room: u32, value: f32) {
     if column < COLUMNS && column < room {
-        y[at + column] = value;
+        y[(at + column) / 2u][(at + column) % 2u] = value;
     }
 }
 
@@ -276,6 +294,24 @@ fn add_positions(sums: Filter, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4
     return add_four(all, 12u, d, x.window[3], x.next);
 }
 
+/// Adds four gradients of a lane's own channel.
+fn add_own(sum: f32, first: u32, d: vec4<f32>) -> f32 {
+    var all = sum;
+    if first < COLUMNS {
+        all += d.x;
+    }
+    if first + 1u < COLUMNS {
+        all += d.y;
+    }
+    if first + 2u < COLUMNS {
+        all += d.z;
+    }
+    if first + 3u < COLUMNS {
+        all += d.w;
+    }
+    return all;
+}
+
 fn store_filter(at: u32, sums: Filter, there: bool) {
     if there {
         partials[at] = sums[0];
@@ -318,6 +354,7 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
     let own = min(channel_out + lane, params.channels_out - 1u) * plane;
     let end = min((run + 1u) * params.run, params.batch * params.height_out);
     var sums = array<Filter, 8>();
+    var sum = 0.0;
     for (var line = run * params.run; line < end; line++) {
         let sample = line / params.height_out;
         let i = line % params.height_out;
@@ -328,6 +365,7 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
         for (var j = 0u; j < params.width_out; j += COLUMNS) {
             let elements = load_x(at, j + l - params.lift_x, width);
             let d = load_d_y(i32(at_d_y + j));
+            sum = add_own(add_own(add_own(add_own(sum, 0u, d[0]), 4u, d[1]), 8u, d[2]), 12u, d[3]);
             sums[0] = add_positions(sums[0], subgroupBroadcast(d[0], 0u), subgroupBroadcast(d[1], 0u), subgroupBroadcast(d[2], 0u), subgroupBroadcast(d[3], 0u), elements);
             sums[1] = add_positions(sums[1], subgroupBroadcast(d[0], 1u), subgroupBroadcast(d[1], 1u), subgroupBroadcast(d[2], 1u), subgroupBroadcast(d[3], 1u), elements);
             sums[2] = add_positions(sums[2], subgroupBroadcast(d[0], 2u), subgroupBroadcast(d[1], 2u), subgroupBroadcast(d[2], 2u), subgroupBroadcast(d[3], 2u), elements);
@@ -337,6 +375,11 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
             sums[6] = add_positions(sums[6], subgroupBroadcast(d[0], 6u), subgroupBroadcast(d[1], 6u), subgroupBroadcast(d[2], 6u), subgroupBroadcast(d[3], 6u), elements);
             sums[7] = add_positions(sums[7], subgroupBroadcast(d[0], 7u), subgroupBroadcast(d[1], 7u), subgroupBroadcast(d[2], 7u), subgroupBroadcast(d[3], 7u), elements);
         }
+    }
+    let channel = channel_out + lane;
+    if BIAS == 1u && tile % across == 0u && lane < CHANNELS && channel < params.channels_out {
+        let weights = params.n_runs * params.channels_out * params.channels_in * params.kernel_height * params.kernel_width;
+        partials[(weights + 63u) / 64u * 64u + run * params.channels_out + channel] = sum;
     }
     if filter_row < filter_rows {
         let step = params.channels_in * params.kernel_height * params.kernel_width;

@@ -416,7 +416,11 @@ fn bench_times_steps_of_a_named_case() {
     assert!((rate * median - 3.0).abs() < 1e-6, "{line}");
     assert!(!line["adapter"].as_str().unwrap().is_empty());
     assert!(!bench.done("bench --steps 1 --batch 1").contains('{'));
-    bench.refuse("bench ring-lenett", 2, &["no case `ring-lenett`; there are: ring-lenet, mesh-64; did you mean `ring-lenet`?"]);
+    bench.refuse(
+        "bench ring-lenett",
+        2,
+        &["no case `ring-lenett`; there are: ring-lenet, mesh-64; did you mean `ring-lenet`?"],
+    );
     bench.refuse("bench --steps 0", 2, &["--steps"]);
     bench.refuse("bench --method sta", 2, &["standard, noise, pruning, sat"]);
 }
