@@ -5,7 +5,8 @@
 //                             a row of 20 elements for up to 5 taps and 8 channels, and the weights of one channel.
 //                             All lanes meet the same rows, so that rows outside cost nothing.
 //   backward_weight           a subgroup owns 8 channels out x 8 rows of 5 taps, a lane a row: for 16 positions it loads
-//                             20 elements of its row of x, and 16 gradients of one channel.
+//                             20 elements of its row of x, and 16 gradients of one channel, which it adds to the gradient
+//                             of the bias: those sums follow the others at a multiple of 64 words.
 // Rows are loaded as vectors wherever they start, and shifted into place. Tiles are cut to a shape by constants: what is
 // computed of a tile and not stored is no work, as the driver drops it.
 // Reference: src/reference/convolution.rs
@@ -20,14 +21,21 @@ const LANES: u32 = 8u;
 override CHANNELS: u32 = 8u;
 override COLUMNS: u32 = 16u;
 override TAPS: u32 = 5u;
+/// Places of a window, of its 20, that may lie inside a row: others are zeros for sure, and no work.
+override FIRST: u32 = 0u;
+override LAST: u32 = 20u;
+/// Whether columns go in pairs: the width of y and COLUMNS are even.
+override PAIRS: u32 = 0u;
+/// Whether backward_weight sums the gradient of the bias too.
+override BIAS: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;                     // [batch, channels_in, height_in, width_in]
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;                  // [channels_out]
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;               // [batch, channels_out, height_out, width_out]
+@group(0) @binding(4) var<storage, read_write> y: array<vec2<f32>>;         // [batch, channels_out, height_out, width_out]
 @group(0) @binding(5) var<storage, read> d_y: array<vec4<f32>>;                   // like y
-@group(0) @binding(6) var<storage, read_write> partials: array<f32>;        // [runs, channels_out (, channels_in, height, width)]
+@group(0) @binding(6) var<storage, read_write> partials: array<f32>;        // [runs, channels_out, channels_in, height, width], [runs, channels_out]
 
 /// [channel][column]
 alias Sums = array<mat4x4<f32>, 8>;
@@ -76,8 +84,11 @@ fn shifted(place: i32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e
     );
 }
 
-fn inside(values: vec4<f32>, column: u32, width: u32) -> vec4<f32> {
-    return select(vec4(0.0), values, vec4(column, column + 1u, column + 2u, column + 3u) < vec4(width));
+/// Four elements of a window from a place on, zeros where they lie outside.
+fn inside(values: vec4<f32>, place: u32, column: u32, width: u32) -> vec4<f32> {
+    let places = place + vec4(0u, 1u, 2u, 3u);
+    let possible = (places >= vec4(FIRST)) & (places < vec4(LAST));
+    return select(vec4(0.0), values, possible & (places + column < vec4(width)));
 }
 
 /// A row of x, which starts at word `row`, from a column on, and zeros past its ends. What is loaded from before the
@@ -88,12 +99,12 @@ fn load_x(row: u32, column: u32, width: u32) -> Row {
     let words = shifted(place, x[at], x[at + 1], x[at + 2], x[at + 3], x[at + 4], x[at + 5]);
     return Row(
         mat4x4(
-            inside(words.window[0], column, width),
-            inside(words.window[1], column + 4u, width),
-            inside(words.window[2], column + 8u, width),
-            inside(words.window[3], column + 12u, width),
+            inside(words.window[0], 0u, column, width),
+            inside(words.window[1], 4u, column, width),
+            inside(words.window[2], 8u, column, width),
+            inside(words.window[3], 12u, column, width),
         ),
-        inside(words.next, column + 16u, width),
+        inside(words.next, 16u, column, width),
     );
 }
 
@@ -103,26 +114,56 @@ fn load_d_y(place: i32) -> mat4x4<f32> {
     return shifted(place, d_y[at], d_y[at + 1], d_y[at + 2], d_y[at + 3], d_y[at + 4], vec4(0.0)).window;
 }
 
-/// The window a column further.
-fn moved(window: mat4x4<f32>, next: f32) -> mat4x4<f32> {
+/// The taps of a row of a kernel.
+struct Taps {
+    low: vec4<f32>,
+    high: f32,
+}
+
+fn load_taps(at: u32) -> Taps {
+    let step = params.weight_step;
+    return Taps(vec4(weight[at], weight[at + step], weight[at + 2u * step], weight[at + 3u * step]), weight[at + 4u * step]);
+}
+
+/// What four columns and the four behind them add to four sums, tap after tap.
+fn add_columns(sums: vec4<f32>, taps: Taps, here: vec4<f32>, next: vec4<f32>) -> vec4<f32> {
+    var four = sums + taps.low.x * here;
+    if TAPS > 1u {
+        four += taps.low.y * vec4(here.yzw, next.x);
+    }
+    if TAPS > 2u {
+        four += taps.low.z * vec4(here.zw, next.xy);
+    }
+    if TAPS > 3u {
+        four += taps.low.w * vec4(here.w, next.xyz);
+    }
+    if TAPS > 4u {
+        four += taps.high * next;
+    }
+    return four;
+}
+
+fn add_row(sums: mat4x4<f32>, low: vec4<f32>, high: f32, row: Row) -> mat4x4<f32> {
+    let taps = Taps(low, high);
     return mat4x4(
-        vec4(window[0].yzw, window[1].x),
-        vec4(window[1].yzw, window[2].x),
-        vec4(window[2].yzw, window[3].x),
-        vec4(window[3].yzw, next),
+        add_columns(sums[0], taps, row.window[0], row.window[1]),
+        add_columns(sums[1], taps, row.window[1], row.window[2]),
+        add_columns(sums[2], taps, row.window[2], row.window[3]),
+        add_columns(sums[3], taps, row.window[3], row.next),
     );
 }
 
-/// Adds a tap: each lane's own channel of the weights, and its columns.
-fn accumulate(sums: ptr<function, Sums>, own: f32, window: mat4x4<f32>) {
-    (*sums)[0] += subgroupBroadcast(own, 0u) * window;
-    (*sums)[1] += subgroupBroadcast(own, 1u) * window;
-    (*sums)[2] += subgroupBroadcast(own, 2u) * window;
-    (*sums)[3] += subgroupBroadcast(own, 3u) * window;
-    (*sums)[4] += subgroupBroadcast(own, 4u) * window;
-    (*sums)[5] += subgroupBroadcast(own, 5u) * window;
-    (*sums)[6] += subgroupBroadcast(own, 6u) * window;
-    (*sums)[7] += subgroupBroadcast(own, 7u) * window;
+/// Adds a row of taps: each lane's own channel of the weights, and its columns. All taps of a channel before the next one:
+/// a sum is then fetched and put back once, as there are more of them than registers.
+fn accumulate(sums: ptr<function, Sums>, own: Taps, row: Row) {
+    (*sums)[0] = add_row((*sums)[0], subgroupBroadcast(own.low, 0u), subgroupBroadcast(own.high, 0u), row);
+    (*sums)[1] = add_row((*sums)[1], subgroupBroadcast(own.low, 1u), subgroupBroadcast(own.high, 1u), row);
+    (*sums)[2] = add_row((*sums)[2], subgroupBroadcast(own.low, 2u), subgroupBroadcast(own.high, 2u), row);
+    (*sums)[3] = add_row((*sums)[3], subgroupBroadcast(own.low, 3u), subgroupBroadcast(own.high, 3u), row);
+    (*sums)[4] = add_row((*sums)[4], subgroupBroadcast(own.low, 4u), subgroupBroadcast(own.high, 4u), row);
+    (*sums)[5] = add_row((*sums)[5], subgroupBroadcast(own.low, 5u), subgroupBroadcast(own.high, 5u), row);
+    (*sums)[6] = add_row((*sums)[6], subgroupBroadcast(own.low, 6u), subgroupBroadcast(own.high, 6u), row);
+    (*sums)[7] = add_row((*sums)[7], subgroupBroadcast(own.low, 7u), subgroupBroadcast(own.high, 7u), row);
 }
 
 fn correlate(tile: Tile, lane: u32) -> Sums {
@@ -134,7 +175,6 @@ fn correlate(tile: Tile, lane: u32) -> Sums {
     let first_k = max(params.lift_y, place) - place;
     let end_k = min(max(params.lift_y + params.height_in, place) - place, params.kernel_height);
     let first_column = tile.column + params.lead_x - params.lift_x;
-    let step = params.weight_step;
     // One loop over channels, rows and windows of taps, as every loop saves all sums at every turn.
     let turns = params.channels_in * (max(end_k, first_k) - first_k) * (params.kernel_width / TAPS);
     var channel = 0u;
@@ -143,26 +183,8 @@ fn correlate(tile: Tile, lane: u32) -> Sums {
     var sums = Sums();
     for (var turn = 0u; turn < turns; turn++) {
         let at = sample + channel * plane + (place + k - params.lift_y) * params.width_in;
-        let w = own + channel * params.weight_in + (k * params.kernel_width + l) * step;
-        let row = load_x(at, first_column + l, params.width_in);
-        var window = row.window;
-        accumulate(&sums, weight[w], window);
-        if TAPS > 1u {
-            window = moved(window, row.next.x);
-            accumulate(&sums, weight[w + step], window);
-        }
-        if TAPS > 2u {
-            window = moved(window, row.next.y);
-            accumulate(&sums, weight[w + 2u * step], window);
-        }
-        if TAPS > 3u {
-            window = moved(window, row.next.z);
-            accumulate(&sums, weight[w + 3u * step], window);
-        }
-        if TAPS > 4u {
-            window = moved(window, row.next.w);
-            accumulate(&sums, weight[w + 4u * step], window);
-        }
+        let w = own + channel * params.weight_in + (k * params.kernel_width + l) * params.weight_step;
+        accumulate(&sums, load_taps(w), load_x(at, first_column + l, params.width_in));
         l += TAPS;
         k += select(0u, 1u, l == params.kernel_width);
         l = select(l, 0u, l == params.kernel_width);
@@ -186,15 +208,22 @@ fn store_channel(tile: Tile, index: u32, values: mat4x4<f32>) {
 }
 
 fn store_four(at: u32, first: u32, room: u32, values: vec4<f32>) {
-    store_one(at, first, room, values.x);
-    store_one(at, first + 1u, room, values.y);
-    store_one(at, first + 2u, room, values.z);
-    store_one(at, first + 3u, room, values.w);
+    store_two(at, first, room, values.xy);
+    store_two(at, first + 2u, room, values.zw);
+}
+
+fn store_two(at: u32, first: u32, room: u32, values: vec2<f32>) {
+    if PAIRS == 0u {
+        store_one(at, first, room, values.x);
+        store_one(at, first + 1u, room, values.y);
+    } else if first < COLUMNS && first < room {
+        y[(at + first) / 2u] = values;
+    }
 }
 
 fn store_one(at: u32, column: u32, room: u32, value: f32) {
     if column < COLUMNS && column < room {
-        y[at + column] = value;
+        y[(at + column) / 2u][(at + column) % 2u] = value;
     }
 }
 
@@ -231,42 +260,59 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgrou
     store(tile, correlate(tile, lane), 0.0);
 }
 
-/// [channel][tap]
-alias Filters = array<array<f32, 5>, 8>;
+/// [tap]
+alias Filter = array<f32, 5>;
 
-fn add_taps(sums: array<f32, 5>, d: f32, low: vec4<f32>, high: f32) -> array<f32, 5> {
+/// Adds a position: a gradient, and the five elements that the taps meet.
+fn add_position(sums: Filter, d: f32, low: vec4<f32>, high: f32) -> Filter {
     let four = vec4(sums[0], sums[1], sums[2], sums[3]) + d * low;
-    return array<f32, 5>(four.x, four.y, four.z, four.w, sums[4] + d * high);
+    return Filter(four.x, four.y, four.z, four.w, sums[4] + d * high);
 }
 
-/// Adds a position: each lane's own channel of the gradient, and the five elements that its taps meet.
-fn add_position(sums: ptr<function, Filters>, d: f32, low: vec4<f32>, high: f32) {
-    (*sums)[0] = add_taps((*sums)[0], subgroupBroadcast(d, 0u), low, high);
-    (*sums)[1] = add_taps((*sums)[1], subgroupBroadcast(d, 1u), low, high);
-    (*sums)[2] = add_taps((*sums)[2], subgroupBroadcast(d, 2u), low, high);
-    (*sums)[3] = add_taps((*sums)[3], subgroupBroadcast(d, 3u), low, high);
-    (*sums)[4] = add_taps((*sums)[4], subgroupBroadcast(d, 4u), low, high);
-    (*sums)[5] = add_taps((*sums)[5], subgroupBroadcast(d, 5u), low, high);
-    (*sums)[6] = add_taps((*sums)[6], subgroupBroadcast(d, 6u), low, high);
-    (*sums)[7] = add_taps((*sums)[7], subgroupBroadcast(d, 7u), low, high);
-}
-
-fn add_four(sums: ptr<function, Filters>, first: u32, d: vec4<f32>, low: vec4<f32>, high: vec4<f32>) {
+fn add_four(sums: Filter, first: u32, d: vec4<f32>, low: vec4<f32>, high: vec4<f32>) -> Filter {
+    var all = sums;
     if first < COLUMNS {
-        add_position(sums, d.x, low, high.x);
+        all = add_position(all, d.x, low, high.x);
     }
     if first + 1u < COLUMNS {
-        add_position(sums, d.y, vec4(low.yzw, high.x), high.y);
+        all = add_position(all, d.y, vec4(low.yzw, high.x), high.y);
     }
     if first + 2u < COLUMNS {
-        add_position(sums, d.z, vec4(low.zw, high.xy), high.z);
+        all = add_position(all, d.z, vec4(low.zw, high.xy), high.z);
     }
     if first + 3u < COLUMNS {
-        add_position(sums, d.w, vec4(low.w, high.xyz), high.w);
+        all = add_position(all, d.w, vec4(low.w, high.xyz), high.w);
     }
+    return all;
 }
 
-fn store_filter(at: u32, sums: array<f32, 5>, there: bool) {
+/// Adds sixteen positions of a channel. One channel after the other, so that its sums stay in registers.
+fn add_positions(sums: Filter, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, x: Row) -> Filter {
+    var all = add_four(sums, 0u, a, x.window[0], x.window[1]);
+    all = add_four(all, 4u, b, x.window[1], x.window[2]);
+    all = add_four(all, 8u, c, x.window[2], x.window[3]);
+    return add_four(all, 12u, d, x.window[3], x.next);
+}
+
+/// Adds four gradients of a lane's own channel.
+fn add_own(sum: f32, first: u32, d: vec4<f32>) -> f32 {
+    var all = sum;
+    if first < COLUMNS {
+        all += d.x;
+    }
+    if first + 1u < COLUMNS {
+        all += d.y;
+    }
+    if first + 2u < COLUMNS {
+        all += d.z;
+    }
+    if first + 3u < COLUMNS {
+        all += d.w;
+    }
+    return all;
+}
+
+fn store_filter(at: u32, sums: Filter, there: bool) {
     if there {
         partials[at] = sums[0];
         if TAPS > 1u {
@@ -307,7 +353,8 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
     let plane = params.height_out * params.width_out;
     let own = min(channel_out + lane, params.channels_out - 1u) * plane;
     let end = min((run + 1u) * params.run, params.batch * params.height_out);
-    var sums = Filters();
+    var sums = array<Filter, 8>();
+    var sum = 0.0;
     for (var line = run * params.run; line < end; line++) {
         let sample = line / params.height_out;
         let i = line % params.height_out;
@@ -317,12 +364,22 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
         let at_d_y = own + sample * params.channels_out * plane + i * params.width_out;
         for (var j = 0u; j < params.width_out; j += COLUMNS) {
             let elements = load_x(at, j + l - params.lift_x, width);
-            let gradients = load_d_y(i32(at_d_y + j));
-            add_four(&sums, 0u, gradients[0], elements.window[0], elements.window[1]);
-            add_four(&sums, 4u, gradients[1], elements.window[1], elements.window[2]);
-            add_four(&sums, 8u, gradients[2], elements.window[2], elements.window[3]);
-            add_four(&sums, 12u, gradients[3], elements.window[3], elements.next);
+            let d = load_d_y(i32(at_d_y + j));
+            sum = add_own(add_own(add_own(add_own(sum, 0u, d[0]), 4u, d[1]), 8u, d[2]), 12u, d[3]);
+            sums[0] = add_positions(sums[0], subgroupBroadcast(d[0], 0u), subgroupBroadcast(d[1], 0u), subgroupBroadcast(d[2], 0u), subgroupBroadcast(d[3], 0u), elements);
+            sums[1] = add_positions(sums[1], subgroupBroadcast(d[0], 1u), subgroupBroadcast(d[1], 1u), subgroupBroadcast(d[2], 1u), subgroupBroadcast(d[3], 1u), elements);
+            sums[2] = add_positions(sums[2], subgroupBroadcast(d[0], 2u), subgroupBroadcast(d[1], 2u), subgroupBroadcast(d[2], 2u), subgroupBroadcast(d[3], 2u), elements);
+            sums[3] = add_positions(sums[3], subgroupBroadcast(d[0], 3u), subgroupBroadcast(d[1], 3u), subgroupBroadcast(d[2], 3u), subgroupBroadcast(d[3], 3u), elements);
+            sums[4] = add_positions(sums[4], subgroupBroadcast(d[0], 4u), subgroupBroadcast(d[1], 4u), subgroupBroadcast(d[2], 4u), subgroupBroadcast(d[3], 4u), elements);
+            sums[5] = add_positions(sums[5], subgroupBroadcast(d[0], 5u), subgroupBroadcast(d[1], 5u), subgroupBroadcast(d[2], 5u), subgroupBroadcast(d[3], 5u), elements);
+            sums[6] = add_positions(sums[6], subgroupBroadcast(d[0], 6u), subgroupBroadcast(d[1], 6u), subgroupBroadcast(d[2], 6u), subgroupBroadcast(d[3], 6u), elements);
+            sums[7] = add_positions(sums[7], subgroupBroadcast(d[0], 7u), subgroupBroadcast(d[1], 7u), subgroupBroadcast(d[2], 7u), subgroupBroadcast(d[3], 7u), elements);
         }
+    }
+    let channel = channel_out + lane;
+    if BIAS == 1u && tile % across == 0u && lane < CHANNELS && channel < params.channels_out {
+        let weights = params.n_runs * params.channels_out * params.channels_in * params.kernel_height * params.kernel_width;
+        partials[(weights + 63u) / 64u * 64u + run * params.channels_out + channel] = sum;
     }
     if filter_row < filter_rows {
         let step = params.channels_in * params.kernel_height * params.kernel_width;

@@ -3,7 +3,8 @@
 // Samples are bytes packed four to a word, or floats. A set larger than a binding is cut into parts of whole
 // samples; a dispatch a part fills the rows whose sample lies in it. Padding rows (row >= clock.rows) are filled
 // with zeros by the part that holds sample 0.
-// Layout: an invocation owns four neighbours of the batch, and looks their sample up once where rows are multiples of four.
+// Layout: an invocation owns sixteen neighbours of the batch, and looks their sample up once where rows are multiples of
+// sixteen, or once for four where they are multiples of four.
 // Reference: src/reference/draw.rs
 
 import package::shared::clock::{Clock};
@@ -11,6 +12,7 @@ import package::shared::indexing::{indexing_group, indexing_divide};
 import package::shared::random::{random_permute, random_mix};
 
 const WORKGROUP: u32 = 64u;
+const OWN: u32 = 16u;
 
 struct Params {
     batch: u32,
@@ -18,7 +20,7 @@ struct Params {
     n_samples: u32,       // of the whole set
     part_first: u32,      // first sample of this part
     part_samples: u32,
-    together: u32,        // neighbours that are of one sample for sure: 4 or 1
+    together: u32,        // neighbours that are of one sample for sure: 16, 4 or 1
     scale: f32,
     shift: f32,
 }
@@ -75,24 +77,26 @@ fn store(found: Target, next: u32, value: f32) {
 
 @compute @workgroup_size(WORKGROUP)
 fn bytes(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let first = 4u * (indexing_group(group, groups) * WORKGROUP + lane);
-    for (var word = 0u; word < 4u; word += params.together) {
+    let first = OWN * (indexing_group(group, groups) * WORKGROUP + lane);
+    for (var word = 0u; word < OWN; word += params.together) {
         let found = find(first + word);
         if found.place == NOT_HERE {
             continue;
         }
         let byte = source(found);
-        let four = packed[byte / 4u];
-        for (var next = 0u; next < params.together; next++) {
-            store(found, next, f32((four >> (8u * (byte % 4u + next))) & 0xffu));
+        for (var next = 0u; next < params.together; next += 4u) {
+            let four = packed[(byte + next) / 4u] >> (8u * (byte % 4u));
+            for (var one = 0u; one < min(4u, params.together); one++) {
+                store(found, next + one, f32((four >> (8u * one)) & 0xffu));
+            }
         }
     }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn floats(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let first = 4u * (indexing_group(group, groups) * WORKGROUP + lane);
-    for (var word = 0u; word < 4u; word += params.together) {
+    let first = OWN * (indexing_group(group, groups) * WORKGROUP + lane);
+    for (var word = 0u; word < OWN; word += params.together) {
         let found = find(first + word);
         if found.place == NOT_HERE {
             continue;

@@ -10,6 +10,7 @@
 
 import package::shared::indexing::{indexing_group, indexing_divide};
 import package::shared::math::{math_is_nan};
+import package::shared::peak::{peak_is_larger, peak_of};
 
 const WORKGROUP: u32 = 64u;
 
@@ -54,7 +55,7 @@ fn largest(first: u32) -> u32 {
         for (var column = 0u; column < params.window; column++) {
             let at = first + row * params.width + column;
             let value = x[at];
-            if is_larger(value, peak) {
+            if peak_is_larger(value, peak) {
                 best = at;
                 peak = value;
             }
@@ -129,26 +130,6 @@ fn max_backward_apart(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_work
             d_x[pixel] = select(0.0, gradient, pixel == best);
         }
     }
-}
-
-/// Whether a value takes the place of the largest so far.
-fn is_larger(value: f32, peak: f32) -> bool {
-    return !math_is_nan(peak) && (math_is_nan(value) || value > peak);
-}
-
-/// The largest element of a window of two by two, and the place of the first.
-struct Peak {
-    value: f32,
-    place: u32,
-}
-
-fn peak_of(top: vec2<f32>, bottom: vec2<f32>) -> Peak {
-    let right = is_larger(top.y, top.x);
-    var peak = Peak(select(top.x, top.y, right), select(0u, 1u, right));
-    let low = is_larger(bottom.x, peak.value);
-    peak = Peak(select(peak.value, bottom.x, low), select(peak.place, 2u, low));
-    let last = is_larger(bottom.y, peak.value);
-    return Peak(select(peak.value, bottom.y, last), select(peak.place, 3u, last));
 }
 
 /// The upper pairs of the windows of four outputs; the lower ones are a line of pairs further.

@@ -3,6 +3,7 @@
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::mesh::{Layout, Phases};
 use crate::ops::convolution::Shape;
+use crate::ops::pool;
 use crate::random;
 
 /// Whether a parameter is something physical that a sharpness-aware adversary should move.
@@ -207,6 +208,11 @@ pub trait Layer {
 
     /// This layer with a rectifier behind it, if it can be both at once: one tensor less that is written and read.
     fn rectified(&self) -> Option<Box<dyn Layer>> {
+        None
+    }
+
+    /// This layer with the largest of every window behind it, if it can be both at once.
+    fn pooled(&self, _windows: &pool::Shape) -> Option<Box<dyn Layer>> {
         None
     }
 

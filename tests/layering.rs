@@ -299,7 +299,7 @@ fn no_code_is_unsafe() {
 }
 
 /// How the stems of variants end.
-const VARIANTS: [&str; 2] = ["_subgroup", "_tiled"];
+const VARIANTS: [&str; 3] = ["_subgroup", "_tiled", "_pooled"];
 
 #[test]
 fn every_kernel_has_its_specification_and_its_operation() {
@@ -309,7 +309,7 @@ fn every_kernel_has_its_specification_and_its_operation() {
         }
         stems
     };
-    // A variant for some adapters shares the specification of its family.
+    // A variant for some adapters or shapes shares the specification of its family.
     let mut shaders = stems("shaders", "wgsl");
     let families = shaders.clone();
     shaders.retain(|stem| {

@@ -85,10 +85,15 @@ impl Layer for Convolution {
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
         let partials = convolution::partials(plan.gpu(), &self.shape, io.input.shape()[0])?;
         let d_weight = self.taps(&io.gradients[0])?;
-        convolution::backward_weight(plan, &self.shape, &io.input, &io.d_output, &partials, &d_weight)?;
-        if let Some(d_bias) = io.gradients.get(1) {
-            convolution::backward_bias(plan, &self.shape, &io.d_output, &partials, d_bias)?;
-        }
+        convolution::backward_weight(
+            plan,
+            &self.shape,
+            &io.input,
+            &io.d_output,
+            &partials,
+            &d_weight,
+            io.gradients.get(1),
+        )?;
         match &io.d_input {
             Some(d_input) => {
                 let weight = self.taps(&io.parameters[0])?;

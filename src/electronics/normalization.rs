@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::gpu::{Error, PlanBuilder};
 use crate::layer::{Derived, Io, Layer, Parameter, Pass, Role, STATISTICS, Start};
-use crate::ops::normalization::{Gradients, Normalization, Over, Scratch, State};
+use crate::ops::normalization::{Gradients, Normalization, Over, Pooled, Scratch, State};
+use crate::ops::pool;
 
 /// Keys of a `batch-norm`, `layer-norm` or `group-norm` layer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +59,8 @@ pub struct Norm {
     channels: usize,
     positions: usize,
     rectify: bool,
+    /// Windows of a max-pool behind it, which halve the images.
+    windows: Option<pool::Shape>,
     /// Room for sums, shared by all passes that are recorded.
     scratch: RefCell<Option<Scratch>>,
 }
@@ -96,6 +99,7 @@ impl Norm {
             channels,
             positions,
             rectify: false,
+            windows: None,
             scratch: RefCell::default(),
         })
     }
@@ -105,11 +109,18 @@ impl Norm {
         Normalization { over, batch, channels, positions, epsilon, rectify: self.rectify }
     }
 
+    fn with_pool(&self, norm: Normalization) -> Option<Pooled> {
+        self.windows.map(|windows| Pooled { norm, image: [windows.output_height(), windows.output_width()] })
+    }
+
     fn scratch(&self, plan: &PlanBuilder<'_>, norm: &Normalization) -> Result<Scratch, Error> {
         let mut kept = self.scratch.borrow_mut();
         let scratch = match kept.take() {
             Some(scratch) => scratch,
-            None => norm.scratch(plan.gpu())?,
+            None => match self.with_pool(*norm) {
+                Some(pooled) => pooled.scratch(plan.gpu())?,
+                None => norm.scratch(plan.gpu())?,
+            },
         };
         Ok(kept.insert(scratch).clone())
     }
@@ -155,12 +166,18 @@ impl Layer for Norm {
     }
 
     fn output_shape(&self) -> Vec<usize> {
-        self.shape.clone()
+        self.windows.map_or_else(|| self.shape.clone(), |windows| windows.output().to_vec())
     }
 
     fn rectified(&self) -> Option<Box<dyn Layer>> {
         (!self.rectify)
             .then(|| Box::new(Self { rectify: true, scratch: RefCell::default(), ..self.clone() }) as Box<dyn Layer>)
+    }
+
+    fn pooled(&self, windows: &pool::Shape) -> Option<Box<dyn Layer>> {
+        (self.over == Over::Batch && self.windows.is_none() && windows.halves()).then(|| {
+            Box::new(Self { windows: Some(*windows), scratch: RefCell::default(), ..self.clone() }) as Box<dyn Layer>
+        })
     }
 
     fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, pass: Pass) -> Result<(), Error> {
@@ -169,7 +186,10 @@ impl Layer for Norm {
         if self.over != Over::Batch || pass != Pass::Inference {
             norm.statistics(plan, state, &self.scratch(plan, &norm)?)?;
         }
-        norm.forward(plan, state, &io.output)?;
+        match self.with_pool(norm) {
+            Some(pooled) => pooled.forward(plan, state, &io.output)?,
+            None => norm.forward(plan, state, &io.output)?,
+        }
         let momentum = match pass {
             Pass::First => Some(self.recipe.momentum),
             Pass::Recalibrate => None,
@@ -185,6 +205,10 @@ impl Layer for Norm {
         let norm = self.norm(io.input.shape()[0]);
         let gradients = Gradients { x: io.d_input.as_ref(), gamma: &io.gradients[0], beta: &io.gradients[1] };
         let scratch = self.scratch(plan, &norm)?;
-        norm.backward(plan, self.state(io, Pass::First), &scratch, &io.d_output, gradients)
+        let state = self.state(io, Pass::First);
+        match self.with_pool(norm) {
+            Some(pooled) => pooled.backward(plan, state, &scratch, &io.d_output, gradients),
+            None => norm.backward(plan, state, &scratch, &io.d_output, gradients),
+        }
     }
 }

@@ -19,7 +19,10 @@ pub struct PoolRecipe {
 
 impl PoolRecipe {
     /// The windows over samples of this shape: `[channels, height, width]`, or `[height, width]` of one channel.
-    fn shape(self, input_shape: &[usize]) -> Result<Shape, String> {
+    ///
+    /// # Errors
+    /// One line about the key that is out of its range, or samples that are no images.
+    pub fn windows(self, input_shape: &[usize]) -> Result<Shape, String> {
         let image = layer::image(input_shape, "pooling")?;
         Shape::new(image, self.window, self.stride.unwrap_or(self.window)).map_err(|error| error.to_string())
     }
@@ -35,7 +38,7 @@ impl MaxPool {
     /// # Errors
     /// One line about the key that is out of its range, or samples that are no images.
     pub fn new(recipe: PoolRecipe, input_shape: &[usize]) -> Result<Self, String> {
-        recipe.shape(input_shape).map(Self)
+        recipe.windows(input_shape).map(Self)
     }
 }
 
@@ -66,7 +69,7 @@ impl AveragePool {
     /// # Errors
     /// As [`MaxPool::new`].
     pub fn new(recipe: PoolRecipe, input_shape: &[usize]) -> Result<Self, String> {
-        recipe.shape(input_shape).map(Self)
+        recipe.windows(input_shape).map(Self)
     }
 }
 

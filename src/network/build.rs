@@ -80,8 +80,8 @@ pub struct Part {
     pub output: Vec<usize>,
 }
 
-/// Layers in order, each built for the shape that the one before puts out, and what they are. A rectifier becomes part of
-/// a layer before it that can rectify; names are as if it had not.
+/// Layers in order, each built for the shape that the one before puts out, and what they are. A rectifier or a max-pool becomes
+/// part of a layer before it that can do it at once; names are as if it had not.
 fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<(Vec<Named>, Vec<Part>), Error> {
     let mut layers: Vec<Named> = Vec::new();
     let mut built: Vec<Part> = Vec::new();
@@ -102,11 +102,17 @@ fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<(Vec<
         taken.extend(own);
         for (part, recipe) in parts {
             let layer = recipe.build(&shape).map_err(complain)?;
+            let last = layers.last_mut().map(|(_, layer)| layer);
+            let both = last.and_then(|last| match &recipe {
+                LayerRecipe::Relu => Some((last.rectified()?, last)),
+                LayerRecipe::MaxPool(pool) => Some((last.pooled(&pool.windows(&shape).ok()?)?, last)),
+                _ => None,
+            });
             let (input, name) = (std::mem::replace(&mut shape, layer.output_shape()), format!("{name}{part}"));
-            built.push(Part { name: name.clone(), recipe: recipe.clone(), input, output: shape.clone() });
-            match layers.last_mut().and_then(|(_, before)| before.rectified().map(|both| (before, both))) {
-                Some((before, both)) if recipe == LayerRecipe::Relu => *before = both,
-                _ => layers.push((name, layer)),
+            built.push(Part { name: name.clone(), recipe, input, output: shape.clone() });
+            match both {
+                Some((both, last)) => *last = both,
+                None => layers.push((name, layer)),
             }
         }
     }

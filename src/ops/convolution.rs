@@ -5,7 +5,7 @@
 //! Weights are `[channels_out, channels_in, kernel height, kernel width]`.
 
 use super::{bias, expect, matrix, word};
-use crate::gpu::{Bind, Constant, Error, Gpu, MAX_LOOP_TURNS, PlanBuilder, Scalar, Slice, Work};
+use crate::gpu::{Bind, Constant, Error, Gpu, MAX_LOOP_TURNS, PlanBuilder, Scalar, Slice, Work, align};
 use crate::uniform;
 
 uniform! {
@@ -251,17 +251,18 @@ pub fn backward_input(
     correlate(plan, shader, "backward_input", &params, &binds)
 }
 
-/// Room for the partial sums of [`backward_weight`] and of [`backward_bias`].
+/// Room for the partial sums of [`backward_weight`].
 ///
 /// # Errors
 /// What the device reports.
 pub fn partials(gpu: &Gpu, shape: &Shape, batch: usize) -> Result<Slice, Error> {
     let weights: usize = shape.weight().iter().product();
-    gpu.zeros("partial sums", &[shape.runs(batch)?[1] * weights], Scalar::F32)
+    let n_runs = shape.runs(batch)?[1];
+    gpu.zeros("partial sums", &[align(n_runs * weights) + n_runs * shape.channels_out], Scalar::F32)
 }
 
-/// d_weight `[channels_out, channels_in, kernel height, kernel width]` from x `[batch, features_in]` and
-/// d_y `[batch, features_out]`.
+/// d_weight `[channels_out, channels_in, kernel height, kernel width]` and d_bias `[channels_out]` from
+/// x `[batch, features_in]` and d_y `[batch, features_out]`.
 ///
 /// # Errors
 /// Shapes that do not fit.
@@ -272,6 +273,7 @@ pub fn backward_weight(
     d_y: &Slice,
     partials: &Slice,
     d_weight: &Slice,
+    d_bias: Option<&Slice>,
 ) -> Result<(), Error> {
     const NAME: &str = "convolution::backward_weight";
     let batch = matrix(NAME, x)?[0];
@@ -281,23 +283,28 @@ pub fn backward_weight(
     let [run, n_runs] = shape.runs(batch)?;
     plan.check_loop(NAME, run * shape.row_turns()?)?;
     let sums = partials.part("partial sums", 0, &[n_runs, d_weight.len()])?;
+    let sums_of_bias = partials.part("partial sums", align(sums.len()), &[n_runs, shape.channels_out])?;
     let params = shape.params(NAME, batch)?;
     let binds = [x.read(), d_y.read(), sums.write()];
     let entry = "backward_weight";
-    match fastest(plan.gpu())? {
+    let shader = fastest(plan.gpu())?;
+    let in_subgroups = shader == SUBGROUP.1 && fits_subgroup(&params) && d_y.len().is_multiple_of(4);
+    match shader {
         shader if shader == TILED.1 => {
             let filters = d_weight.len() / shape.channels_out;
             let groups = n_runs * shape.channels_out.div_ceil(32) * filters.div_ceil(128);
             plan.dispatch(shader, entry, &params, &binds, Work::Groups(groups))?;
         }
-        shader if shader == SUBGROUP.1 && fits_subgroup(&params) && d_y.len().is_multiple_of(4) => {
+        _ if in_subgroups => {
             let tile = SubgroupTile::of(&params);
             // Outputs past the end of a row are no zeros.
             let columns = divisor(params.width_out, 16);
             let filter_rows = d_weight.len() / shape.channels_out / tile.taps as usize;
             let blocks = shape.channels_out.div_ceil(tile.channels as usize);
             let work = Work::Items(8 * n_runs * blocks * filter_rows.div_ceil(8));
-            let constants = SubgroupTile { columns, ..tile }.constants();
+            let bias = ("BIAS", u32::from(d_bias.is_some()));
+            let constants = [&SubgroupTile { columns, ..tile }.constants()[..], &[bias]].concat();
+            let binds = [x.read(), d_y.read(), partials.write()];
             plan.dispatch_with(shader, entry, &constants, &params, &binds, work)?;
         }
         _ => {
@@ -305,31 +312,13 @@ pub fn backward_weight(
             plan.dispatch(PORTABLE.1, entry, &params, &binds, work)?;
         }
     }
-    bias::backward(plan, &sums, &d_weight.reshape(&[d_weight.len()])?)
-}
-
-/// d_bias `[channels_out]` from d_y `[batch, features_out]`.
-///
-/// # Errors
-/// Shapes that do not fit.
-pub fn backward_bias(
-    plan: &mut PlanBuilder<'_>,
-    shape: &Shape,
-    d_y: &Slice,
-    partials: &Slice,
-    d_bias: &Slice,
-) -> Result<(), Error> {
-    const NAME: &str = "convolution::backward_bias";
-    let batch = matrix(NAME, d_y)?[0];
-    expect(NAME, d_y, &[batch, shape.features_out()?])?;
-    expect(NAME, d_bias, &[shape.channels_out])?;
-    let [run, n_runs] = shape.runs(batch)?;
-    plan.check_loop(NAME, run * shape.row_turns()?)?;
-    let sums = partials.part("partial sums", 0, &[n_runs, shape.channels_out])?;
-    let params = shape.params(NAME, batch)?;
-    let work = Work::Items(n_runs * shape.channels_out);
-    plan.dispatch("convolution", "backward_bias", &params, &[d_y.read(), sums.write()], work)?;
-    bias::backward(plan, &sums, d_bias)
+    bias::backward(plan, &sums, &d_weight.reshape(&[d_weight.len()])?)?;
+    let Some(d_bias) = d_bias else { return Ok(()) };
+    if !in_subgroups {
+        let work = Work::Items(n_runs * shape.channels_out);
+        plan.dispatch(PORTABLE.1, "backward_bias", &params, &[d_y.read(), sums_of_bias.write()], work)?;
+    }
+    bias::backward(plan, &sums_of_bias, d_bias)
 }
 
 /// Records sums over channels and taps.
@@ -352,7 +341,9 @@ fn correlate(
             let tile = SubgroupTile::of(params);
             let across = width.div_ceil(count(tile.columns));
             let work = 8 * batch.div_ceil(8) * height * across * channels.div_ceil(count(tile.channels));
-            plan.dispatch_with(shader, entry, &tile.constants(), params, binds, Work::Items(work))
+            let pairs = tile.columns.is_multiple_of(2) && params.width_out.is_multiple_of(2);
+            let constants = [&tile.constants()[..], &tile.places(params), &[("PAIRS", u32::from(pairs))]].concat();
+            plan.dispatch_with(shader, entry, &constants, params, binds, Work::Items(work))
         }
         _ => {
             let across = width.div_ceil(4 * count(params.spread)) * count(params.spread);
@@ -381,11 +372,21 @@ impl SubgroupTile {
     /// The largest that fits, cut so that the last one is not much smaller than the others.
     fn of(params: &Params) -> Self {
         let even = |extent: u32, most: u32| extent.div_ceil(extent.div_ceil(most));
+        let columns = even(params.width_out, 16);
         Self {
             channels: even(params.channels_out, 8),
-            columns: even(params.width_out, 16),
+            // Pairs, where rows are of pairs.
+            columns: if params.width_out.is_multiple_of(2) { columns.next_multiple_of(2) } else { columns },
             taps: divisor(params.kernel_width, 5),
         }
+    }
+
+    /// Places of the window over x that may lie inside a row, known where all outputs and taps of a row are in one tile.
+    fn places(&self, params: &Params) -> [Constant; 2] {
+        let first = params.lift_x.wrapping_sub(params.lead_x);
+        let is_known = self.columns >= params.width_out && self.taps == params.kernel_width && first < 20;
+        let [first, last] = if is_known { [first, first + params.width_in] } else { [0, 20] };
+        [("FIRST", first), ("LAST", last.min(20))]
     }
 
     fn constants(&self) -> [Constant; 3] {

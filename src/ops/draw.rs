@@ -97,12 +97,15 @@ impl Samples {
                 n_samples: word("draw", self.len())?,
                 part_first: word("draw", *first)?,
                 part_samples: word("draw", *count)?,
-                together: if self.features.is_multiple_of(4) { 4 } else { 1 },
+                together: [16, 4]
+                    .into_iter()
+                    .find(|together| self.features.is_multiple_of(*together as usize))
+                    .unwrap_or(1),
                 scale,
                 shift,
             };
             let binds = [clock.uniform::<Clock>(), part.read(), self.labels.read(), x.write(), labels.write()];
-            plan.dispatch("draw", self.entry, &params, &binds, Work::Items((batch * self.features).div_ceil(4)))?;
+            plan.dispatch("draw", self.entry, &params, &binds, Work::Items((batch * self.features).div_ceil(16)))?;
         }
         Ok(())
     }

@@ -16,6 +16,12 @@ uniform! {
     }
 }
 
+uniform! {
+    struct PooledParams as "Params" {
+        batch: u32, channels: u32, height: u32, width: u32, runs: u32, lanes: u32, rectify: u32, epsilon: f32,
+    }
+}
+
 /// Which elements share a mean and a variance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
@@ -249,8 +255,6 @@ impl Normalization {
         const OPERATION: &str = "normalization::backward";
         self.check(OPERATION, state)?;
         expect(OPERATION, d_y, state.x.shape())?;
-        expect(OPERATION, gradients.gamma, &[self.channels])?;
-        expect(OPERATION, gradients.beta, &[self.channels])?;
         let State { clock, x, gamma, beta, statistics } = state;
 
         let correlate = |plan: &mut PlanBuilder<'_>, entry, axes, cut, weighted, result: &Slice| {
@@ -271,10 +275,7 @@ impl Normalization {
         let pieces = scratch.of_pieces(channels, cut)?;
         let entry = if self.over() == Over::Layer { "correlate_positions" } else { "correlate" };
         correlate(plan, entry, channels, cut, false, &pieces)?;
-        for (component, gradient) in [(0, gradients.beta), (1, gradients.gamma)] {
-            let params = Params { component, ..self.params(channels, cut)? };
-            over_populations(plan, "gradient", params, &[pieces.read(), gradient.write()])?;
-        }
+        self.gradients(plan, channels, cut, &pieces, gradients)?;
 
         let Some(d_x) = gradients.x else {
             return Ok(());
@@ -303,6 +304,23 @@ impl Normalization {
             d_x.write(),
         ];
         self.over_columns(plan, "backward", Params { weighted: u32::from(weighted), ..Params::default() }, &binds)
+    }
+
+    /// Gradients of gamma and beta from sums over the pieces of channels.
+    fn gradients(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        axes: Axes,
+        cut: Cut,
+        pieces: &Slice,
+        gradients: Gradients<'_>,
+    ) -> Result<(), Error> {
+        for (component, gradient) in [(0, gradients.beta), (1, gradients.gamma)] {
+            expect("normalization::gradient", gradient, &[self.channels])?;
+            let params = Params { component, ..self.params(axes, cut)? };
+            over_populations(plan, "gradient", params, &[pieces.read(), gradient.write()])?;
+        }
+        Ok(())
     }
 
     /// What shares a mean: the only position of a row is the whole row.
@@ -446,6 +464,120 @@ impl Normalization {
         expect(operation, state.gamma, &[self.channels])?;
         expect(operation, state.beta, &[self.channels])?;
         expect(operation, state.statistics, &[self.populations(), 2])
+    }
+}
+
+/// A batch normalization of images and, behind it, the largest of every window of two by two pixels, two apart;
+/// `shaders/normalization_pooled.wgsl`. What lies between is not stored. Statistics are those of the normalization.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pooled {
+    /// The normalization; over the batch.
+    pub norm: Normalization,
+    /// Rows and columns of an image that is put out: half of those that come in.
+    pub image: [usize; 2],
+}
+
+impl Pooled {
+    /// Room for sums on the way.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn scratch(&self, gpu: &Gpu) -> Result<Scratch, Error> {
+        let Scratch { pieces, slopes } = self.norm.scratch(gpu)?;
+        let own = self.axes().pieces(self.cut());
+        let is_enough = pieces.len() >= 2 * own;
+        Ok(Scratch {
+            pieces: if is_enough { pieces } else { gpu.zeros(pieces.name(), &[own, 2], Scalar::F32)? },
+            slopes,
+        })
+    }
+
+    /// y `[batch, channels * height * width]`, of half the height and width of x.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn forward(&self, plan: &mut PlanBuilder<'_>, state: State<'_>, y: &Slice) -> Result<(), Error> {
+        const OPERATION: &str = "normalization_pooled::forward";
+        self.check(OPERATION, state, y)?;
+        let State { clock, x, gamma, beta, statistics } = state;
+        let binds = [clock.uniform::<Clock>(), x.read(), gamma.read(), beta.read(), statistics.read(), y.write()];
+        self.over_pieces(plan, "forward", &binds)
+    }
+
+    /// Gradients from d_y, which has the shape of y; the statistics must be those of x, not stored ones.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn backward(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        state: State<'_>,
+        scratch: &Scratch,
+        d_y: &Slice,
+        gradients: Gradients<'_>,
+    ) -> Result<(), Error> {
+        const OPERATION: &str = "normalization_pooled::backward";
+        self.check(OPERATION, state, d_y)?;
+        let State { clock, x, gamma, beta, statistics } = state;
+        let read = [clock.uniform::<Clock>(), x.read(), d_y.read(), gamma.read(), beta.read(), statistics.read()];
+        let (axes, cut) = (self.axes(), self.cut());
+        let pieces = scratch.of_pieces(axes, cut)?;
+        self.over_pieces(plan, "correlate", &[&read[..], &[pieces.write()]].concat())?;
+        self.norm.gradients(plan, axes, cut, &pieces, gradients)?;
+
+        let Some(d_x) = gradients.x else {
+            return Ok(());
+        };
+        expect(OPERATION, d_x, x.shape())?;
+        let slopes = scratch.of_populations(axes)?;
+        over_populations(plan, "add", self.norm.params(axes, cut)?, &[pieces.read(), slopes.write()])?;
+        self.over_pieces(plan, "backward", &[&read[..], &[slopes.read(), d_x.write()]].concat())
+    }
+
+    /// Axes with the channels as populations, in windows.
+    fn axes(&self) -> Axes {
+        let Normalization { batch, channels, .. } = self.norm;
+        let inner = self.image.iter().product();
+        Axes { blocks: 1, outer: batch, across: channels, inner, width: 1, spread: 1, row_blocks: 0 }
+    }
+
+    /// Lanes are columns, so that neighbours read neighbours.
+    fn cut(&self) -> Cut {
+        let lanes = even(self.image[1], LANES);
+        Cut { runs: even(self.norm.batch, SUMMANDS / lanes), lanes }
+    }
+
+    fn over_pieces(&self, plan: &mut PlanBuilder<'_>, entry: &str, binds: &[Bind<'_>]) -> Result<(), Error> {
+        let word = |count| word("normalization_pooled", count);
+        let (Cut { runs, lanes }, [height, width]) = (self.cut(), self.image);
+        let Normalization { batch, channels, rectify, epsilon, .. } = self.norm;
+        let params = PooledParams {
+            batch: word(batch)?,
+            channels: word(channels)?,
+            height: word(height)?,
+            width: word(width)?,
+            runs: word(runs)?,
+            lanes: word(lanes)?,
+            rectify: u32::from(rectify),
+            epsilon,
+        };
+        let turns = batch.div_ceil(runs) * (1 + width.div_ceil(lanes) * (1 + height));
+        plan.check_loop(&format!("normalization_pooled::{entry}"), turns)?;
+        plan.dispatch("normalization_pooled", entry, &params, binds, Work::Items(runs * channels * lanes))
+    }
+
+    fn check(&self, operation: &str, state: State<'_>, pooled: &Slice) -> Result<(), Error> {
+        let Normalization { over, batch, channels, positions, .. } = self.norm;
+        let outputs: usize = self.image.iter().product();
+        if over != Over::Batch || positions != 4 * outputs {
+            return Err(Error::Shape {
+                what: operation.to_owned(),
+                expected: format!("batch normalization over {} positions", 4 * outputs),
+                got: format!("{over:?}, {positions}"),
+            });
+        }
+        self.norm.check(operation, state)?;
+        expect(operation, pooled, &[batch, channels * outputs])
     }
 }
 

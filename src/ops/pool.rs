@@ -134,7 +134,7 @@ impl Shape {
     }
 
     /// Whether windows halve images with even sides: kernels for that take pairs of pixels.
-    fn halves(&self) -> bool {
+    pub(crate) fn halves(&self) -> bool {
         let [_, height, width] = self.image;
         self.window == 2 && self.stride == 2 && height.is_multiple_of(2) && width.is_multiple_of(2)
     }

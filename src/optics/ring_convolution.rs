@@ -69,7 +69,7 @@ impl Layer for RingConvolution {
         let partials = convolution::partials(plan.gpu(), &self.shape, io.input.shape()[0])?;
         let d_weight = self.taps(self.rings.d_weight(io))?;
         let d_light = self.readout.backward(plan, io)?;
-        convolution::backward_weight(plan, &self.shape, &io.input, d_light, &partials, &d_weight)?;
+        convolution::backward_weight(plan, &self.shape, &io.input, d_light, &partials, &d_weight, None)?;
         self.rings.backward(plan, io)?;
         match &io.d_input {
             Some(d_input) => {

@@ -89,7 +89,8 @@ fn convolve(
         let mut costs = [forward, "backward_input", "backward_weight"]
             .map(|entry| cost(format!("{shader}::{entry}"), flops, words))
             .to_vec();
-        if has_bias {
+        // In subgroups it is part of the gradient of the weights.
+        if has_bias && variant != "subgroup" {
             costs.push(cost("convolution::backward_bias", batch * features_out, batch * features_out));
         }
         Problem {
@@ -106,9 +107,9 @@ fn convolve(
                     let [x, weight, d_y] = [&on.inputs[0], &on.inputs[1], &on.upstream[0]];
                     let partials = convolution::partials(plan.gpu(), &shape, batch)?;
                     convolution::backward_input(plan, &shape, weight, d_y, &on.gradients[0])?;
-                    convolution::backward_weight(plan, &shape, x, d_y, &partials, &on.gradients[1])?;
-                    let d_bias = on.gradients.get(2);
-                    d_bias.map_or(Ok(()), |d| convolution::backward_bias(plan, &shape, d_y, &partials, d))
+                    let [d_weight, d_bias] = [on.gradients.get(1), on.gradients.get(2)];
+                    let d_weight = d_weight.expect("one of the weights");
+                    convolution::backward_weight(plan, &shape, x, d_y, &partials, d_weight, d_bias)
                 }),
                 specification: Box::new(move |x, d| {
                     let mut gradients = vec![twin.backward_input(&x[1], &d[0]), twin.backward_weight(&x[0], &d[0])];

@@ -2,8 +2,8 @@
 
 use flatlight::gpu::Scalar;
 use flatlight::ops::Clock;
-use flatlight::ops::normalization::{Gradients, Normalization, Over, State};
-use flatlight::reference::{activation, normalization as twin};
+use flatlight::ops::normalization::{Gradients, Normalization, Over, Pooled, State};
+use flatlight::reference::{activation, normalization as twin, pool};
 
 use super::{Bound, Case, Draws, Gradient, Output, Problem, Tensor, case, cost, fresh, tensor};
 
@@ -56,6 +56,20 @@ const GROUP: &[&[usize]] = &[
     &[256, 256, 6, 784, 2],
 ];
 
+/// Batch, valid rows, channels, rows and columns of what is put out.
+const POOLED: &[&[usize]] = &[
+    &[1, 1, 1, 1, 1],
+    &[3, 3, 63, 1, 3],
+    &[4, 3, 2, 5, 7],
+    &[63, 62, 3, 2, 2],
+    &[64, 64, 1, 1, 64],
+    &[65, 33, 5, 3, 1],
+    // Fewer valid rows than runs of rows, more columns than lanes.
+    &[300, 3, 2, 4, 97],
+    &[256, 250, 16, 5, 5],
+    &[256, 256, 6, 14, 14],
+];
+
 /// The sizes of a convolution, a smaller one, and a dense layer.
 pub fn cases() -> Vec<Case> {
     let batch = |_| Over::Batch;
@@ -76,6 +90,8 @@ pub fn cases() -> Vec<Case> {
         rectified("normalization, batch, rectified", BATCH, &[256, 256, 6, 784], batch),
         rectified("normalization, layer, rectified", LAYER, &[256, 256, 6, 784], layer),
         rectified("normalization, group, rectified", GROUP, &[256, 256, 6, 784, 2], Over::Group),
+        pooled("normalization, batch, pooled", false),
+        pooled("normalization, batch, rectified and pooled", true),
         tracked("normalization::track", Some(MOMENTUM)),
         tracked("normalization::track by the clock", None),
         evaluated(),
@@ -254,6 +270,71 @@ fn rectified(
     })
     .tolerance(1e-5, 0.0)
     .note("kink: no gradient from |y| below 0.01")
+}
+
+/// With pooling behind it, and a rectifier between. No gradient comes from windows near a kink.
+fn pooled(name: &'static str, rectify: bool) -> Case {
+    case(name, POOLED, &[256, 256, 6, 14, 14], move |draws, size| {
+        let [batch, rows, channels, height, width] = size.try_into().expect("five extents");
+        let setting = Setting::new(&[batch, rows, channels, 4 * height * width], |_| Over::Batch);
+        let Setting { twin, valid, elements, .. } = setting;
+        let kernel = Pooled { norm: Normalization { rectify, ..setting.kernel }, image: [height, width] };
+        let shape = [batch, channels * height * width];
+        let windows =
+            pool::Shape { planes: rows * channels, height: 2 * height, width: 2 * width, window: 2, stride: 2 };
+        let before = move |x: &[Vec<f64>]| twin.forward(&x[0][..valid], &twin.statistics(&x[0][..valid]), &x[1], &x[2]);
+        let bent = move |y: &[f64]| if rectify { activation::relu_forward(y) } else { y.to_vec() };
+        let padded = move |mut values: Vec<f64>| {
+            values.resize(elements / 4, 0.0);
+            values
+        };
+        let inputs = setting.inputs(draws, 0.5, setting.unknown());
+        let y = before(&inputs.iter().map(|input| input.values.clone()).collect::<Vec<_>>());
+        // Whether another element of a window is about as large as the largest, or that about 0.
+        let near = |at: usize| {
+            let (line, column) = (at / width, at % width);
+            let corner = 4 * line * width + 2 * column;
+            let mut own = [0, 1, 2 * width, 2 * width + 1].map(|step| y[corner + step]);
+            own.sort_by(f64::total_cmp);
+            own[3] - own[2] < 1e-2 || (rectify && own[3].abs() < 1e-2)
+        };
+        let upstream = draws.uniform("d_y", elements / 4, -1.0, 1.0).into_iter().enumerate();
+        let upstream = upstream.map(|(at, d)| if at < valid / 4 && near(at) { 0.0 } else { d }).collect();
+        Problem {
+            inputs,
+            outputs: vec![fresh("y", &shape)],
+            clocks: vec![setting.clock()],
+            forward: Box::new(move |plan, on| {
+                kernel.norm.statistics(plan, state(on), &kernel.scratch(plan.gpu())?)?;
+                kernel.forward(plan, state(on), &on.outputs[0])
+            }),
+            specification: Box::new(move |x| vec![padded(pool::max_forward(&bent(&before(x)), &windows))]),
+            gradient: Some(Gradient {
+                of: vec![0, 1, 2],
+                upstream: Some(vec![upstream]),
+                backward: Box::new(move |plan, on| {
+                    let [x, gamma, beta] = [0, 1, 2].map(|input| &on.gradients[input]);
+                    let gradients = Gradients { x: Some(x), gamma, beta };
+                    kernel.backward(plan, state(on), &kernel.scratch(plan.gpu())?, &on.upstream[0], gradients)
+                }),
+                specification: Box::new(move |x, d| {
+                    let y = before(x);
+                    let d = pool::max_backward(&bent(&y), &d[0][..valid / 4], &windows);
+                    let d = if rectify { activation::relu_backward(&y, &d) } else { d };
+                    let [d_x, d_gamma, d_beta] = twin.backward(&x[0][..valid], &x[1], &d);
+                    vec![setting.padded(d_x), d_gamma, d_beta]
+                }),
+            }),
+            costs: vec![
+                cost("normalization::moments", 7 * valid, valid),
+                cost("normalization_pooled::forward", 4 * valid, valid + valid / 4),
+                cost("normalization_pooled::correlate", 5 * valid, valid + valid / 4),
+                cost("normalization_pooled::backward", 9 * valid, 2 * valid + valid / 4),
+            ],
+        }
+    })
+    .tolerance(1e-5, 0.0)
+    .note("kinks: no gradient from windows that are within 0.01 of one")
 }
 
 /// Statistics of three steps on one batch, and the stored ones that they move: with a momentum, or so that the result is
