@@ -1,9 +1,10 @@
 //! `chip`, and what takes one: a device as a file, as a user meets it.
 
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+#[path = "common/program.rs"]
+mod program;
 
 use flatlight::data::{self, Npz};
+use program::Bench;
 
 const RECIPE: &str = r#"name = "small"
 seed = 1
@@ -25,57 +26,16 @@ epochs = 1
 batch = 256
 "#;
 
-struct Bench(tempfile::TempDir);
-
-impl Bench {
-    /// With a trained run in `run`.
-    fn trained() -> Self {
-        let bench = Self(tempfile::tempdir().unwrap());
-        std::fs::write(bench.path("recipe.toml"), RECIPE).unwrap();
-        bench.done("train recipe.toml --out run");
-        bench
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, arguments: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_flatlight"));
-        command.args(arguments.split_whitespace()).arg("--quiet").current_dir(self.0.path()).stdin(Stdio::null());
-        command.env_remove("RUST_LOG").env("FLATLIGHT_DATA", self.path("data"));
-        command.env("XDG_RUNTIME_DIR", self.0.path()).env("NODEVICE_SELECT", "1");
-        command.output().unwrap()
-    }
-
-    #[track_caller]
-    fn done(&self, arguments: &str) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Runs what must be refused in one line.
-    #[track_caller]
-    fn refuse(&self, arguments: &str, code: i32, message: &str) {
-        let output = self.run(arguments);
-        let line = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{arguments}: {line}");
-        assert_eq!(line.lines().count(), 1, "{line}");
-        assert!(line.contains(message), "`{message}` is not in `{line}`");
-        assert_eq!(output.stdout, b"", "{arguments}");
-    }
-
-    /// Rows of a table of numbers.
-    fn rows(&self, name: &str) -> Vec<Vec<f64>> {
-        let text = std::fs::read_to_string(self.path(name)).unwrap();
-        text.lines().skip(1).map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect()
-    }
+/// With a trained run in `run`.
+fn trained() -> Bench {
+    let bench = Bench::with(&[("recipe.toml", RECIPE)]);
+    bench.done("train recipe.toml --out run");
+    bench
 }
 
 #[test]
 fn a_chip_in_a_file_scores_and_predicts_as_the_one_that_was_drawn() {
-    let bench = Bench::trained();
+    let bench = trained();
     let told = bench.done("chip run --number 2 --vary ring_offset=0.05 --vary ring1.ring_width=0.2 --out chip.npz");
     assert_eq!(
         told,
@@ -115,29 +75,33 @@ fn a_chip_in_a_file_scores_and_predicts_as_the_one_that_was_drawn() {
 
 #[test]
 fn chips_that_do_not_fit_are_refused_in_one_line() {
-    let bench = Bench::trained();
+    let bench = trained();
     bench.refuse(
         "chip run --vary ring_offset=0.1 --out chip.csv",
         2,
-        "--out chip.csv: a chip is a file .npz or .safetensors",
+        &["--out chip.csv: a chip is a file .npz or .safetensors"],
     );
-    bench.refuse("chip run --vary ring_offset=0:1:0.5 --out c.npz", 2, "--vary ring_offset=0:1:0.5: write NAME=VALUE");
-    bench.refuse("chip run --vary ring_ofset=0.1 --out c.npz", 2, "did you mean `ring_offset`?");
-    bench.refuse("chip run --vary crosstalk=0.1 --out c.npz", 2, "--vary crosstalk: no layer has this imperfection");
-    bench.refuse("chip run --out c.npz", 2, "--vary");
+    bench.refuse(
+        "chip run --vary ring_offset=0:1:0.5 --out c.npz",
+        2,
+        &["--vary ring_offset=0:1:0.5: write NAME=VALUE"],
+    );
+    bench.refuse("chip run --vary ring_ofset=0.1 --out c.npz", 2, &["did you mean `ring_offset`?"]);
+    bench.refuse("chip run --vary crosstalk=0.1 --out c.npz", 2, &["--vary crosstalk: no layer has this imperfection"]);
+    bench.refuse("chip run --out c.npz", 2, &["--vary"]);
     assert!(!bench.path("c.npz").exists());
-    bench.refuse("evaluate run --chip none.npz", 1, "none.npz");
+    bench.refuse("evaluate run --chip none.npz", 1, &["none.npz"]);
 
     bench.done("chip run --vary ring_offset=0.1 --vary temperature=0.5 --out chip.npz");
     bench.refuse(
         "evaluate run --chip chip.npz --vary temperature=0:1:1",
         2,
-        "--vary temperature: the chip holds `ring1.temperature`",
+        &["--vary temperature: the chip holds `ring1.temperature`"],
     );
     let x = data::npy(&[1, 64], &[1.0_f32; 64]).unwrap();
     std::fs::write(bench.path("x.npy"), x).unwrap();
     let predict = "predict run --input x.npy --output y.npy --chip chip.npz --at ring_offset=0.1";
-    bench.refuse(predict, 2, "--at ring_offset: the chip holds `ring1.ring_offset`");
+    bench.refuse(predict, 2, &["--at ring_offset: the chip holds `ring1.ring_offset`"]);
 
     let save = |name: &str, shape: &[usize], values: &[f64]| {
         let array = (name, data::npy(shape, values).unwrap());
@@ -147,23 +111,23 @@ fn chips_that_do_not_fit_are_refused_in_one_line() {
     bench.refuse(
         "evaluate run --chip bad.npz",
         1,
-        "bad.npz: tensor `ring1.ring_offset` is [8, 63], this network's is [8, 64]",
+        &["bad.npz: tensor `ring1.ring_offset` is [8, 63], this network's is [8, 64]"],
     );
     save("mesh1.phase_error", &[1], &[0.0]);
-    bench.refuse("evaluate run --chip bad.npz", 1, "bad.npz: holds `mesh1.phase_error`, which is no imperfection");
+    bench.refuse("evaluate run --chip bad.npz", 1, &["bad.npz: holds `mesh1.phase_error`, which is no imperfection"]);
     save("ring1.temperature", &[1], &[1e300]);
     bench.refuse(
         "evaluate run --chip bad.npz",
         1,
-        "bad.npz: tensor `ring1.temperature`, element 0 (from 0): inf is no finite",
+        &["bad.npz: tensor `ring1.temperature`, element 0 (from 0): inf is no finite"],
     );
     std::fs::write(bench.path("bad.safetensors"), b"nonsense").unwrap();
-    bench.refuse("evaluate run --chip bad.safetensors", 1, "bad.safetensors: is not a whole safetensors file");
+    bench.refuse("evaluate run --chip bad.safetensors", 1, &["bad.safetensors: is not a whole safetensors file"]);
 }
 
 #[test]
 fn what_varies_decides_which_figure_is_drawn() {
-    let bench = Bench::trained();
+    let bench = trained();
     let svg = |name: &str| std::fs::read_to_string(bench.path(name)).unwrap_or_default();
     bench.done("evaluate run --vary temperature=0.5 --vary ring_offset=0:0.1:0.05 --chips 3");
     assert_eq!(svg("run/figures/accuracy-ring_offset.svg"), "", "only when it is asked for");
@@ -181,9 +145,9 @@ fn what_varies_decides_which_figure_is_drawn() {
     bench.refuse(
         "evaluate run --vary temperature=0.5 --figure",
         2,
-        "--figure: there is one condition only; --vary a range",
+        &["--figure: there is one condition only; --vary a range"],
     );
-    bench.refuse("evaluate run --figure", 2, "--figure: there is one condition only");
+    bench.refuse("evaluate run --figure", 2, &["--figure: there is one condition only"]);
 
     // Finished runs are kept: only the figures are new.
     let compare = "compare recipe.toml --methods standard,sat --seeds 2 --out side";

@@ -1,15 +1,18 @@
 //! `predict`, `export`, `bench` and `evaluate --confusion`, as a user meets them. What an export says must be enough to
 //! compute the logits that `predict` writes: here with the `f64` references, in `assets/python/forward.py` with numpy.
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
 
 use flatlight::data;
 use flatlight::mesh::{Layout, Mesh};
 use flatlight::network::checkpoint;
 use flatlight::reference::{convolution, mesh, normalization, pool, ports};
+use program::Bench;
 use serde_json::Value;
 
 /// Every kind of layer with parameters, and rings behind converters, crosstalk and a common bus.
@@ -147,52 +150,8 @@ epochs = 1
 batch = 128
 "#;
 
-struct Bench(tempfile::TempDir);
-
-impl Bench {
-    fn new() -> Self {
-        let bench = Self(tempfile::tempdir().unwrap());
-        std::fs::write(bench.path("recipe.toml"), RECIPE).unwrap();
-        std::fs::write(bench.path("meshes.toml"), MESHES).unwrap();
-        bench
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, arguments: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_flatlight"));
-        command.args(arguments.split_whitespace()).arg("--quiet").current_dir(self.0.path()).stdin(Stdio::null());
-        command.env_remove("RUST_LOG").env("FLATLIGHT_DATA", self.path("data"));
-        command.env("XDG_RUNTIME_DIR", self.0.path()).env("NODEVICE_SELECT", "1");
-        command.output().unwrap()
-    }
-
-    #[track_caller]
-    fn done(&self, arguments: &str) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Runs what must be refused in one line.
-    #[track_caller]
-    fn refuse(&self, arguments: &str, code: i32, parts: &[&str]) {
-        let output = self.run(arguments);
-        let line = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), line.lines().count()), (Some(code), 1), "{arguments}: {line}");
-        parts.iter().for_each(|part| assert!(line.contains(part), "`{part}` is not in `{line}`"));
-        assert_eq!(output.stdout, b"", "{arguments}");
-    }
-
-    fn write_npy(&self, name: &str, shape: &[usize], values: &[f32]) {
-        std::fs::write(self.path(name), data::npy(shape, values).unwrap()).unwrap();
-    }
-
-    fn json(&self, name: &str) -> Value {
-        serde_json::from_slice(&std::fs::read(self.path(name)).unwrap()).unwrap()
-    }
+fn bench() -> Bench {
+    Bench::with(&[("recipe.toml", RECIPE), ("meshes.toml", MESHES)])
 }
 
 /// Shape and values of an npy file.
@@ -346,7 +305,7 @@ fn digits() -> (Vec<f32>, Vec<u32>) {
 
 #[test]
 fn an_export_holds_all_that_the_logits_of_predict_need() {
-    let bench = Bench::new();
+    let bench = bench();
     bench.done("train recipe.toml --out run");
     // Rings of another half width have a figure of their own.
     for figure in ["rings", "rings-2", "weights", "currents"] {
@@ -413,7 +372,7 @@ fn an_export_holds_all_that_the_logits_of_predict_need() {
 
 #[test]
 fn an_export_of_meshes_holds_their_phases_as_heaters_set_them() {
-    let bench = Bench::new();
+    let bench = bench();
     bench.done("train meshes.toml --out run");
     assert!(bench.path("run/figures/phases.svg").exists() && bench.path("run/figures/phases.png").exists());
     let (raw, _) = digits();
@@ -457,7 +416,7 @@ fn an_export_of_meshes_holds_their_phases_as_heaters_set_them() {
 
 #[test]
 fn predictions_need_no_data_set_and_take_flat_samples() {
-    let bench = Bench::new();
+    let bench = bench();
     let (raw, labels) = digits();
     // The test digits as a set of their own, which goes away after training.
     let npy = |kind: &str, shape: &str, bytes: &[u8]| {
@@ -502,7 +461,7 @@ fn predictions_need_no_data_set_and_take_flat_samples() {
 
 #[test]
 fn what_cannot_be_predicted_or_exported_is_told() {
-    let bench = Bench::new();
+    let bench = bench();
     bench.done("train recipe.toml --out run");
     let predict = |input: &str, rest: &str| format!("predict run --input {input} --output Y.npy {rest}");
     bench.write_npy("odd.npy", &[3, 7, 8], &[0.0; 168]);
@@ -546,7 +505,7 @@ fn what_cannot_be_predicted_or_exported_is_told() {
 
 #[test]
 fn bench_times_steps_of_a_named_case() {
-    let bench = Bench::new();
+    let bench = bench();
     let text = bench.done("bench ring-lenet --steps 2 --batch 3 --method standard --json");
     assert!(text.lines().next().unwrap().trim_start().starts_with("case"), "{text}");
     let line: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
@@ -570,7 +529,7 @@ fn bench_times_steps_of_a_named_case() {
 
 #[test]
 fn confusion_matrices_add_up_to_the_scores() {
-    let bench = Bench::new();
+    let bench = bench();
     bench.done("train recipe.toml --out run");
     let before = std::fs::read_dir(bench.path("run/figures")).unwrap().count();
     bench.done("evaluate run --vary temperature=-1:1:0.5 --csv t.csv");

@@ -15,7 +15,7 @@ use flatlight::ops::Clock;
 use flatlight::ops::disturb::Distribution;
 use flatlight::optics::RingRecipe;
 use flatlight::random;
-use flatlight::robustness::{self, Axis, Sweep, chips_at_once};
+use flatlight::robustness::{self, Axis, Sweep, chips_at_once, rows_at_once};
 use flatlight::training::{Method, Settings, Trainer};
 
 const FEATURES: usize = 16;
@@ -123,7 +123,9 @@ fn a_chip_scores_the_same_however_many_are_scored_at_once() {
     assert_eq!(alone[1].samples, data.test.len());
     // Four chips on three devices: the second round is not full.
     assert_eq!(scores(DEVICES, 4), alone);
-    assert_eq!([chips_at_once(1, 10), chips_at_once(20, 10), chips_at_once(20, 4704)], [1, 16, 3]);
+    assert_eq!([10, 4704, 65_536].map(rows_at_once), [512, 192, 64]);
+    assert_eq!([chips_at_once(1, 10), chips_at_once(20, 10)], [1, 16]);
+    assert_eq!([4704, 65_536].map(|widest| chips_at_once(20, widest)), [16, 4]);
 }
 
 #[test]

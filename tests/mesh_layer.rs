@@ -2,9 +2,8 @@
 //! is refused. Their gradients are proven in `tests/training.rs`.
 
 mod common;
-
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+#[path = "common/program.rs"]
+mod program;
 
 use common::gpu;
 use flatlight::data;
@@ -15,8 +14,7 @@ use flatlight::optics::{MeshInput, MeshOutput, MeshRecipe, MeshStart};
 use flatlight::recipe::Recipe;
 use flatlight::run::{Input, export};
 use npyz::num_complex::Complex64;
-
-struct Bench(tempfile::TempDir);
+use program::Bench;
 
 /// Ten features on twelve modes. Tests count on its lines.
 const RECIPE: &str = r#"name = "small"
@@ -36,49 +34,16 @@ epochs = 1
 batch = 64
 "#;
 
-impl Bench {
-    fn new() -> Self {
-        let bench = Self(tempfile::tempdir().unwrap());
-        std::fs::write(bench.path("recipe.toml"), RECIPE).unwrap();
-        bench
-    }
+fn bench() -> Bench {
+    Bench::with(&[("recipe.toml", RECIPE)])
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, arguments: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_flatlight"));
-        command.args(arguments.split_whitespace()).arg("--quiet").current_dir(self.0.path()).stdin(Stdio::null());
-        command.env_remove("RUST_LOG").env("XDG_RUNTIME_DIR", self.0.path()).env("NODEVICE_SELECT", "1");
-        command.output().unwrap()
-    }
-
-    #[track_caller]
-    fn done(&self, arguments: &str) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Runs what must be refused in one line.
-    #[track_caller]
-    fn refuse(&self, arguments: &str, code: i32, parts: &[&str]) {
-        let output = self.run(arguments);
-        let line = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), line.lines().count()), (Some(code), 1), "{arguments}: {line}");
-        assert!(line.starts_with("error: "), "{line}");
-        parts.iter().for_each(|part| assert!(line.contains(part), "`{part}` is not in `{line}`"));
-        assert_eq!(output.stdout, b"", "{arguments}");
-    }
-
-    /// Refuses to train the recipe with these `KEY=VALUE` of its layer, and leaves no run.
-    #[track_caller]
-    fn refuse_layer(&self, settings: &[&str], parts: &[&str]) {
-        let set: Vec<_> = settings.iter().map(|setting| format!("--set layers.0.{setting}")).collect();
-        self.refuse(&format!("train recipe.toml --out bad {}", set.join(" ")), 2, parts);
-        assert!(!self.path("bad").exists());
-    }
+/// Refuses to train the recipe with these `KEY=VALUE` of its layer, and leaves no run.
+#[track_caller]
+fn refuse_layer(bench: &Bench, settings: &[&str], parts: &[&str]) {
+    let set: Vec<_> = settings.iter().map(|setting| format!("--set layers.0.{setting}")).collect();
+    bench.refuse(&format!("train recipe.toml --out bad {}", set.join(" ")), 2, parts);
+    assert!(!bench.path("bad").exists());
 }
 
 /// A network of one mesh that takes fields, with detectors at all modes.
@@ -176,7 +141,7 @@ fn meshes_near_the_cross_state_turn_the_order_of_their_modes_around() {
 
 #[test]
 fn the_device_is_the_mesh_that_an_export_holds() {
-    let bench = Bench::new();
+    let bench = bench();
     for (modes, keys) in [
         (16, "layout = \"reck\""),
         (33, "layout = \"clements\"\ndac_bits = 5\ncrosstalk = 0.04"),
@@ -201,7 +166,7 @@ fn the_device_is_the_mesh_that_an_export_holds() {
 
 #[test]
 fn keys_of_a_mesh_that_make_no_sense_are_refused_with_their_place() {
-    let bench = Bench::new();
+    let bench = bench();
     for (settings, parts) in [
         (&["modes=9"][..], &["--set layers.0.modes=9: layer 1 (mesh1): `modes` is 9", "10 inputs"][..]),
         (&["modes=1"], &["`modes` is 1", "10 inputs"]),
@@ -227,7 +192,7 @@ fn keys_of_a_mesh_that_make_no_sense_are_refused_with_their_place() {
         (&["form=singular", "outputs=1"], &["--set layers.0.outputs=1", "`outputs` must be 2 to 1,024", "not 1"]),
         (&["form=singular", "outputs=5"], &["recipe.toml:10", "`ports` must be 1 to `modes`, 5, not 11"]),
     ] {
-        bench.refuse_layer(settings, parts);
+        refuse_layer(&bench, settings, parts);
     }
     // One feature makes a mesh of one mode.
     let one = RECIPE.replace("modes = 12", "").replace("set = \"vowel\"", "set = \"one\"");
@@ -256,7 +221,7 @@ fn keys_of_a_mesh_that_make_no_sense_are_refused_with_their_place() {
 
 #[test]
 fn chips_of_a_mesh_are_drawn_saved_and_scored() {
-    let bench = Bench::new();
+    let bench = bench();
     bench.done("train recipe.toml --out run");
     bench.done("train recipe.toml --set layers.0.modes=13 --out other");
     let rejected = "26.7 % of the draws lie beyond ±1 and would be rejected; give at most 0.51";
@@ -291,7 +256,7 @@ fn chips_of_a_mesh_are_drawn_saved_and_scored() {
 /// Three meshes learn the vowels, and forget them on chips that are built ever worse.
 #[test]
 fn vowels_are_learned_by_meshes_alone() {
-    let bench = Bench::new();
+    let bench = bench();
     bench.done("train vowel-mesh --set training.method=standard --out vowels");
     let summary: serde_json::Value =
         serde_json::from_slice(&std::fs::read(bench.path("vowels/summary.json")).unwrap()).unwrap();

@@ -1,13 +1,14 @@
 //! What is done to samples on the host: Fourier transforms and normalisation feature by feature, in the library and as a
 //! user meets them.
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::f64::consts::TAU;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
 
 use flatlight::data::{self, Dataset, Preparation, Split, Values};
 use flatlight::random;
-use serde_json::Value;
+use program::Bench;
 
 /// A set of random values from 0 to 255, as bytes or floats.
 fn random_set(shape: &[usize], samples: usize, bytes: bool) -> Dataset {
@@ -165,53 +166,16 @@ fn features_are_normalised_one_by_one_by_the_training_split() {
     }
 }
 
-struct Bench(tempfile::TempDir);
+fn bench() -> Bench {
+    let recipe = "name = \"small\"\n[data]\nset = \"digits\"\n[[layers]]\ntype = \"dense\"\noutputs = 10\n\
+                  [training]\nmethod = \"standard\"\nepochs = 3\nbatch = 64\n";
+    Bench::with(&[("recipe.toml", recipe)])
+}
 
-impl Bench {
-    fn new() -> Self {
-        let recipe = "name = \"small\"\n[data]\nset = \"digits\"\n[[layers]]\ntype = \"dense\"\noutputs = 10\n\
-                      [training]\nmethod = \"standard\"\nepochs = 3\nbatch = 64\n";
-        let bench = Self(tempfile::tempdir().unwrap());
-        std::fs::write(bench.path("recipe.toml"), recipe).unwrap();
-        bench
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, arguments: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_flatlight"));
-        command.args(arguments.split_whitespace()).arg("--quiet").current_dir(self.0.path()).stdin(Stdio::null());
-        command.env_remove("RUST_LOG").env("FLATLIGHT_DATA", self.path("data"));
-        command.env("XDG_RUNTIME_DIR", self.0.path()).env("NODEVICE_SELECT", "1");
-        command.output().unwrap()
-    }
-
-    #[track_caller]
-    fn done(&self, arguments: &str) -> String {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    #[track_caller]
-    fn refuse(&self, arguments: &str, code: i32, parts: &[&str]) {
-        let output = self.run(arguments);
-        let line = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), line.lines().count()), (Some(code), 1), "{arguments}: {line}");
-        parts.iter().for_each(|part| assert!(line.contains(part), "`{part}` is not in `{line}`"));
-    }
-
-    fn json(&self, name: &str) -> Value {
-        serde_json::from_slice(&std::fs::read(self.path(name)).unwrap()).unwrap()
-    }
-
-    fn array(&self, name: &str) -> Vec<f64> {
-        let bytes = std::fs::read(self.path(name)).unwrap();
-        let values = npyz::NpyFile::new(&bytes[..]).unwrap().into_vec::<f32>().unwrap();
-        values.into_iter().map(f64::from).collect()
-    }
+fn array(bench: &Bench, name: &str) -> Vec<f64> {
+    let bytes = std::fs::read(bench.path(name)).unwrap();
+    let values = npyz::NpyFile::new(&bytes[..]).unwrap().into_vec::<f32>().unwrap();
+    values.into_iter().map(f64::from).collect()
 }
 
 /// Weights of a layer `[outputs, inputs]`, from the table of an export.
@@ -222,7 +186,7 @@ fn table(bench: &Bench, name: &str) -> Vec<Vec<f64>> {
 
 #[test]
 fn a_run_predicts_from_raw_samples_what_its_training_scored() {
-    let bench = Bench::new();
+    let bench = bench();
     let test = data::load("digits", None).unwrap().test;
     let raw: Vec<_> = wide(&test.values).into_iter().map(|value| value as f32).collect();
     std::fs::write(bench.path("X.npy"), data::npy(&[1797, 8, 8], &raw).unwrap()).unwrap();
@@ -235,7 +199,7 @@ fn a_run_predicts_from_raw_samples_what_its_training_scored() {
         bench.done(&format!("train recipe.toml {settings} --set layers.0.bias=false --out {name}"));
         bench.done(&format!("predict {name} --input X.npy --output Y.npy"));
         bench.done(&format!("export {name} --to out"));
-        let predicted = bench.array("Y.npy");
+        let predicted = array(&bench, "Y.npy");
         let right = predicted.chunks(10).zip(&test.labels).filter(|(row, label)| {
             let own = row[**label as usize];
             row.iter().all(|logit| *logit <= own)
@@ -285,7 +249,7 @@ fn a_run_predicts_from_raw_samples_what_its_training_scored() {
 
 #[test]
 fn the_vowels_are_embedded_and_hide_no_folder_in_silence() {
-    let bench = Bench::new();
+    let bench = bench();
     let train = "train recipe.toml --set data.set=vowel --set data.normalise=feature --set layers.0.outputs=11";
     let output = bench.run(&format!("{train} --out run"));
     assert!(output.status.success());
@@ -303,7 +267,7 @@ fn the_vowels_are_embedded_and_hide_no_folder_in_silence() {
 
 #[test]
 fn preparations_that_make_no_sense_are_refused_at_their_key() {
-    let bench = Bench::new();
+    let bench = bench();
     let train = |settings: &str| format!("train recipe.toml {settings} --out run");
     bench.refuse(
         &train("--set data.coefficients=4"),

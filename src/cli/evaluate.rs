@@ -14,7 +14,9 @@ use crate::files;
 use crate::gpu::{ALIGNMENT_WORDS, Gpu};
 use crate::network::{Chip, Feed, Network, widest};
 use crate::recipe::Recipe;
-use crate::robustness::{Axis, EVALUATION_BATCH, Point, Sweep, check_axes, chips_at_once, distinct_chips, grid};
+use crate::robustness::{
+    Axis, EVALUATION_BATCH, Point, Sweep, check_axes, chips_at_once, distinct_chips, grid, rows_at_once,
+};
 use crate::run::{Run, write_figure};
 
 #[derive(Debug, Args)]
@@ -212,7 +214,7 @@ fn write_confusion(
 ) -> Result<(), Failure> {
     let axes = scoring.axes;
     let labels = &scoring.split.of(data)?.labels;
-    let trained = Trained::load(gpu, recipe, data, run, scoring, 1)?;
+    let trained = Trained::load(gpu, recipe, data, run, scoring, [EVALUATION_BATCH, 1])?;
     let names: Vec<_> = (0..data.classes).map(|class| class.to_string()).collect();
     let header = columns(axes, &[&["label"], &names.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat());
     let (mut rows, mut matrices) = (Vec::new(), Vec::new());
@@ -293,17 +295,17 @@ struct Trained<'g> {
 }
 
 impl<'g> Trained<'g> {
-    /// The checkpoint of a run, for so many devices at once.
+    /// The checkpoint of a run, for batches of so many samples of so many devices at once.
     fn load(
         gpu: &'g Gpu,
         recipe: &Recipe,
         data: &Dataset,
         run: &Run,
         scoring: Scoring<'_>,
-        devices: usize,
+        [rows, devices]: [usize; 2],
     ) -> Result<Self, Failure> {
         let samples = scoring.split.of(data)?;
-        let rows = EVALUATION_BATCH.min(samples.len().next_multiple_of(ALIGNMENT_WORDS));
+        let rows = rows.min(samples.len().next_multiple_of(ALIGNMENT_WORDS));
         let network = compile(gpu, recipe, data, devices * rows, devices)?;
         let parameters = run.parameters(&network)?;
         gpu.write(&network.flat().parameters, &parameters)?;
@@ -342,8 +344,11 @@ pub(super) fn score(
 ) -> Result<(Vec<Point>, Vec<Shown>), Failure> {
     let wide = widest(&recipe.layers, &data.shape).map_err(|error| explain(recipe, error.into()))?;
     // Chips that are recalibrated have statistics of their own.
-    let devices = if scoring.recalibrate.is_some() { 1 } else { chips_at_once(scoring.chips, wide) };
-    let trained = Trained::load(gpu, recipe, data, run, scoring, devices)?;
+    let (rows, devices) = match scoring.recalibrate {
+        Some(_) => (EVALUATION_BATCH, 1),
+        None => (rows_at_once(wide), chips_at_once(scoring.chips, wide)),
+    };
+    let trained = Trained::load(gpu, recipe, data, run, scoring, [rows, devices])?;
     let grid: usize = scoring.axes.iter().map(|axis| axis.values.len()).product();
     let rounds = distinct_chips(&trained.network, scoring.axes, scoring.chips)?.div_ceil(devices as u32);
     let total = grid as u64 * u64::from(rounds);

@@ -3,19 +3,27 @@
 use std::str::FromStr;
 
 use super::Error;
+use crate::gpu::ALIGNMENT_WORDS;
 use crate::layer::{Cause, Imperfection};
 use crate::network::{self, Chip, Entry, Feed, Network};
 
-/// Samples of a batch in evaluations. Fixed, so that a score does not depend on the batch of the training.
+/// Most samples of a batch in evaluations. Not that of the training, so that a score does not depend on it.
 pub const EVALUATION_BATCH: usize = 512;
 
 /// Words of the largest activation that several chips scored at once should keep within, and most chips.
-const ROOM: usize = 1 << 23;
+const ROOM: usize = 1 << 24;
 const MOST_AT_ONCE: usize = 16;
 
-/// Chips worth scoring at once, of so many, by a network whose widest layer has so many outputs.
+/// Samples that each chip meets in a batch, of a network whose widest layer has so many outputs: few enough for many chips
+/// to share what lies before the first layer that may be built wrong. The same for one chip, so that scores are.
+pub fn rows_at_once(widest: usize) -> usize {
+    let rows = ROOM / (MOST_AT_ONCE * widest.max(1)) / ALIGNMENT_WORDS * ALIGNMENT_WORDS;
+    rows.clamp(ALIGNMENT_WORDS, EVALUATION_BATCH)
+}
+
+/// Chips worth scoring at once, of so many, by such a network.
 pub fn chips_at_once(chips: u32, widest: usize) -> usize {
-    (ROOM / (EVALUATION_BATCH * widest.max(1))).clamp(1, MOST_AT_ONCE).min(chips.max(1) as usize)
+    (ROOM / (rows_at_once(widest) * widest.max(1))).clamp(1, MOST_AT_ONCE).min(chips.max(1) as usize)
 }
 
 /// More points than this on an axis are a slip of the pen.
