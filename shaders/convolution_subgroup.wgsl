@@ -4,8 +4,8 @@
 //   forward, backward_input   a subgroup owns 8 channels x 16 columns of one row of 8 samples, a lane a sample: it loads
 //                             a row of 20 elements for up to 5 taps and 8 channels, and the weights of one channel.
 //                             All lanes meet the same rows, so that rows outside cost nothing.
-//   backward_weight           a subgroup owns 8 channels out x 8 rows of 5 taps, a lane a row: for 16 positions it loads
-//                             20 elements of its row of x, and 16 gradients of one channel, which it adds to the gradient
+//   backward_weight           a subgroup owns 16 channels out x 8 rows of 5 taps, a lane a row: for 16 positions it loads
+//                             20 elements of its row of x, and 16 gradients of two channels, which it adds to the gradient
 //                             of the bias: those sums follow the others at a multiple of 64 words.
 // Rows are loaded as vectors wherever they start, and shifted into place. Tiles are cut to a shape by constants: what is
 // computed of a tile and not stored is no work, as the driver drops it.
@@ -16,14 +16,18 @@ import package::shared::indexing::{indexing_group};
 
 const WORKGROUP: u32 = 64u;
 const LANES: u32 = 8u;
-// Tile: at most 8 channels, 16 columns and 5 taps, which divide the kernel's width; in backward_weight columns divide
-// the width of the output.
+// Tile: at most 8 channels, 16 columns and 5 taps, which divide the kernel's width; in backward_weight at most 16 channels,
+// and columns divide the width of the output.
 override CHANNELS: u32 = 8u;
 override COLUMNS: u32 = 16u;
 override TAPS: u32 = 5u;
 /// Places of a window, of its 20, that may lie inside a row: others are zeros for sure, and no work.
 override FIRST: u32 = 0u;
 override LAST: u32 = 20u;
+/// Words, of 1, 2 and 4, that divide every place where a row is loaded.
+override ALIGNED: u32 = 1u;
+/// Whether windows reach past the ends of an image.
+override PADDED: u32 = 1u;
 /// Whether columns go in pairs: the width of y and COLUMNS are even.
 override PAIRS: u32 = 0u;
 /// Whether backward_weight sums the gradient of the bias too.
@@ -65,14 +69,14 @@ struct Row {
 
 /// Twenty neighbours out of six vectors, from the first to fourth word on, as `place` is 0 to 3 past a multiple of 4.
 fn shifted(place: i32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e: vec4<f32>, f: vec4<f32>) -> Row {
-    let two = (place & 2) != 0;
+    let two = ALIGNED < 4u && (place & 2) != 0;
     let a2 = select(a, vec4(a.zw, b.xy), two);
     let b2 = select(b, vec4(b.zw, c.xy), two);
     let c2 = select(c, vec4(c.zw, d.xy), two);
     let d2 = select(d, vec4(d.zw, e.xy), two);
     let e2 = select(e, vec4(e.zw, f.xy), two);
     let f2 = select(f.x, f.z, two);
-    let one = (place & 1) != 0;
+    let one = ALIGNED < 2u && (place & 1) != 0;
     return Row(
         mat4x4(
             select(a2, vec4(a2.yzw, b2.x), one),
@@ -86,6 +90,9 @@ fn shifted(place: i32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e
 
 /// Four elements of a window from a place on, zeros where they lie outside.
 fn inside(values: vec4<f32>, place: u32, column: u32, width: u32) -> vec4<f32> {
+    if PADDED == 0u {
+        return values;
+    }
     let places = place + vec4(0u, 1u, 2u, 3u);
     let possible = (places >= vec4(FIRST)) & (places < vec4(LAST));
     return select(vec4(0.0), values, possible & (places + column < vec4(width)));
@@ -262,6 +269,8 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgrou
 
 /// [tap]
 alias Filter = array<f32, 5>;
+/// [channel]
+alias Block = array<Filter, 8>;
 
 /// Adds a position: a gradient, and the five elements that the taps meet.
 fn add_position(sums: Filter, d: f32, low: vec4<f32>, high: f32) -> Filter {
@@ -294,6 +303,18 @@ fn add_positions(sums: Filter, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4
     return add_four(all, 12u, d, x.window[3], x.next);
 }
 
+/// Adds sixteen positions of eight channels, a lane's own the gradients that it holds.
+fn add_block(sums: ptr<function, Block>, d: mat4x4<f32>, elements: Row) {
+    (*sums)[0] = add_positions((*sums)[0], subgroupBroadcast(d[0], 0u), subgroupBroadcast(d[1], 0u), subgroupBroadcast(d[2], 0u), subgroupBroadcast(d[3], 0u), elements);
+    (*sums)[1] = add_positions((*sums)[1], subgroupBroadcast(d[0], 1u), subgroupBroadcast(d[1], 1u), subgroupBroadcast(d[2], 1u), subgroupBroadcast(d[3], 1u), elements);
+    (*sums)[2] = add_positions((*sums)[2], subgroupBroadcast(d[0], 2u), subgroupBroadcast(d[1], 2u), subgroupBroadcast(d[2], 2u), subgroupBroadcast(d[3], 2u), elements);
+    (*sums)[3] = add_positions((*sums)[3], subgroupBroadcast(d[0], 3u), subgroupBroadcast(d[1], 3u), subgroupBroadcast(d[2], 3u), subgroupBroadcast(d[3], 3u), elements);
+    (*sums)[4] = add_positions((*sums)[4], subgroupBroadcast(d[0], 4u), subgroupBroadcast(d[1], 4u), subgroupBroadcast(d[2], 4u), subgroupBroadcast(d[3], 4u), elements);
+    (*sums)[5] = add_positions((*sums)[5], subgroupBroadcast(d[0], 5u), subgroupBroadcast(d[1], 5u), subgroupBroadcast(d[2], 5u), subgroupBroadcast(d[3], 5u), elements);
+    (*sums)[6] = add_positions((*sums)[6], subgroupBroadcast(d[0], 6u), subgroupBroadcast(d[1], 6u), subgroupBroadcast(d[2], 6u), subgroupBroadcast(d[3], 6u), elements);
+    (*sums)[7] = add_positions((*sums)[7], subgroupBroadcast(d[0], 7u), subgroupBroadcast(d[1], 7u), subgroupBroadcast(d[2], 7u), subgroupBroadcast(d[3], 7u), elements);
+}
+
 /// Adds four gradients of a lane's own channel.
 fn add_own(sum: f32, first: u32, d: vec4<f32>) -> f32 {
     var all = sum;
@@ -312,8 +333,13 @@ fn add_own(sum: f32, first: u32, d: vec4<f32>) -> f32 {
     return all;
 }
 
-fn store_filter(at: u32, sums: Filter, there: bool) {
-    if there {
+fn add_all(sum: f32, d: mat4x4<f32>) -> f32 {
+    return add_own(add_own(add_own(add_own(sum, 0u, d[0]), 4u, d[1]), 8u, d[2]), 12u, d[3]);
+}
+
+fn store_filter(first: u32, channel: u32, room: u32, step: u32, sums: Filter) {
+    let at = first + channel * step;
+    if channel < CHANNELS && channel < room {
         partials[at] = sums[0];
         if TAPS > 1u {
             partials[at + 1u] = sums[1];
@@ -328,6 +354,17 @@ fn store_filter(at: u32, sums: Filter, there: bool) {
             partials[at + 4u] = sums[4];
         }
     }
+}
+
+fn store_block(first: u32, channel: u32, room: u32, step: u32, sums: Block) {
+    store_filter(first, channel, room, step, sums[0]);
+    store_filter(first, channel + 1u, room, step, sums[1]);
+    store_filter(first, channel + 2u, room, step, sums[2]);
+    store_filter(first, channel + 3u, room, step, sums[3]);
+    store_filter(first, channel + 4u, room, step, sums[4]);
+    store_filter(first, channel + 5u, room, step, sums[5]);
+    store_filter(first, channel + 6u, room, step, sums[6]);
+    store_filter(first, channel + 7u, room, step, sums[7]);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -351,47 +388,47 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
     let channel_in = own_row / windows / params.kernel_height;
 
     let plane = params.height_out * params.width_out;
-    let own = min(channel_out + lane, params.channels_out - 1u) * plane;
+    let low = min(channel_out + lane, params.channels_out - 1u) * plane;
+    let high = min(channel_out + 8u + lane, params.channels_out - 1u) * plane;
     let end = min((run + 1u) * params.run, params.batch * params.height_out);
-    var sums = array<Filter, 8>();
-    var sum = 0.0;
+    var low_sums = Block();
+    var high_sums = Block();
+    var low_sum = 0.0;
+    var high_sum = 0.0;
     for (var line = run * params.run; line < end; line++) {
         let sample = line / params.height_out;
         let i = line % params.height_out;
         let row = i + k - params.lift_y;
         let width = select(0u, params.width_in, row < params.height_in);
         let at = ((sample * params.channels_in + channel_in) * params.height_in + row) * params.width_in;
-        let at_d_y = own + sample * params.channels_out * plane + i * params.width_out;
+        let at_d_y = sample * params.channels_out * plane + i * params.width_out;
         for (var j = 0u; j < params.width_out; j += COLUMNS) {
             let elements = load_x(at, j + l - params.lift_x, width);
-            let d = load_d_y(i32(at_d_y + j));
-            sum = add_own(add_own(add_own(add_own(sum, 0u, d[0]), 4u, d[1]), 8u, d[2]), 12u, d[3]);
-            sums[0] = add_positions(sums[0], subgroupBroadcast(d[0], 0u), subgroupBroadcast(d[1], 0u), subgroupBroadcast(d[2], 0u), subgroupBroadcast(d[3], 0u), elements);
-            sums[1] = add_positions(sums[1], subgroupBroadcast(d[0], 1u), subgroupBroadcast(d[1], 1u), subgroupBroadcast(d[2], 1u), subgroupBroadcast(d[3], 1u), elements);
-            sums[2] = add_positions(sums[2], subgroupBroadcast(d[0], 2u), subgroupBroadcast(d[1], 2u), subgroupBroadcast(d[2], 2u), subgroupBroadcast(d[3], 2u), elements);
-            sums[3] = add_positions(sums[3], subgroupBroadcast(d[0], 3u), subgroupBroadcast(d[1], 3u), subgroupBroadcast(d[2], 3u), subgroupBroadcast(d[3], 3u), elements);
-            sums[4] = add_positions(sums[4], subgroupBroadcast(d[0], 4u), subgroupBroadcast(d[1], 4u), subgroupBroadcast(d[2], 4u), subgroupBroadcast(d[3], 4u), elements);
-            sums[5] = add_positions(sums[5], subgroupBroadcast(d[0], 5u), subgroupBroadcast(d[1], 5u), subgroupBroadcast(d[2], 5u), subgroupBroadcast(d[3], 5u), elements);
-            sums[6] = add_positions(sums[6], subgroupBroadcast(d[0], 6u), subgroupBroadcast(d[1], 6u), subgroupBroadcast(d[2], 6u), subgroupBroadcast(d[3], 6u), elements);
-            sums[7] = add_positions(sums[7], subgroupBroadcast(d[0], 7u), subgroupBroadcast(d[1], 7u), subgroupBroadcast(d[2], 7u), subgroupBroadcast(d[3], 7u), elements);
+            let d = load_d_y(i32(low + at_d_y + j));
+            low_sum = add_all(low_sum, d);
+            add_block(&low_sums, d, elements);
+            if CHANNELS > 8u {
+                let d = load_d_y(i32(high + at_d_y + j));
+                high_sum = add_all(high_sum, d);
+                add_block(&high_sums, d, elements);
+            }
         }
     }
-    let channel = channel_out + lane;
-    if BIAS == 1u && tile % across == 0u && lane < CHANNELS && channel < params.channels_out {
+    let room = min(CHANNELS, params.channels_out - channel_out);
+    if BIAS == 1u && tile % across == 0u {
         let weights = params.n_runs * params.channels_out * params.channels_in * params.kernel_height * params.kernel_width;
-        partials[(weights + 63u) / 64u * 64u + run * params.channels_out + channel] = sum;
+        let at = (weights + 63u) / 64u * 64u + run * params.channels_out + channel_out + lane;
+        if lane < room {
+            partials[at] = low_sum;
+        }
+        if CHANNELS > 8u && lane + 8u < room {
+            partials[at + 8u] = high_sum;
+        }
     }
     if filter_row < filter_rows {
         let step = params.channels_in * params.kernel_height * params.kernel_width;
         let at = (run * params.channels_out + channel_out) * step + filter_row * TAPS;
-        let room = min(CHANNELS, params.channels_out - channel_out);
-        store_filter(at, sums[0], true);
-        store_filter(at + step, sums[1], 1u < room);
-        store_filter(at + 2u * step, sums[2], 2u < room);
-        store_filter(at + 3u * step, sums[3], 3u < room);
-        store_filter(at + 4u * step, sums[4], 4u < room);
-        store_filter(at + 5u * step, sums[5], 5u < room);
-        store_filter(at + 6u * step, sums[6], 6u < room);
-        store_filter(at + 7u * step, sums[7], 7u < room);
+        store_block(at, 0u, room, step, low_sums);
+        store_block(at, 8u, room, step, high_sums);
     }
 }

@@ -296,14 +296,18 @@ pub fn backward_weight(
             plan.dispatch(shader, entry, &params, &binds, Work::Groups(groups))?;
         }
         _ if in_subgroups => {
-            let tile = SubgroupTile::of(&params);
             // Outputs past the end of a row are no zeros.
-            let columns = divisor(params.width_out, 16);
+            let tile = SubgroupTile {
+                channels: even(params.channels_out, 16),
+                columns: divisor(params.width_out, 16),
+                ..SubgroupTile::of(&params)
+            };
+            let aligned = tile.alignment(&params).min(alignment(&[params.width_out]));
             let filter_rows = d_weight.len() / shape.channels_out / tile.taps as usize;
             let blocks = shape.channels_out.div_ceil(tile.channels as usize);
             let work = Work::Items(8 * n_runs * blocks * filter_rows.div_ceil(8));
-            let bias = ("BIAS", u32::from(d_bias.is_some()));
-            let constants = [&SubgroupTile { columns, ..tile }.constants()[..], &[bias]].concat();
+            let own = [("ALIGNED", aligned), ("BIAS", u32::from(d_bias.is_some()))];
+            let constants = [&tile.constants(&params)[..], &own].concat();
             let binds = [x.read(), d_y.read(), partials.write()];
             plan.dispatch_with(shader, entry, &constants, &params, &binds, work)?;
         }
@@ -342,7 +346,8 @@ fn correlate(
             let across = width.div_ceil(count(tile.columns));
             let work = 8 * batch.div_ceil(8) * height * across * channels.div_ceil(count(tile.channels));
             let pairs = tile.columns.is_multiple_of(2) && params.width_out.is_multiple_of(2);
-            let constants = [&tile.constants()[..], &tile.places(params), &[("PAIRS", u32::from(pairs))]].concat();
+            let own = [("ALIGNED", tile.alignment(params)), ("PAIRS", u32::from(pairs))];
+            let constants = [&tile.constants(params)[..], &tile.places(params), &own].concat();
             plan.dispatch_with(shader, entry, &constants, params, binds, Work::Items(work))
         }
         _ => {
@@ -371,7 +376,6 @@ struct SubgroupTile {
 impl SubgroupTile {
     /// The largest that fits, cut so that the last one is not much smaller than the others.
     fn of(params: &Params) -> Self {
-        let even = |extent: u32, most: u32| extent.div_ceil(extent.div_ceil(most));
         let columns = even(params.width_out, 16);
         Self {
             channels: even(params.channels_out, 8),
@@ -389,9 +393,28 @@ impl SubgroupTile {
         [("FIRST", first), ("LAST", last.min(20))]
     }
 
-    fn constants(&self) -> [Constant; 3] {
-        [("CHANNELS", self.channels), ("COLUMNS", self.columns), ("TAPS", self.taps)]
+    /// Words that divide every place where a row of x is loaded.
+    fn alignment(&self, params: &Params) -> u32 {
+        let columns = if self.columns < params.width_out { self.columns } else { 0 };
+        let taps = if self.taps < params.kernel_width { self.taps } else { 0 };
+        alignment(&[params.width_in, params.lift_x.wrapping_sub(params.lead_x), columns, taps])
     }
+
+    fn constants(&self, params: &Params) -> [Constant; 4] {
+        let padded = u32::from(params.lift_y > 0 || params.lift_x > 0);
+        [("CHANNELS", self.channels), ("COLUMNS", self.columns), ("TAPS", self.taps), ("PADDED", padded)]
+    }
+}
+
+/// Parts of at most `most`, the last of which is not much smaller than the others.
+fn even(extent: u32, most: u32) -> u32 {
+    extent.div_ceil(extent.div_ceil(most))
+}
+
+/// 4, 2 or 1, the largest that divides all distances.
+fn alignment(distances: &[u32]) -> u32 {
+    let divides = |step: &u32| distances.iter().all(|distance| distance.is_multiple_of(*step));
+    [4, 2].into_iter().find(divides).unwrap_or(1)
 }
 
 /// The largest divisor that is not larger than `most`.
