@@ -19,9 +19,7 @@ pub(super) struct Shown {
 
 impl Shown {
     pub(super) fn of(axis: &Axis, network: &Network<'_>) -> Result<Self, Failure> {
-        let found = axis.resolve(network)?;
-        let common = found.iter().all(|entry| entry.spec.unit == found[0].spec.unit);
-        let unit = if common { found[0].spec.unit } else { "" };
+        let unit = axis.unit(network)?.unwrap_or_default();
         Ok(Self { name: axis.name.clone(), label: axis.label(network)?, unit, values: axis.values.clone() })
     }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::mesh::columns;
-use crate::gpu::{Error, PlanBuilder, Slice};
+use super::mesh::{columns, field};
+use crate::gpu::{Error, PlanBuilder};
 use crate::layer::{Derived, Io, Layer, Parameter, Pass, Role, Start};
 use crate::mesh::Layout;
 use crate::ops::ports;
@@ -24,7 +24,7 @@ pub struct AttenuatorRecipe {
     pub trainable: bool,
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
 }
 
@@ -50,10 +50,6 @@ impl Attenuators {
         let outputs = recipe.outputs.unwrap_or(inputs);
         columns("outputs", outputs, Layout::default())?;
         Ok(Self { inputs, outputs, trainable: recipe.trainable })
-    }
-
-    fn field(slice: &Slice, modes: usize) -> Result<Slice, Error> {
-        slice.part(slice.name(), 0, &[slice.shape()[0], modes, 2])
     }
 }
 
@@ -83,17 +79,17 @@ impl Layer for Attenuators {
     }
 
     fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, _pass: Pass) -> Result<(), Error> {
-        let (field, out) = (Self::field(&io.input, self.inputs)?, Self::field(&io.output, self.outputs)?);
-        ports::attenuate(plan, &field, &io.parameters[0], &out)
+        let (before, behind) = (field(&io.input, self.inputs)?, field(&io.output, self.outputs)?);
+        ports::attenuate(plan, &before, &io.parameters[0], &behind)
     }
 
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
         let [partials, d_field, d_transmission] = [0, 1, 2].map(|place| &io.derived[place]);
-        let d_input = io.d_input.as_ref().map(|slice| Self::field(slice, self.inputs)).transpose()?;
-        let (field, d_out) = (Self::field(&io.input, self.inputs)?, Self::field(&io.d_output, self.outputs)?);
+        let d_input = io.d_input.as_ref().map(|slice| field(slice, self.inputs)).transpose()?;
+        let (before, d_behind) = (field(&io.input, self.inputs)?, field(&io.d_output, self.outputs)?);
         // The gradient of a parameter that is not trained stays 0.
         let d_factor = if self.trainable { &io.gradients[0] } else { d_transmission };
         let d_field = d_input.as_ref().unwrap_or(d_field);
-        ports::attenuate_backward(plan, &field, &io.parameters[0], &d_out, partials, d_field, d_factor)
+        ports::attenuate_backward(plan, &before, &io.parameters[0], &d_behind, partials, d_field, d_factor)
     }
 }

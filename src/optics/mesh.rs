@@ -53,6 +53,11 @@ pub(super) fn columns(key: &str, modes: usize, layout: Layout) -> Result<Columns
     Columns::new(modes, layout).map_err(|_| format!("`{key}` must be 2 to 1,024, the modes of a mesh, not {modes}"))
 }
 
+/// Rows of a batch as fields `[batch, modes, 2]`.
+pub(super) fn field(rows: &Slice, modes: usize) -> Result<Slice, Error> {
+    rows.part(rows.name(), 0, &[rows.shape()[0], modes, 2])
+}
+
 impl Mesh {
     /// A layer for samples of this shape.
     ///
@@ -89,7 +94,7 @@ impl Mesh {
         }
         let shifters = Shifters::new(recipe.dac_bits, recipe.crosstalk, recipe.phase_drift)
             .map_err(|error| format!("`dac_bits`: {error}"))?;
-        let readout = Readout::new(recipe.detector(), recipe.gain, recipe.trainable_gain);
+        let readout = Readout::new(recipe.full_scale, recipe.adc_bits, recipe.gain, recipe.trainable_gain);
         Ok(Self { columns, shifters, readout, modes, inputs, ports, recipe })
     }
 
@@ -124,18 +129,14 @@ impl Mesh {
         self.recipe.input == MeshInput::Field && self.inputs == self.modes
     }
 
-    fn field(&self, slice: &Slice, modes: usize) -> Result<Slice, Error> {
-        slice.part(slice.name(), 0, &[slice.shape()[0], modes, 2])
-    }
-
     /// Light before the mesh.
     fn before(&self, io: &Io) -> Result<Slice, Error> {
-        if self.enters_whole() { self.field(&io.input, self.modes) } else { Ok(io.derived[FIELD].clone()) }
+        if self.enters_whole() { field(&io.input, self.modes) } else { Ok(io.derived[FIELD].clone()) }
     }
 
     /// Light behind the mesh.
     fn behind(&self, io: &Io) -> Result<Slice, Error> {
-        if self.reading().is_none() { self.field(&io.output, self.modes) } else { Ok(io.derived[BEHIND].clone()) }
+        if self.reading().is_none() { field(&io.output, self.modes) } else { Ok(io.derived[BEHIND].clone()) }
     }
 
     fn coefficients<'a>(&self, io: &'a Io) -> Coefficients<'a> {
@@ -155,15 +156,15 @@ impl Mesh {
     }
 
     /// Which heaters are neighbours, of each kind of phase.
-    fn neighbours(&self, plan: &PlanBuilder<'_>, phases: Phases) -> Result<Slice, Error> {
-        let rows: Vec<_> = match phases {
-            Phases::Gamma => vec![self.modes],
-            Phases::Theta | Phases::Phi => (0..self.recipe.layout.columns(self.modes))
-                .map(|column| self.recipe.layout.column(self.modes, column).count())
-                .collect(),
+    fn neighbours(&self, plan: &PlanBuilder<'_>) -> Result<[Slice; 3], Error> {
+        let upload = |rows: &[usize]| {
+            let table = Shifters::neighbours(rows.iter().copied());
+            plan.gpu().upload("neighbours of heaters", &[table.len()], &table)
         };
-        let table = Shifters::neighbours(rows);
-        plan.gpu().upload("neighbours of heaters", &[table.len()], &table)
+        let (layout, modes) = (self.recipe.layout, self.modes);
+        let columns: Vec<_> = (0..layout.columns(modes)).map(|column| layout.column(modes, column).count()).collect();
+        let of_column = upload(&columns)?;
+        Ok([of_column.clone(), of_column, upload(&[modes])?])
     }
 }
 
@@ -197,7 +198,7 @@ impl Layer for Mesh {
 
     fn derived(&self, batch: usize) -> Vec<Derived> {
         let interferometers = self.columns.interferometers();
-        let field = |name| Derived { name, shape: vec![batch, self.modes, 2] };
+        let light = |name| Derived { name, shape: vec![batch, self.modes, 2] };
         let phase = |name, phases| Derived { name, shape: vec![self.count(phases)] };
         let own = vec![
             Derived { name: "matrices", shape: vec![interferometers, 2, 2, 2] },
@@ -209,10 +210,10 @@ impl Layer for Mesh {
             phase("d_set_phi", Phases::Phi),
             phase("d_set_gamma", Phases::Gamma),
             Derived { name: "partials", shape: self.columns.partials(batch).to_vec() },
-            field("field"),
-            field("d_field"),
-            field("field_behind"),
-            field("d_field_behind"),
+            light("field"),
+            light("d_field"),
+            light("field_behind"),
+            light("d_field_behind"),
         ];
         let checkpoints = self.columns.checkpoints(batch);
         let checkpoints = checkpoints.map(|shape| Derived { name: "checkpoints", shape: shape.to_vec() });
@@ -225,8 +226,7 @@ impl Layer for Mesh {
 
     fn actuate(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
         let [temperature, crosstalk] = [TEMPERATURE, CROSSTALK].map(|place| &io.imperfections[place]);
-        for (kind, phases) in PHASES.into_iter().enumerate() {
-            let neighbours = self.neighbours(plan, phases)?;
+        for (kind, neighbours) in self.neighbours(plan)?.into_iter().enumerate() {
             let (control, set) = (&io.parameters[kind], &io.derived[PHASE + kind]);
             self.shifters.forward(plan, control, &neighbours, temperature, crosstalk, set)?;
         }
@@ -238,7 +238,7 @@ impl Layer for Mesh {
         match self.recipe.input {
             _ if self.enters_whole() => {}
             MeshInput::Field => {
-                ports::embed(plan, &self.field(&io.input, self.inputs)?, self.recipe.reference_beam, &before)?
+                ports::embed(plan, &field(&io.input, self.inputs)?, self.recipe.reference_beam, &before)?
             }
             MeshInput::Amplitude => ports::enter(plan, &io.input, self.recipe.reference_beam, &before)?,
         }
@@ -262,10 +262,10 @@ impl Layer for Mesh {
                 ports::read_backward(plan, reading, self.recipe.unit_norm, &behind, d_light, &d_behind)?;
                 d_behind
             }
-            None => self.field(&io.d_output, self.modes)?,
+            None => field(&io.d_output, self.modes)?,
         };
         let d_before = match &io.d_input {
-            Some(d_input) if self.enters_whole() => self.field(d_input, self.modes)?,
+            Some(d_input) if self.enters_whole() => field(d_input, self.modes)?,
             _ => io.derived[D_FIELD].clone(),
         };
         let partials = &io.derived[PARTIALS];
@@ -277,8 +277,7 @@ impl Layer for Mesh {
             self.columns.backward_theta(plan, self.state(io), partials, d_theta)?;
             self.columns.backward_phi(plan, partials, d_phi)?;
             self.columns.backward_gamma(plan, partials, d_gamma)?;
-            for (kind, phases) in PHASES.into_iter().enumerate() {
-                let neighbours = self.neighbours(plan, phases)?;
+            for (kind, neighbours) in self.neighbours(plan)?.into_iter().enumerate() {
                 let d_set = &io.derived[D_PHASE + kind];
                 self.shifters.backward(plan, d_set, &neighbours, &io.imperfections[CROSSTALK], &io.gradients[kind])?;
             }
@@ -286,9 +285,7 @@ impl Layer for Mesh {
         match (&io.d_input, self.recipe.input) {
             (None, _) => Ok(()),
             _ if self.enters_whole() => Ok(()),
-            (Some(d_input), MeshInput::Field) => {
-                ports::embed_backward(plan, &d_before, &self.field(d_input, self.inputs)?)
-            }
+            (Some(d_input), MeshInput::Field) => ports::embed_backward(plan, &d_before, &field(d_input, self.inputs)?),
             (Some(d_input), MeshInput::Amplitude) => ports::enter_backward(plan, &d_before, d_input),
         }
     }

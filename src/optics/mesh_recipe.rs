@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::AttenuatorRecipe;
-use super::ring_recipe::{converter, finite, positive};
+use super::attenuators::yes;
+use super::ring_recipe::{converter, default_gain, finite, positive};
 use crate::mesh::Layout;
-use crate::ops::detect::Detector;
 
 /// How a mesh becomes a matrix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,18 +135,10 @@ fn default_spread() -> f32 {
     0.1
 }
 
-fn yes() -> bool {
-    true
-}
-
 // 2 pi / 1.55 um times 1.8e-4/K, silicon's thermo-optic coefficient at 1550 nm and 300 K (Komma et al., Appl. Phys. Lett.
 // 101, 041905 (2012)), times arms of an interferometer that differ by 10 um.
 fn default_phase_drift() -> f32 {
     0.0073
-}
-
-fn default_gain() -> f32 {
-    1.0
 }
 
 impl MeshRecipe {
@@ -217,10 +209,6 @@ impl MeshRecipe {
             Some((key, _)) => Err(format!("`{key}` needs detectors: `output` power or amplitude, not field")),
             None => Ok(()),
         }
-    }
-
-    pub(super) fn detector(&self) -> Option<Detector> {
-        self.full_scale.map(|full_scale| Detector { full_scale, adc_bits: self.adc_bits })
     }
 
     /// The layers of the singular form: the mesh V', attenuators, the mesh U.

@@ -31,7 +31,9 @@ struct Amplified<'a> {
 }
 
 impl Readout {
-    pub(super) fn new(detector: Option<Detector>, gain: f32, trainable_gain: bool) -> Self {
+    /// Of the keys of a recipe: there are detectors where there is a full scale.
+    pub(super) fn new(full_scale: Option<f32>, adc_bits: Option<u32>, gain: f32, trainable_gain: bool) -> Self {
+        let detector = full_scale.map(|full_scale| Detector { full_scale, adc_bits });
         // A fixed gain of 1 is no gain: no parameter, no kernel.
         let gain = (trainable_gain || gain != 1.0).then_some(Gain { start: gain, trainable: trainable_gain });
         Self { detector, gain }

@@ -26,7 +26,7 @@ impl RingConvolution {
         let kernel = recipe.kernel.ok_or("`kernel` is missing: the side of the square kernel, pixels")?;
         let (stride, padding) = (recipe.stride.unwrap_or(1), recipe.padding.unwrap_or(0));
         let (shape, output) = layer::convolution(input_shape, recipe.outputs, kernel, stride, padding)?;
-        let readout = Readout::new(recipe.detector(), recipe.gain, recipe.trainable_gain);
+        let readout = Readout::new(recipe.full_scale, recipe.adc_bits, recipe.gain, recipe.trainable_gain);
         let [_, taps @ ..] = shape.weight();
         let rings = Rings::new(recipe, taps.iter().product())?;
         Ok(Self { rings, readout, shape, output })

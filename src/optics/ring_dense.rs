@@ -25,7 +25,7 @@ impl RingDense {
                 return Err(format!("`{key}` belongs to ring-convolution only"));
             }
         }
-        let readout = Readout::new(recipe.detector(), recipe.gain, recipe.trainable_gain);
+        let readout = Readout::new(recipe.full_scale, recipe.adc_bits, recipe.gain, recipe.trainable_gain);
         Ok(Self { rings: Rings::new(recipe, input_shape.iter().product())?, readout })
     }
 }

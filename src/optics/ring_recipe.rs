@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::curve::Fitted;
 use crate::ops::actuator::Actuator;
-use crate::ops::detect::Detector;
 use crate::ops::microring::Ring;
 use crate::ops::ring_bank::RingBank;
 
@@ -168,7 +167,7 @@ fn default_fsr() -> f32 {
     20.0
 }
 
-fn default_gain() -> f32 {
+pub(super) fn default_gain() -> f32 {
     1.0
 }
 
@@ -338,10 +337,6 @@ impl RingRecipe {
             dac_bits: self.dac_bits,
             crosstalk: self.crosstalk.unwrap_or(0.0),
         })
-    }
-
-    pub(super) fn detector(&self) -> Option<Detector> {
-        self.full_scale.map(|full_scale| Detector { full_scale, adc_bits: self.adc_bits })
     }
 
     /// The control that a detuning (nm) takes, in nm or mA.

@@ -102,6 +102,16 @@ impl Axis {
         Ok(found)
     }
 
+    /// The unit of all that the name means, if it is one.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    pub fn unit(&self, network: &Network<'_>) -> Result<Option<&'static str>, Error> {
+        let found = self.resolve(network)?;
+        let unit = found[0].spec.unit;
+        Ok(found.iter().all(|entry| entry.spec.unit == unit).then_some(unit))
+    }
+
     /// What the axis shows, with its unit, for a figure.
     ///
     /// # Errors
@@ -112,13 +122,13 @@ impl Axis {
             Cause::Common => "change of",
             Cause::Element | Cause::Sample => "standard deviation of",
         };
+        let common = self.unit(network)?.is_some();
         let suffix = |unit: &str| if unit.is_empty() { String::new() } else { format!(" ({unit})") };
         let named = |name: &str| Ok(resolve(network, name)?[0].spec.unit);
         let names: Vec<_> = self.name.split('+').map(str::trim).collect();
         let units = names.iter().map(|name| named(name)).collect::<Result<Vec<_>, Error>>()?;
-        // One unit stands behind all of them.
-        let common = units.iter().all(|unit| *unit == units[0]);
         let parts = names.iter().zip(&units).enumerate().map(|(place, (name, unit))| {
+            // One unit stands behind all of them.
             let last = place + 1 == names.len();
             format!("{}{}", name.replace('_', " "), suffix(if common && !last { "" } else { unit }))
         });
