@@ -1683,6 +1683,32 @@ fn sat_of_radius_0_is_standard_training_bit_for_bit() {
 }
 
 #[test]
+fn layers_before_those_that_the_adversary_moves_are_run_once_a_step() {
+    // A radius of 0 for the digital parameters is a scope without them, but for what has to be run.
+    let dense = |outputs| LayerRecipe::Dense(DenseRecipe::new(outputs));
+    let layers =
+        [dense(9), LayerRecipe::BatchNorm(NormRecipe::default()), LayerRecipe::Relu, dense(8), LayerRecipe::Tanh]
+            .into_iter()
+            .chain(rings(&[CLASSES], [0.0, 1.0]))
+            .collect::<Vec<_>>();
+    let control = SatSettings { rho: 0.05, steps: 2, ..SatSettings::default() };
+    let all = SatSettings { scope: Scope::All, normalise: Grouping::Group, rho_digital: Some(0.0), ..control };
+    let data = dataset();
+    let [(alone, few), (whole, many)] = [control, all].map(|sat| {
+        let settings = Settings { sat, ..settings(Method::Sat, adam(0.02)) };
+        let network = compile(gpu(), &layers);
+        let mut trainer = trainer(&network, &settings, &data, SEED);
+        (0..12).for_each(|_| trainer.train_step().unwrap());
+        assert_ne!(trainer.state().unwrap().vector("parameters").unwrap(), network.start(SEED), "nothing was trained");
+        let stages = Stages::new(&network, &settings, &data);
+        (trainer.state().unwrap(), stages.plans.iter().map(|plan| plan.len()).sum::<usize>())
+    });
+    assert_eq!(alone, whole);
+    // Of three passes, two leave out two dense layers, a norm and an activation, there and back.
+    assert!(few + 2 * 2 * 4 <= many, "{few} dispatches of {many}");
+}
+
+#[test]
 fn detunings_stay_inside_their_range_and_biases_are_free() {
     let (data, range) = (dataset(), [0.05, 0.3]);
     for optimizer in [adam(0.3), sgd(3.0)] {

@@ -212,27 +212,7 @@ impl<'g> Network<'g> {
                 layer.actuate(&mut actuate, io)?;
             }
         }
-        let forward = |pass| {
-            let mut plan = PlanBuilder::new(gpu, "forward");
-            for (place, (_, layer)) in layers.iter().enumerate() {
-                for io in wiring.of_layer(place) {
-                    layer.forward(&mut plan, io, pass)?;
-                }
-            }
-            plan.finish().map(Arc::new)
-        };
-        let mut backward = PlanBuilder::new(gpu, "backward");
-        if let Some(last) = wiring.whole.last() {
-            cross_entropy::backward(&mut backward, &clock, &logits, &labels, &last.d_output)?;
-        }
-        for (place, (_, layer)) in layers.iter().enumerate().rev() {
-            for io in wiring.of_layer(place) {
-                layer.backward(&mut backward, io)?;
-            }
-            for (copies, gradient) in &wiring.sums[place] {
-                bias::backward(&mut backward, copies, gradient)?;
-            }
-        }
+        let forward = |pass| Self::record_forward(gpu, &layers, &wiring, pass, 0);
         let loss = gpu.zeros("losses", &[batch], Scalar::F32)?;
         let correct = gpu.zeros("hits", &[batch], Scalar::F32)?;
         let ring = gpu.zeros("metrics", &[devices * SLOTS, 4], Scalar::F32)?;
@@ -249,7 +229,7 @@ impl<'g> Network<'g> {
                 forward(Pass::Recalibrate)?,
             ],
             score: Arc::new(score.finish()?),
-            backward: Arc::new(backward.finish()?),
+            backward: Self::record_backward(gpu, &layers, &wiring, [&clock, &logits, &labels], 0)?,
             each,
             gpu,
             batch,
@@ -267,6 +247,46 @@ impl<'g> Network<'g> {
             logits,
             ring,
         })
+    }
+
+    /// Layers from a place on, whose input is there.
+    fn record_forward(
+        gpu: &Gpu,
+        layers: &[Named],
+        wiring: &Wiring,
+        pass: Pass,
+        from: usize,
+    ) -> Result<Arc<Plan>, Error> {
+        let mut plan = PlanBuilder::new(gpu, "forward");
+        for (place, (_, layer)) in layers.iter().enumerate().skip(from) {
+            for io in wiring.of_layer(place) {
+                layer.forward(&mut plan, io, pass)?;
+            }
+        }
+        Ok(Arc::new(plan.finish()?))
+    }
+
+    /// Gradients of the layers from a place on, of the mean loss.
+    fn record_backward(
+        gpu: &Gpu,
+        layers: &[Named],
+        wiring: &Wiring,
+        [clock, logits, labels]: [&Slice; 3],
+        from: usize,
+    ) -> Result<Arc<Plan>, Error> {
+        let mut plan = PlanBuilder::new(gpu, "backward");
+        if let Some(last) = wiring.whole.last() {
+            cross_entropy::backward(&mut plan, clock, logits, labels, &last.d_output)?;
+        }
+        for (place, (_, layer)) in layers.iter().enumerate().skip(from).rev() {
+            for io in wiring.of_layer(place) {
+                layer.backward(&mut plan, io)?;
+            }
+            for (copies, gradient) in &wiring.sums[place] {
+                bias::backward(&mut plan, copies, gradient)?;
+            }
+        }
+        Ok(Arc::new(plan.finish()?))
     }
 
     /// Inference and scores of every device on the same samples, those in the first rows of the batch.
@@ -375,6 +395,29 @@ impl<'g> Network<'g> {
     /// Gradient of the mean loss.
     pub fn backward(&self) -> Arc<Plan> {
         Arc::clone(&self.backward)
+    }
+
+    /// [`forward`](Self::forward) of the layers from one on, for a pass that leaves what comes before them as it was.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn forward_from(&self, pass: Pass, layer: usize) -> Result<Arc<Plan>, Error> {
+        if layer == 0 {
+            return Ok(self.forward(pass));
+        }
+        Self::record_forward(self.gpu, &self.layers, &self.wiring, pass, layer)
+    }
+
+    /// [`backward`](Self::backward) down to a layer: gradients of earlier ones are not touched.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn backward_to(&self, layer: usize) -> Result<Arc<Plan>, Error> {
+        if layer == 0 {
+            return Ok(self.backward());
+        }
+        let ends = [&self.clock, &self.logits, &self.labels];
+        Self::record_backward(self.gpu, &self.layers, &self.wiring, ends, layer)
     }
 
     /// Adds to the gradient, after `backward`, that of a penalty on steep weights; of no dispatches where no layer has one. For

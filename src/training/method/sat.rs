@@ -75,7 +75,9 @@ impl SatSettings {
 /// `draw, actuate, forward, score, backward, ascend, actuate, forward, backward, restore, update`, with
 /// `climb, actuate, forward, backward` before `restore` for each further step of the adversary.
 ///
-/// The gradient at the worst point of the neighbourhood is applied at its centre. Metrics are those of the centre.
+/// The gradient at the worst point of the neighbourhood is applied at its centre. Metrics are those of the centre. Layers
+/// before the first that the adversary moves put out the same every time: a step runs them once forward, and once backward,
+/// for the last gradient.
 pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
     let (network, settings) = (step.network, step.settings.sat);
     let (gpu, flat) = (network.gpu(), network.flat());
@@ -84,10 +86,11 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
         Scope::Digital => role == Role::Digital,
         Scope::All => role != Role::Statistic,
     };
-    if !network.parameters().iter().any(|entry| moved(entry.spec.role)) {
+    let moving = network.parameters().iter().filter(|entry| moved(entry.spec.role));
+    let Some(first) = moving.map(|entry| entry.layer).min() else {
         let message = "leaves the adversary nothing to move in this network; choose another";
         return Err(setting("training.sat.scope", message));
-    }
+    };
     let measure = Measure { scope: settings.scope, adaptive: settings.adaptive, grouping: settings.normalise };
     let part = |rho: f32| rho / settings.steps as f32;
     let ascent =
@@ -105,17 +108,12 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
     perturb::restore(&mut restore, flat, &saved)?;
     let (ascend, climb) = (Arc::new(ascend.finish()?), Arc::new(climb.finish()?));
 
-    let mut stages = vec![
-        Arc::clone(&step.draw),
-        network.actuate(),
-        network.forward(Pass::First),
-        network.score(),
-        network.backward(),
-    ];
+    let mut stages = vec![Arc::clone(&step.draw), network.actuate(), network.forward(Pass::First), network.score()];
+    let (again, backward) = (network.forward_from(Pass::Again, first)?, network.backward_to(first)?);
     for number in 0..settings.steps {
         let up = if number == 0 { &ascend } else { &climb };
-        stages.extend([Arc::clone(up), network.actuate(), network.forward(Pass::Again), network.backward()]);
+        stages.extend([Arc::clone(&backward), Arc::clone(up), network.actuate(), Arc::clone(&again)]);
     }
-    stages.extend([Arc::new(restore.finish()?), Arc::clone(&step.update)]);
+    stages.extend([network.backward(), Arc::new(restore.finish()?), Arc::clone(&step.update)]);
     Ok(stages)
 }
