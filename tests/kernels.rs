@@ -361,6 +361,7 @@ families!(
     metrics,
     norm,
     slope,
+    source,
     perturb,
     adam,
     sgd,

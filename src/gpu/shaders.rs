@@ -65,6 +65,7 @@ library![
     "ring_bank",
     "sgd",
     "slope",
+    "source",
 ];
 
 /// A linked module: one text, and where each of its lines came from.

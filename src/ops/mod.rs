@@ -33,6 +33,7 @@ mod product;
 pub mod ring_bank;
 pub mod sgd;
 pub mod slope;
+pub mod source;
 
 pub use clock::Clock;
 pub use flat::{Flat, Grouping, Scope, Segment};

@@ -31,6 +31,7 @@ pub mod ports;
 pub mod ring_bank;
 pub mod sgd;
 pub mod slope;
+pub mod source;
 
 /// Bounds and role of a parameter, as in `shaders/shared/segments.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -21,6 +21,7 @@ mod phase_shifter;
 mod ports;
 mod rings;
 mod slope;
+mod source;
 
 type Make = Box<dyn Fn(Draws, &[usize]) -> Problem + Send + Sync>;
 /// Outputs from inputs, in `f64`.
@@ -405,6 +406,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(normalization::cases());
     cases.extend(phase_shifter::cases());
     cases.extend(ports::cases());
+    cases.extend(source::cases());
     cases
 }
 
