@@ -8,7 +8,7 @@
 // Reference: src/reference/phase_shifter.rs
 
 import package::shared::indexing::{indexing_group};
-import package::shared::math::{MATH_TAU};
+import package::shared::phase::{phase_set};
 
 const WORKGROUP: u32 = 64u;
 
@@ -28,26 +28,9 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> phase: array<f32>;           // [heaters] rad
 @group(0) @binding(7) var<storage, read_write> d_control: array<f32>;       // [heaters] 1/rad
 
-/// The angle in 0..2 pi, to the last bits for angles up to 10^4. 2 pi is taken off in three parts, with few bits in the
-/// first two so that their products are exact (Cody and Waite 1980; parts of Cephes' sinf).
-fn wrapped(angle: f32) -> f32 {
-    let turns = floor(angle / MATH_TAU);
-    let near = ((angle - turns * 6.28125) - turns * 1.93500518798828125e-3) - turns * 3.0199159819567528e-7;
-    // Rounding may leave it a little outside; so far out that an angle has no digits below a turn, anywhere.
-    let raised = select(near, near + MATH_TAU, near < 0.0);
-    let lowered = select(raised, raised - MATH_TAU, raised >= MATH_TAU);
-    return select(lowered, 0.0, lowered < 0.0 || lowered >= MATH_TAU);
-}
-
 /// What a heater is set to.
 fn set_phase(heater: u32) -> f32 {
-    let angle = wrapped(control[heater]);
-    if params.n_levels == 0u {
-        return angle;
-    }
-    let levels = f32(params.n_levels);
-    let level = floor(angle * (levels / MATH_TAU) + 0.5);
-    return select(level, 0.0, level >= levels) * (MATH_TAU / levels);
+    return phase_set(control[heater], params.n_levels);
 }
 
 fn crosstalk() -> f32 {

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every room, a folder or a file of `src/`, and its floor.
-const ROOMS: [(&str, u32); 18] = [
+const ROOMS: [(&str, u32); 19] = [
     ("data", 0),
     ("figures", 0),
     ("files", 0),
+    ("light", 0),
     ("mesh", 0),
     ("random", 0),
     ("reference", 0),
@@ -41,7 +42,7 @@ const ALONG: [(&str, &str); 5] = [
 ];
 
 /// Rooms that import less than their floor would let them.
-const NARROW: [(&str, &[&str]); 2] = [("gpu", &[]), ("ops", &["gpu", "data", "mesh"])];
+const NARROW: [(&str, &[&str]); 2] = [("gpu", &[]), ("ops", &["gpu", "data", "light", "mesh"])];
 
 /// Macros live at the root of the crate whatever room declares them.
 const MACROS: [(&str, &str); 1] = [("uniform", "gpu")];

@@ -27,6 +27,7 @@ library![
     "shared/math",
     "shared/mesh",
     "shared/peak",
+    "shared/phase",
     "shared/product",
     "shared/random",
     "shared/reduce",
@@ -46,6 +47,7 @@ library![
     "disturb",
     "draw",
     "gain",
+    "inner_product",
     "intensity",
     "matmul",
     "matmul_subgroup",
@@ -60,12 +62,16 @@ library![
     "normalization_pooled",
     "perturb",
     "phase_shifter",
+    "plane",
     "pool",
     "ports",
+    "regions",
     "ring_bank",
     "sgd",
     "slope",
     "source",
+    "transfer",
+    "transmission",
 ];
 
 /// A linked module: one text, and where each of its lines came from.

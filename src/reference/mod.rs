@@ -16,6 +16,7 @@ pub mod detect;
 pub mod disturb;
 pub mod draw;
 pub mod gain;
+pub mod inner_product;
 pub mod intensity;
 pub mod matmul;
 pub mod mean_squared_error;
@@ -26,12 +27,16 @@ pub mod norm;
 pub mod normalization;
 pub mod perturb;
 pub mod phase_shifter;
+pub mod plane;
 pub mod pool;
 pub mod ports;
+pub mod regions;
 pub mod ring_bank;
 pub mod sgd;
 pub mod slope;
 pub mod source;
+pub mod transfer;
+pub mod transmission;
 
 /// Bounds and role of a parameter, as in `shaders/shared/segments.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq)]

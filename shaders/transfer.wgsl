@@ -1,0 +1,70 @@
+// Transfer function of free space and its slope along the distance, on the quarter of the frequencies that are not
+// negative (the function is even along both axes):
+//   H(row, column) = exp(2 pi i (turns + dz s))          dH/dz = 2 pi i s H
+//   s = sqrt(1/lambda^2 - f^2) - 1/lambda = -(1/lambda) u / (1 + sqrt(1 - u))      u = lambda^2 f^2
+//   s = -(1/lambda) u / 2 in the paraxial approximation (Fresnel)
+// Frequencies that are cut have turns above 1: there both are 0. The difference of roots is written such that f32 does
+// not cancel; what turns holds was reduced to one turn in f64 (src/light/space.rs).
+// Layout: an invocation owns an element. Reference: src/reference/transfer.rs
+
+import package::shared::complex::{complex_mul};
+import package::shared::indexing::{indexing_divide, indexing_group};
+import package::shared::math::{MATH_TAU, math_turn};
+
+const WORKGROUP: u32 = 64u;
+
+struct Params {
+    rows: u32,               // of the quarter
+    columns: u32,
+    wavenumber: f32,         // 1 / lambda, 1/m
+    row_step: f32,           // lambda f of the first row that is not 0
+    column_step: f32,
+    paraxial: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> turns: array<f32>;                 // [rows, columns]
+@group(0) @binding(2) var<storage, read> distance_error: array<f32>;        // [1] dz, m
+@group(0) @binding(3) var<storage, read_write> transfer: array<vec2<f32>>;  // [rows, columns] complex
+@group(0) @binding(4) var<storage, read_write> slope: array<vec2<f32>>;     // [rows, columns] complex, 1/m
+
+/// s at an element, 1/m.
+fn rate(at: u32) -> f32 {
+    let row = indexing_divide(at, params.columns);
+    let y = f32(row) * params.row_step;
+    let x = f32(at - row * params.columns) * params.column_step;
+    let u = x * x + y * y;
+    return -params.wavenumber * u / select(1.0 + sqrt(1.0 - u), 2.0, params.paraxial == 1u);
+}
+
+fn transfer_at(at: u32, s: f32) -> vec2<f32> {
+    let whole = turns[at] + distance_error[0] * s;
+    return math_turn(whole - floor(whole + 0.5));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    if at >= params.rows * params.columns {
+        return;
+    }
+    if turns[at] > 1.0 {
+        transfer[at] = vec2(0.0);
+    } else {
+        transfer[at] = transfer_at(at, rate(at));
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn derivative(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    if at >= params.rows * params.columns {
+        return;
+    }
+    if turns[at] > 1.0 {
+        slope[at] = vec2(0.0);
+    } else {
+        let s = rate(at);
+        slope[at] = complex_mul(vec2(0.0, MATH_TAU * s), transfer_at(at, s));
+    }
+}

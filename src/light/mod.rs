@@ -1,0 +1,31 @@
+//! Floor 0: free space on the host, in `f64`: lengths with units, sampled planes, transfer functions between them and what
+//! sampling does to these, detector regions.
+
+mod length;
+mod regions;
+mod space;
+
+pub use length::Length;
+pub use regions::{Rectangle, Regions};
+pub use space::{CUT, Grid, Method, Space, Warning};
+
+/// What is wrong with an optical set-up, on one line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A text that is no length.
+    #[error("`{0}` is no length; give a number and its unit (nm, um, mm, cm, m), such as 532nm")]
+    Length(String),
+    /// A number out of its range.
+    #[error("{what} is {got}, expected {expected}")]
+    Range {
+        /// Its name.
+        what: &'static str,
+        /// The number.
+        got: String,
+        /// What would do.
+        expected: String,
+    },
+    /// Regions that a camera cannot have.
+    #[error("{0}")]
+    Regions(String),
+}

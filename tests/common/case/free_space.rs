@@ -1,0 +1,390 @@
+//! Cases of light in free space: transfer functions, masks, planes, detector regions.
+
+use std::f64::consts::TAU;
+
+use flatlight::light::{Grid, Method, Rectangle, Regions, Space};
+use flatlight::ops::regions::Detector;
+use flatlight::ops::transmission::Masks;
+use flatlight::ops::{inner_product, plane, transfer};
+
+use super::*;
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        products(),
+        transfers("transfer", Method::AngularSpectrum, 0.5, false),
+        transfers("transfer, paraxial", Method::Fresnel, 0.5, false),
+        transfers("transfer, band-limited", Method::AngularSpectrum, 0.5, true).note("most frequencies are cut"),
+        transfers("transfer, evanescent", Method::AngularSpectrum, 0.2, false)
+            .tolerance(3e-5, 0.0)
+            .note("most frequencies are cut; close to grazing the square root loses digits"),
+        tables("transfer, both tables", Method::AngularSpectrum),
+        tables("transfer, both tables, paraxial", Method::Fresnel),
+        masks("transmission", None, Kept::Nothing).note("three turns either way"),
+        masks("transmission, lens and aperture", None, Kept::Shared),
+        masks("transmission, amplitudes", None, Kept::Own),
+        masks("transmission, 1 bit", Some(1), Kept::Shared).note(LEVELS),
+        masks("transmission, 8 bits", Some(8), Kept::Own).note(LEVELS),
+        planes("plane", None),
+        planes("plane, threshold", Some(0.25)).note("dark and bright pixels, none near the threshold"),
+        regions("regions", false, CAMERAS, |height, width| {
+            Regions::grid(height, width, None, height.min(2), width.min(5))
+        }),
+        regions("regions, divided", true, CAMERAS, |height, width| {
+            Regions::grid(height, width, None, height.min(2), width.min(5))
+        }),
+        regions("regions, 3-4-3", true, SQUARES, |height, width| {
+            Regions::rows(height, width, &[3, 4, 3], (height / 3).min(width / 4) / 2 + 1)
+        }),
+        regions("regions, one and its rest", false, SQUARES, |height, width| {
+            let place = |top, left, rows, columns| Rectangle { top, left, height: rows, width: columns };
+            Regions::new(height, width, vec![place(1, 2, 1, 1), place(2, 0, height - 2, width - 1)])
+        }),
+    ]
+}
+
+const LEVELS: &str = "all levels, a tenth of a step from where rounding decides";
+
+/// Batch, height, width: pixels of a plane around a workgroup, a prime of them, masks of 128 x 128, a modulator.
+const PLANES: &[&[usize]] = &[
+    &[1, 1, 1],
+    &[3, 1, 3],
+    &[2, 7, 9],
+    &[65, 8, 8],
+    &[3, 5, 13],
+    &[5, 1, 97],
+    &[2, 61, 67],
+    &[64, 128, 128],
+    &[1, 1080, 1920],
+];
+const CAMERAS: &[&[usize]] = &[
+    &[1, 1, 1],
+    &[3, 1, 3],
+    &[2, 9, 7],
+    &[65, 8, 8],
+    &[3, 5, 13],
+    &[5, 97, 1],
+    &[1, 67, 61],
+    &[64, 128, 128],
+    &[1, 1080, 1920],
+];
+const SQUARES: &[&[usize]] =
+    &[&[1, 6, 8], &[3, 7, 9], &[2, 9, 64], &[63, 16, 17], &[1, 101, 67], &[64, 128, 128], &[1, 1080, 1920]];
+
+fn extents(size: &[usize]) -> [usize; 3] {
+    size.try_into().expect("three extents")
+}
+
+/// Sizes are pixels of a field.
+fn products() -> Case {
+    const SIZES: &[&[usize]] = &[&[1], &[3], &[63], &[64], &[65], &[97], &[4095], &[4097], &[1080 * 1920]];
+    case("inner_product::forward", SIZES, &[1 << 21], |draws, size| {
+        let n = size[0];
+        let scratch = inner_product::partials(2 * n);
+        Problem {
+            inputs: vec![
+                tensor("a", &[n, 2], draws.uniform("a", 2 * n, 0.25, 1.0)),
+                tensor("b", &[n, 2], draws.uniform("b", 2 * n, -0.5, 1.0)),
+            ],
+            outputs: vec![fresh("partials", &scratch), fresh("product", &[1])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(|plan, on| {
+                inner_product::forward(plan, &on.inputs[0], &on.inputs[1], &on.outputs[0], &on.outputs[1])
+            }),
+            specification: Box::new(move |x| {
+                // The quads of lane l of workgroup g are 64 (32 g + turn) + l.
+                let mut partials = vec![0.0; scratch[0]];
+                for (at, terms) in x[0].iter().zip(&x[1]).enumerate() {
+                    let quad = at / 4;
+                    partials[quad / (64 * 32) * 64 + quad % 64] += terms.0 * terms.1;
+                }
+                vec![partials, vec![reference::inner_product::forward(&x[0], &x[1])]]
+            }),
+            gradient: None,
+            costs: vec![
+                cost("inner_product::block", 4 * n, 4 * n),
+                cost("inner_product::gather", scratch[0], scratch[0]),
+            ],
+        }
+    })
+    .tolerance(1e-5, 0.0)
+    .note("linear in each")
+}
+
+/// Sizes are rows and columns of the window; lengths are such that differences of the distance see no curvature.
+fn space(size: &[usize], method: Method, pitch: f64, band_limited: bool) -> (Space, reference::transfer::Transfer) {
+    let [padded_height, padded_width] = size.try_into().expect("rows, columns");
+    let grid = Grid { height: 1, width: 1, padded_height, padded_width, pitch };
+    let space = Space { grid, wavelength: 0.5, distance: 37.0, method, band_limited };
+    let twin = reference::transfer::Transfer {
+        wavelength: space.wavelength,
+        steps: [padded_height, padded_width].map(|padded| 1.0 / (padded as f64 * pitch)),
+        columns: space.table()[1],
+        paraxial: method == Method::Fresnel,
+    };
+    (space, twin)
+}
+
+const WINDOWS: &[&[usize]] =
+    &[&[1, 1], &[2, 3], &[16, 13], &[1, 127], &[14, 15], &[8, 24], &[2, 193], &[256, 256], &[2160, 3840]];
+
+fn space_inputs(space: &Space) -> Vec<Tensor> {
+    let turns: Vec<_> = space.turns().into_iter().map(|turns| f64::from(turns as f32)).collect();
+    let kept = turns.iter().rposition(|&turns| turns < 1.0).expect("the plane wave at least");
+    vec![tensor("turns", &space.table(), turns).nan_at(vec![0, kept]), tensor("distance_error", &[1], vec![0.75])]
+}
+
+fn transfers(name: &'static str, method: Method, pitch: f64, band_limited: bool) -> Case {
+    // A gradient is a sum of terms of either sign, of which too many leave no digits.
+    case(name, &WINDOWS[..8], &[2160, 3840], move |_, size| {
+        let (space, twin) = space(size, method, pitch, band_limited);
+        let [rows, columns] = space.table();
+        let n = rows * columns;
+        let gradient = Gradient {
+            of: vec![1],
+            upstream: None,
+            backward: Box::new(move |plan, on| {
+                let shape = [rows, columns, 2];
+                let slope = plan.gpu().zeros("slope", &shape, Scalar::F32)?;
+                let scratch = plan.gpu().zeros("partials", &inner_product::partials(2 * n), Scalar::F32)?;
+                transfer::derivative(plan, &space, &on.inputs[0], &on.inputs[1], &slope)?;
+                inner_product::forward(plan, &slope, &on.upstream[0], &scratch, &on.gradients[0])
+            }),
+            specification: Box::new(move |x, d| {
+                vec![vec![reference::inner_product::forward(&twin.derivative(&x[0], x[1][0]), &d[0])]]
+            }),
+        };
+        Problem {
+            inputs: space_inputs(&space),
+            outputs: vec![fresh("transfer", &[rows, columns, 2])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| {
+                transfer::forward(plan, &space, &on.inputs[0], &on.inputs[1], &on.outputs[0])
+            }),
+            specification: Box::new(move |x| vec![twin.forward(&x[0], x[1][0])]),
+            gradient: Some(gradient),
+            costs: vec![cost("transfer::forward", 45 * n, 3 * n), cost("transfer::derivative", 50 * n, 3 * n)],
+        }
+    })
+    .tolerance(3e-6, 3e-6)
+}
+
+fn tables(name: &'static str, method: Method) -> Case {
+    case(name, WINDOWS, &[2160, 3840], move |_, size| {
+        let (space, twin) = space(size, method, 0.5, false);
+        let [rows, columns] = space.table();
+        Problem {
+            inputs: space_inputs(&space),
+            outputs: vec![fresh("transfer", &[rows, columns, 2]), fresh("slope", &[rows, columns, 2])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| {
+                transfer::forward(plan, &space, &on.inputs[0], &on.inputs[1], &on.outputs[0])?;
+                transfer::derivative(plan, &space, &on.inputs[0], &on.inputs[1], &on.outputs[1])
+            }),
+            specification: Box::new(move |x| vec![twin.forward(&x[0], x[1][0]), twin.derivative(&x[0], x[1][0])]),
+            gradient: None,
+            costs: vec![cost("transfer::forward", 45 * rows * columns, 3 * rows * columns)],
+        }
+    })
+    .tolerance(3e-6, 1e-30)
+}
+
+/// What is fixed in a mask besides its phases.
+#[derive(Clone, Copy, PartialEq)]
+enum Kept {
+    Nothing,
+    /// A phase and an amplitude of one plane for all masks.
+    Shared,
+    /// A phase and an amplitude of every mask.
+    Own,
+}
+
+fn masks(name: &'static str, bits: Option<u32>, kept: Kept) -> Case {
+    case(name, PLANES, &[3, 1080, 1920], move |draws, size| {
+        let [masks, height, width] = extents(size);
+        let (plane, n) = (height * width, masks * height * width);
+        let phase = match bits {
+            None => draws.uniform("phase", n, -20.0, 20.0),
+            Some(bits) => {
+                let levels = f64::from(1 << bits);
+                let level = draws.below("level", n, 1 << bits);
+                let inside = draws.uniform("inside", n, -0.4, 0.4);
+                let angle = level.iter().zip(inside).map(|(level, inside)| TAU * ((level + inside) / levels - 1.0));
+                angle.map(|angle| f64::from(angle as f32)).collect()
+            }
+        };
+        let mut inputs = vec![tensor("phase", &[masks, height, width], phase)];
+        let (shape, count) = match kept {
+            Kept::Shared => (vec![height, width], plane),
+            _ => (vec![masks, height, width], n),
+        };
+        if kept != Kept::Nothing {
+            inputs.push(tensor("fixed", &shape, draws.uniform("fixed", count, -3.0, 3.0)));
+            inputs.push(tensor("amplitude", &shape, draws.uniform("amplitude", count, 0.0, 1.0)));
+        }
+        let twin = move |x: &[Vec<f64>], act: &dyn Fn(reference::transmission::Mask<'_>) -> Values64| {
+            let (fixed, amplitude): (&[f64], &[f64]) = if x.len() == 3 { (&x[1], &x[2]) } else { (&[], &[]) };
+            act(reference::transmission::Mask { levels: bits.map_or(0, |bits| 1 << bits), fixed, amplitude })
+        };
+        let on_device = move |on: &Bound<'_>, act: &mut dyn FnMut(Masks<'_>) -> Result<(), Error>| {
+            act(Masks::new(bits, &on.inputs[0], on.inputs.get(1), on.inputs.get(2))?)
+        };
+        let own = kept == Kept::Own;
+        let gradient = Gradient {
+            of: if own { vec![0, 2] } else { vec![0] },
+            upstream: None,
+            backward: Box::new(move |plan, on| {
+                on_device(on, &mut |masks| {
+                    masks.backward_phase(plan, &on.upstream[0], &on.gradients[0])?;
+                    if own { masks.backward_amplitude(plan, &on.upstream[0], &on.gradients[1]) } else { Ok(()) }
+                })
+            }),
+            specification: Box::new(move |x, d| {
+                twin(x, &|mask| mask.backward(&x[0], &d[0]).into_iter().take(1 + usize::from(own)).collect())
+            }),
+        };
+        let mut costs = vec![cost("transmission::forward", 50 * n, 3 * n)];
+        if bits.is_none() {
+            costs.push(cost("transmission::backward_phase", 50 * n, 4 * n));
+            costs.extend(own.then(|| cost("transmission::backward_amplitude", 50 * n, 4 * n)));
+        }
+        Problem {
+            inputs,
+            outputs: vec![fresh("t", &[masks, height, width, 2])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| on_device(on, &mut |masks| masks.forward(plan, &on.outputs[0]))),
+            specification: Box::new(move |x| twin(x, &|mask| vec![mask.forward(&x[0])])),
+            // Levels have no differences.
+            gradient: bits.is_none().then_some(gradient),
+            costs,
+        }
+    })
+    .tolerance(2e-6, 0.0)
+}
+
+/// Complex numbers of these absolute values, as (re, im).
+fn turned(draws: Draws, name: &str, size: Vec<f64>) -> Vec<f64> {
+    let angles = draws.uniform(name, size.len(), 0.0, TAU);
+    let parts = size.into_iter().zip(angles).flat_map(|(size, angle)| [size * angle.cos(), size * angle.sin()]);
+    parts.map(|part| f64::from(part as f32)).collect()
+}
+
+fn planes(name: &'static str, fraction: Option<f32>) -> Case {
+    case(name, PLANES, &[1, 1080, 1920], move |draws, size| {
+        let [batch, height, width] = extents(size);
+        let (pixels, n) = (height * width, batch * height * width);
+        let bright = draws.below("bright", n, 2);
+        let sizes = draws.uniform("size", n, 1.0, 1.5);
+        // A threshold of a quarter of the mean lies between what is dark and what is bright.
+        let size_at = |(at, size)| if at % pixels == 0 || bright[at] == 1.0 { size } else { 0.06 * size };
+        let x = turned(draws, "x", sizes.into_iter().enumerate().map(size_at).collect());
+        let t = turned(draws, "t", draws.uniform("through", pixels, 0.8, 1.2));
+        let mut outputs = vec![fresh("y", &[batch, height, width, 2])];
+        outputs.extend(fraction.map(|_| fresh("mean", &[batch])));
+        let twin = f64::from(fraction.unwrap_or(0.0));
+        // The mean is left to the backward pass, which has no gradient of its own for it.
+        let mut upstream = vec![draws.uniform("upstream", 2 * n, -1.0, 1.0)];
+        upstream.extend(fraction.map(|_| vec![0.0; batch]));
+        let gradient = Gradient {
+            of: vec![0, 1],
+            upstream: fraction.map(|_| upstream),
+            backward: Box::new(move |plan, on| {
+                let [x, t, d_y] = [&on.inputs[0], &on.inputs[1], &on.upstream[0]];
+                with_threshold(plan, fraction, on, |plan, threshold| {
+                    plane::backward(plan, x, t, threshold, d_y, &on.gradients[0], &on.gradients[1])
+                })
+            }),
+            specification: Box::new(move |x, d| reference::plane::backward(&x[0], &x[1], twin, &d[0]).to_vec()),
+        };
+        let mut costs = vec![
+            cost("plane::forward", 8 * n, 4 * n + 2 * pixels),
+            cost("plane::backward", 16 * n, 6 * n + 4 * pixels),
+        ];
+        if fraction.is_some() {
+            costs.push(cost("plane::intensity", 9 * n, 2 * n + 2 * pixels));
+            costs.push(cost("plane::intensity_slope", 16 * n, 4 * n + 2 * pixels));
+            costs.push(cost("plane::gather", n / 32, n / 32));
+        }
+        Problem {
+            inputs: vec![tensor("x", &[batch, height, width, 2], x), tensor("t", &[height, width, 2], t)],
+            outputs,
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| {
+                let [x, t, y] = [&on.inputs[0], &on.inputs[1], &on.outputs[0]];
+                with_threshold(plan, fraction, on, |plan, threshold| plane::forward(plan, x, t, threshold, y))
+            }),
+            specification: Box::new(move |x| {
+                let mut results = vec![reference::plane::forward(&x[0], &x[1], twin)];
+                let mean = |e: &[f64]| e.iter().map(|part| part * part).sum::<f64>() / pixels as f64;
+                if fraction.is_some() {
+                    let before = reference::plane::forward(&x[0], &x[1], 0.0);
+                    results.push(before.chunks(2 * pixels).map(mean).collect());
+                }
+                results
+            }),
+            gradient: Some(gradient),
+            costs,
+        }
+    })
+    .tolerance(5e-6, 0.0)
+}
+
+fn with_threshold(
+    plan: &mut PlanBuilder<'_>,
+    fraction: Option<f32>,
+    on: &Bound<'_>,
+    record: impl FnOnce(&mut PlanBuilder<'_>, Option<&plane::Threshold<'_>>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let Some(fraction) = fraction else { return record(plan, None) };
+    let &[batch, height, width, _] = on.inputs[0].shape() else { panic!("the shape of a field") };
+    let slope = plan.gpu().zeros("slope", &[batch], Scalar::F32)?;
+    let partials = plan.gpu().zeros("partials", &plane::partials(batch, height, width), Scalar::F32)?;
+    record(plan, Some(&plane::Threshold { fraction, mean: &on.outputs[1], slope: &slope, partials: &partials }))
+}
+
+type Place = fn(usize, usize) -> Result<Regions, flatlight::light::Error>;
+
+fn regions(name: &'static str, divided: bool, sizes: &'static [&'static [usize]], place: Place) -> Case {
+    case(name, sizes, &[1, 1080, 1920], move |draws, size| {
+        let [batch, height, width] = extents(size);
+        let n = batch * height * width;
+        let regions = place(height, width).expect("regions that fit");
+        let twin = reference::regions::Regions { count: regions.rectangles().len(), of: regions.table(), divided };
+        let (count, again, same) = (twin.count, twin.clone(), regions.clone());
+        let inside = |at: Option<usize>| 2 * at.expect("a region");
+        let nan = vec![
+            inside(twin.of.iter().position(Option::is_some)),
+            2 * (n - height * width) + inside(twin.of.iter().rposition(Option::is_some)) + 1,
+        ];
+        let gradient = Gradient {
+            of: vec![0],
+            upstream: None,
+            backward: Box::new(move |plan, on| {
+                // With sums of its own, so that the passes need not share them.
+                let detector = Detector::new(plan.gpu(), &same, batch, divided)?;
+                let out = plan.gpu().zeros("out again", &[batch, count], Scalar::F32)?;
+                detector.forward(plan, &on.inputs[0], &out)?;
+                detector.backward(plan, &on.inputs[0], &on.upstream[0], &on.gradients[0])
+            }),
+            specification: Box::new(move |x, d| vec![again.backward(&x[0], &d[0])]),
+        };
+        let lit = twin.of.iter().filter(|region| region.is_some()).count() * batch;
+        let mut costs =
+            vec![cost("regions::column", 4 * lit, 2 * lit), cost("regions::backward", 3 * n, 2 * n + 2 * lit)];
+        costs.push(cost("regions::gather", lit / 32, lit / 32));
+        Problem {
+            inputs: vec![
+                tensor("field", &[batch, height, width, 2], draws.uniform("field", 2 * n, -1.0, 1.0)).nan_at(nan),
+            ],
+            outputs: vec![fresh("out", &[batch, count])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| {
+                Detector::new(plan.gpu(), &regions, batch, divided)?.forward(plan, &on.inputs[0], &on.outputs[0])
+            }),
+            specification: Box::new(move |x| vec![twin.forward(&x[0])]),
+            gradient: Some(gradient),
+            costs,
+        }
+    })
+    .tolerance(5e-6, 0.0)
+}
