@@ -20,11 +20,12 @@ struct Params {
     row_step: f32,           // lambda f of the first row that is not 0
     column_step: f32,
     paraxial: u32,
+    error: u32,              // which error of a distance counts
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> turns: array<f32>;                 // [rows, columns]
-@group(0) @binding(2) var<storage, read> distance_error: array<f32>;        // [1] dz, m
+@group(0) @binding(2) var<storage, read> distance_error: array<f32>;        // [n] dz, m
 @group(0) @binding(3) var<storage, read_write> transfer: array<vec2<f32>>;  // [rows, columns] complex
 @group(0) @binding(4) var<storage, read_write> slope: array<vec2<f32>>;     // [rows, columns] complex, 1/m
 
@@ -38,7 +39,7 @@ fn rate(at: u32) -> f32 {
 }
 
 fn transfer_at(at: u32, s: f32) -> vec2<f32> {
-    let whole = turns[at] + distance_error[0] * s;
+    let whole = turns[at] + distance_error[params.error] * s;
     return math_turn(whole - floor(whole + 0.5));
 }
 

@@ -1,5 +1,7 @@
 //! Floor 3: what every layer, photonic or electronic, promises to the network.
 
+use std::borrow::Cow;
+
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::mesh::{Layout, Phases};
 use crate::ops::convolution::Shape;
@@ -69,7 +71,7 @@ pub enum Start {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
     /// Name within the layer.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Shape, outermost axis first.
     pub shape: Vec<usize>,
     /// Unit, empty for a plain number.

@@ -55,8 +55,8 @@ impl Dense {
 /// PyTorch (documentation of `torch.nn.Linear` and `torch.nn.Conv2d`), where inputs are those of one output.
 pub(super) fn parameters(outputs: usize, inputs: usize, bias: bool) -> Vec<Parameter> {
     let reach = 1.0 / (inputs as f32).sqrt();
-    let digital = |name, shape| Parameter {
-        name,
+    let digital = |name: &'static str, shape| Parameter {
+        name: name.into(),
         shape,
         unit: "",
         bounds: [f32::MIN, f32::MAX],

@@ -140,8 +140,8 @@ impl Norm {
 
 impl Layer for Norm {
     fn parameters(&self) -> Vec<Parameter> {
-        let digital = |name, start| Parameter {
-            name,
+        let digital = |name: &'static str, start| Parameter {
+            name: name.into(),
             shape: vec![self.channels],
             unit: "",
             bounds: [f32::MIN, f32::MAX],

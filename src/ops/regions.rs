@@ -1,8 +1,8 @@
 //! Light on the detector regions of a camera; `shaders/regions.wgsl`.
 
 use super::{expect, word};
-use crate::gpu::{Error, Gpu, PlanBuilder, Scalar, Slice, Work};
-use crate::light::Regions;
+use crate::gpu::{Error, PlanBuilder, Slice, Work};
+use crate::light::{Rectangle, Regions};
 use crate::uniform;
 
 uniform! {
@@ -21,72 +21,66 @@ uniform! {
 const STRIP: usize = 32;
 const LANES: usize = 64;
 
-/// The regions of a camera on the device, with what a batch needs.
-#[derive(Clone, Debug)]
+/// Detectors that read regions of a camera.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Detector {
-    params: Params,
-    camera: [usize; 2],
-    rectangles: Slice,
-    region_of: Slice,
-    partials: Slice,
-    /// Light on every region of every sample before it is divided, `[batch, regions]`: `forward` leaves it to `backward`.
-    pub sums: Slice,
-    d_sums: Slice,
+    regions: Regions,
+    divided: bool,
 }
 
 impl Detector {
     /// Regions read as |E|^2 summed over their pixels, `divided` by the sum over all regions of the sample or not.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub fn new(gpu: &Gpu, regions: &Regions, batch: usize, divided: bool) -> Result<Self, Error> {
-        let operation = "regions";
-        let (camera, rectangles) = (regions.camera(), regions.rectangles());
-        let largest = |extent: fn(&crate::light::Rectangle) -> usize| rectangles.iter().map(extent).max().unwrap_or(0);
-        let (n_columns, n_strips) = (largest(|region| region.width), largest(|region| region.height).div_ceil(STRIP));
-        let corners = rectangles.iter().flat_map(|region| [region.top, region.left, region.height, region.width]);
-        let corners = corners.map(|extent| word(operation, extent)).collect::<Result<Vec<_>, _>>()?;
-        let region_of: Vec<_> =
-            regions.table().into_iter().map(|region| region.map_or(u32::MAX, |region| region as u32)).collect();
-        let n_regions = rectangles.len();
-        word(operation, batch * camera[0] * camera[1] * 2)?;
-        let sums = |name| gpu.zeros(name, &[batch, n_regions], Scalar::F32);
-        Ok(Self {
-            params: Params {
-                batch: word(operation, batch)?,
-                n_regions: word(operation, n_regions)?,
-                width: word(operation, camera[1])?,
-                n_pixels: word(operation, camera[0] * camera[1])?,
-                n_columns: word(operation, n_columns)?,
-                n_strips: word(operation, n_strips)?,
-                divided: u32::from(divided),
-            },
-            camera,
-            rectangles: gpu.upload("detector regions", &[n_regions, 4], &corners)?,
-            region_of: gpu.upload("region of every pixel", &camera, &region_of)?,
-            partials: gpu.zeros("sums of detectors", &[batch, n_regions, n_strips, n_columns], Scalar::F32)?,
-            sums: sums("light on detectors")?,
-            d_sums: sums("d_light on detectors")?,
-        })
+    pub fn new(regions: Regions, divided: bool) -> Self {
+        Self { regions, divided }
     }
 
-    /// out `[batch, regions]` from field `[batch, height, width, 2]`. Where all regions of a sample are dark, shares are 0.
+    /// Number of regions.
+    pub fn count(&self) -> usize {
+        self.regions.rectangles().len()
+    }
+
+    /// Shape of the scratch of [`forward`](Self::forward).
+    pub fn partials(&self, batch: usize) -> [usize; 4] {
+        let [n_strips, n_columns] = self.strips();
+        [batch, self.count(), n_strips, n_columns]
+    }
+
+    /// Strips of the highest region, columns of the widest one.
+    fn strips(&self) -> [usize; 2] {
+        let largest = |extent: fn(&Rectangle) -> usize| self.regions.rectangles().iter().map(extent).max().unwrap_or(0);
+        [largest(|region| region.height).div_ceil(STRIP), largest(|region| region.width)]
+    }
+
+    /// out `[batch, regions]` from field `[batch, height, width, 2]`. Where all regions of a sample are dark, shares are 0. `sums`,
+    /// like out, is the light on every region before it is divided: what [`backward`](Self::backward) goes on from.
     ///
     /// # Errors
     /// Shapes that do not fit.
-    pub fn forward(&self, plan: &mut PlanBuilder<'_>, field: &Slice, out: &Slice) -> Result<(), Error> {
-        let (operation, params) = ("regions::forward", &self.params);
-        self.check(operation, field, out)?;
+    pub fn forward(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        field: &Slice,
+        partials: &Slice,
+        sums: &Slice,
+        out: &Slice,
+    ) -> Result<(), Error> {
+        let operation = "regions::forward";
+        let (params, batch) = self.params(operation, field, [sums, out])?;
+        expect(operation, partials, &self.partials(batch))?;
         plan.check_loop("regions::gather", (params.n_strips * params.n_columns) as usize / LANES + 7)?;
-        plan.check_loop("regions::share", params.n_regions as usize)?;
-        let binds = [field.read(), self.rectangles.read(), self.partials.write()];
-        plan.dispatch("regions", "column", params, &binds, Work::Items(self.partials.len()))?;
-        let binds = [self.partials.read(), self.sums.write()];
-        plan.dispatch("regions", "gather", params, &binds, Work::Groups(self.sums.len()))?;
-        plan.dispatch("regions", "share", params, &[self.sums.read(), out.write()], Work::Items(self.sums.len()))
+        plan.check_loop("regions::share", self.count())?;
+        let corners = self.regions.rectangles().iter();
+        let corners = corners.flat_map(|region| [region.top, region.left, region.height, region.width]);
+        let corners = corners.map(|extent| word(operation, extent)).collect::<Result<Vec<_>, _>>()?;
+        let rectangles = plan.gpu().upload("detector regions", &[self.count(), 4], &corners)?;
+        let binds = [field.read(), rectangles.read(), partials.write()];
+        plan.dispatch("regions", "column", &params, &binds, Work::Items(partials.len()))?;
+        plan.dispatch("regions", "gather", &params, &[partials.read(), sums.write()], Work::Groups(sums.len()))?;
+        plan.dispatch("regions", "share", &params, &[sums.read(), out.write()], Work::Items(sums.len()))
     }
 
-    /// d_field `[batch, height, width, 2]`, 0 outside the regions, from the field and d_out `[batch, regions]`.
+    /// d_field `[batch, height, width, 2]`, 0 outside the regions, from the field, the `sums` that `forward` left and d_out
+    /// `[batch, regions]`; `d_sums` is scratch like them.
     ///
     /// # Errors
     /// Shapes that do not fit.
@@ -94,22 +88,42 @@ impl Detector {
         &self,
         plan: &mut PlanBuilder<'_>,
         field: &Slice,
+        [sums, d_sums]: [&Slice; 2],
         d_out: &Slice,
         d_field: &Slice,
     ) -> Result<(), Error> {
-        let (operation, params) = ("regions::backward", &self.params);
-        self.check(operation, field, d_out)?;
+        let operation = "regions::backward";
+        let (params, _) = self.params(operation, field, [sums, d_sums])?;
+        expect(operation, d_out, sums.shape())?;
         expect(operation, d_field, field.shape())?;
-        plan.check_loop("regions::share_backward", 2 * params.n_regions as usize)?;
-        let binds = [self.sums.read(), d_out.read(), self.d_sums.write()];
-        plan.dispatch("regions", "share_backward", params, &binds, Work::Items(self.sums.len()))?;
-        let binds = [field.read(), self.region_of.read(), self.d_sums.read(), d_field.write()];
-        plan.dispatch("regions", "backward", params, &binds, Work::Items(field.len() / 2))
+        plan.check_loop("regions::share_backward", 2 * self.count())?;
+        let region_of = self.regions.table().into_iter();
+        let region_of: Vec<_> = region_of.map(|region| region.map_or(u32::MAX, |region| region as u32)).collect();
+        let region_of = plan.gpu().upload("region of every pixel", &self.regions.camera(), &region_of)?;
+        let binds = [sums.read(), d_out.read(), d_sums.write()];
+        plan.dispatch("regions", "share_backward", &params, &binds, Work::Items(sums.len()))?;
+        let binds = [field.read(), region_of.read(), d_sums.read(), d_field.write()];
+        plan.dispatch("regions", "backward", &params, &binds, Work::Items(field.len() / 2))
     }
 
-    fn check(&self, operation: &str, field: &Slice, out: &Slice) -> Result<(), Error> {
-        let [height, width] = self.camera;
-        expect(operation, field, &[self.params.batch as usize, height, width, 2])?;
-        expect(operation, out, self.sums.shape())
+    fn params(&self, operation: &str, field: &Slice, readings: [&Slice; 2]) -> Result<(Params, usize), Error> {
+        let [height, width] = self.regions.camera();
+        let batch = field.shape().first().copied().unwrap_or(0);
+        expect(operation, field, &[batch, height, width, 2])?;
+        for reading in readings {
+            expect(operation, reading, &[batch, self.count()])?;
+        }
+        word(operation, field.len())?;
+        let [n_strips, n_columns] = self.strips();
+        let params = Params {
+            batch: word(operation, batch)?,
+            n_regions: word(operation, self.count())?,
+            width: word(operation, width)?,
+            n_pixels: word(operation, height * width)?,
+            n_columns: word(operation, n_columns)?,
+            n_strips: word(operation, n_strips)?,
+            divided: u32::from(self.divided),
+        };
+        Ok((params, batch))
     }
 }

@@ -16,10 +16,14 @@ uniform! {
         row_step: f32,
         column_step: f32,
         paraxial: u32,
+        error: u32,
     }
 }
 
-/// transfer `[rows, columns, 2]` from turns `[rows, columns]` and an error of the distance `[1]`, m.
+/// Errors of distances `[n]`, m, and which of them counts.
+pub type DistanceError<'a> = (&'a Slice, usize);
+
+/// transfer `[rows, columns, 2]` from turns `[rows, columns]` and an error of the distance.
 ///
 /// # Errors
 /// Shapes that do not fit.
@@ -27,10 +31,10 @@ pub fn forward(
     plan: &mut PlanBuilder<'_>,
     space: &Space,
     turns: &Slice,
-    distance_error: &Slice,
+    distance_error: DistanceError<'_>,
     transfer: &Slice,
 ) -> Result<(), Error> {
-    record(plan, "forward", space, [turns, distance_error, transfer])
+    record(plan, "forward", space, distance_error, [turns, transfer])
 }
 
 /// Its derivative with respect to the distance, 1/m, `[rows, columns, 2]`: what is propagated with this table in place of
@@ -43,17 +47,23 @@ pub fn derivative(
     plan: &mut PlanBuilder<'_>,
     space: &Space,
     turns: &Slice,
-    distance_error: &Slice,
+    distance_error: DistanceError<'_>,
     slope: &Slice,
 ) -> Result<(), Error> {
-    record(plan, "derivative", space, [turns, distance_error, slope])
+    record(plan, "derivative", space, distance_error, [turns, slope])
 }
 
-fn record(plan: &mut PlanBuilder<'_>, entry: &str, space: &Space, tensors: [&Slice; 3]) -> Result<(), Error> {
+fn record(
+    plan: &mut PlanBuilder<'_>,
+    entry: &str,
+    space: &Space,
+    (distance_error, own): DistanceError<'_>,
+    [turns, table]: [&Slice; 2],
+) -> Result<(), Error> {
     let operation = format!("transfer::{entry}");
-    let ([turns, distance_error, table], [rows, columns]) = (tensors, space.table());
+    let [rows, columns] = space.table();
     expect(&operation, turns, &[rows, columns])?;
-    expect(&operation, distance_error, &[1])?;
+    expect(&operation, distance_error, &[distance_error.len().max(own + 1)])?;
     expect(&operation, table, &[rows, columns, 2])?;
     let step = |padded: usize| (space.wavelength / (padded as f64 * space.grid.pitch)) as f32;
     word(&operation, table.len())?;
@@ -64,6 +74,7 @@ fn record(plan: &mut PlanBuilder<'_>, entry: &str, space: &Space, tensors: [&Sli
         row_step: step(space.grid.padded_height),
         column_step: step(space.grid.padded_width),
         paraxial: u32::from(space.method == Method::Fresnel),
+        error: word(&operation, own)?,
     };
     let binds = [turns.read(), distance_error.read(), table.write()];
     plan.dispatch("transfer", entry, &params, &binds, Work::Items(turns.len()))

@@ -56,7 +56,7 @@ impl Attenuators {
 impl Layer for Attenuators {
     fn parameters(&self) -> Vec<Parameter> {
         vec![Parameter {
-            name: "transmission",
+            name: "transmission".into(),
             shape: vec![self.inputs.min(self.outputs)],
             unit: "",
             bounds: [0.0, 1.0],

@@ -171,7 +171,7 @@ impl Mesh {
 impl Layer for Mesh {
     fn parameters(&self) -> Vec<Parameter> {
         let phase = |phases: Phases| Parameter {
-            name: phases.name(),
+            name: phases.name().into(),
             shape: vec![self.count(phases)],
             unit: "rad",
             bounds: [f32::MIN, f32::MAX],

@@ -47,7 +47,7 @@ impl Readout {
     /// The gain, if there is one.
     pub(super) fn parameter(&self) -> Option<Parameter> {
         self.gain.map(|gain| Parameter {
-            name: "gain",
+            name: "gain".into(),
             shape: vec![1],
             unit: "",
             bounds: [0.0, f32::MAX],

@@ -33,7 +33,7 @@ impl RingDense {
 impl Layer for RingDense {
     fn parameters(&self) -> Vec<Parameter> {
         let bias = Parameter {
-            name: "bias",
+            name: "bias".into(),
             shape: vec![self.rings.recipe.outputs],
             unit: "",
             bounds: [f32::MIN, f32::MAX],

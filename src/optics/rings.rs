@@ -58,7 +58,7 @@ impl Rings {
             ActuatorKind::Linear | ActuatorKind::Joule => ("current", "mA"),
         };
         Parameter {
-            name,
+            name: name.into(),
             shape: self.shape(),
             unit,
             bounds: self.recipe.range.map(|detuning| self.recipe.control(detuning)),

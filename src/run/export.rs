@@ -60,7 +60,7 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
             Role::Control => {
                 let detuning = derived("detuning")?;
                 if entry.spec.name != "detuning" || detuning.is_none() {
-                    all.push(array(entry.spec.name, &entry.shape, unit, values));
+                    all.push(array(&entry.spec.name, &entry.shape, unit, values));
                 }
                 for (name, unit, values) in [("detuning", "nm", detuning), ("weight", "", derived("weight")?)] {
                     all.extend(values.map(|values| array(name, &entry.shape, unit, values)));
@@ -74,7 +74,7 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
                 }
             }
             Role::Digital | Role::Statistic => {
-                all.push(array(entry.spec.name, &entry.shape, unit, values));
+                all.push(array(&entry.spec.name, &entry.shape, unit, values));
             }
         }
     }

@@ -147,7 +147,7 @@ fn transfers(name: &'static str, method: Method, pitch: f64, band_limited: bool)
                 let shape = [rows, columns, 2];
                 let slope = plan.gpu().zeros("slope", &shape, Scalar::F32)?;
                 let scratch = plan.gpu().zeros("partials", &inner_product::partials(2 * n), Scalar::F32)?;
-                transfer::derivative(plan, &space, &on.inputs[0], &on.inputs[1], &slope)?;
+                transfer::derivative(plan, &space, &on.inputs[0], (&on.inputs[1], 0), &slope)?;
                 inner_product::forward(plan, &slope, &on.upstream[0], &scratch, &on.gradients[0])
             }),
             specification: Box::new(move |x, d| {
@@ -159,7 +159,7 @@ fn transfers(name: &'static str, method: Method, pitch: f64, band_limited: bool)
             outputs: vec![fresh("transfer", &[rows, columns, 2])],
             clocks: vec![Clock::default()],
             forward: Box::new(move |plan, on| {
-                transfer::forward(plan, &space, &on.inputs[0], &on.inputs[1], &on.outputs[0])
+                transfer::forward(plan, &space, &on.inputs[0], (&on.inputs[1], 0), &on.outputs[0])
             }),
             specification: Box::new(move |x| vec![twin.forward(&x[0], x[1][0])]),
             gradient: Some(gradient),
@@ -178,8 +178,8 @@ fn tables(name: &'static str, method: Method) -> Case {
             outputs: vec![fresh("transfer", &[rows, columns, 2]), fresh("slope", &[rows, columns, 2])],
             clocks: vec![Clock::default()],
             forward: Box::new(move |plan, on| {
-                transfer::forward(plan, &space, &on.inputs[0], &on.inputs[1], &on.outputs[0])?;
-                transfer::derivative(plan, &space, &on.inputs[0], &on.inputs[1], &on.outputs[1])
+                transfer::forward(plan, &space, &on.inputs[0], (&on.inputs[1], 0), &on.outputs[0])?;
+                transfer::derivative(plan, &space, &on.inputs[0], (&on.inputs[1], 0), &on.outputs[1])
             }),
             specification: Box::new(move |x| vec![twin.forward(&x[0], x[1][0]), twin.derivative(&x[0], x[1][0])]),
             gradient: None,
@@ -350,7 +350,8 @@ fn regions(name: &'static str, divided: bool, sizes: &'static [&'static [usize]]
         let n = batch * height * width;
         let regions = place(height, width).expect("regions that fit");
         let twin = reference::regions::Regions { count: regions.rectangles().len(), of: regions.table(), divided };
-        let (count, again, same) = (twin.count, twin.clone(), regions.clone());
+        let (again, detector) = (twin.clone(), Detector::new(regions, divided));
+        let same = detector.clone();
         let inside = |at: Option<usize>| 2 * at.expect("a region");
         let nan = vec![
             inside(twin.of.iter().position(Option::is_some)),
@@ -361,10 +362,12 @@ fn regions(name: &'static str, divided: bool, sizes: &'static [&'static [usize]]
             upstream: None,
             backward: Box::new(move |plan, on| {
                 // With sums of its own, so that the passes need not share them.
-                let detector = Detector::new(plan.gpu(), &same, batch, divided)?;
-                let out = plan.gpu().zeros("out again", &[batch, count], Scalar::F32)?;
-                detector.forward(plan, &on.inputs[0], &out)?;
-                detector.backward(plan, &on.inputs[0], &on.upstream[0], &on.gradients[0])
+                let [sums, d_sums] =
+                    ["sums", "d_sums"].map(|name| plan.gpu().zeros(name, &[batch, same.count()], Scalar::F32));
+                let [sums, d_sums] = [sums?, d_sums?];
+                let scratch = plan.gpu().zeros("partials", &same.partials(batch), Scalar::F32)?;
+                same.forward(plan, &on.inputs[0], &scratch, &sums, &d_sums)?;
+                same.backward(plan, &on.inputs[0], [&sums, &d_sums], &on.upstream[0], &on.gradients[0])
             }),
             specification: Box::new(move |x, d| vec![again.backward(&x[0], &d[0])]),
         };
@@ -376,10 +379,12 @@ fn regions(name: &'static str, divided: bool, sizes: &'static [&'static [usize]]
             inputs: vec![
                 tensor("field", &[batch, height, width, 2], draws.uniform("field", 2 * n, -1.0, 1.0)).nan_at(nan),
             ],
-            outputs: vec![fresh("out", &[batch, count])],
+            outputs: vec![fresh("out", &[batch, twin.count])],
             clocks: vec![Clock::default()],
             forward: Box::new(move |plan, on| {
-                Detector::new(plan.gpu(), &regions, batch, divided)?.forward(plan, &on.inputs[0], &on.outputs[0])
+                let sums = plan.gpu().zeros("sums", &[batch, detector.count()], Scalar::F32)?;
+                let scratch = plan.gpu().zeros("partials", &detector.partials(batch), Scalar::F32)?;
+                detector.forward(plan, &on.inputs[0], &scratch, &sums, &on.outputs[0])
             }),
             specification: Box::new(move |x| vec![twin.forward(&x[0])]),
             gradient: Some(gradient),
