@@ -23,6 +23,7 @@ struct Params {
     n_pixels: u32,
     n_blocks: u32,           // of a sample: workgroups that sum over it
     threshold: f32,          // f; 0: none
+    added: u32,              // 1: d_t is added to what is there
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -70,7 +71,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     }
     let through = t[pixel];
     var sum = vec2(0.0);
-    if params.first > 0u {
+    if params.added == 1u {
         sum = d_t[pixel];
     }
     for (var sample = params.first; sample < params.first + params.n_samples; sample++) {

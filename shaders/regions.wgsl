@@ -14,13 +14,14 @@ const TURNS: u32 = 32u;
 const OUTSIDE: u32 = 0xffffffffu;
 
 struct Params {
-    batch: u32,
+    batch: u32,              // samples of the run
     n_regions: u32,
     width: u32,              // of the camera
     n_pixels: u32,
     n_columns: u32,          // of the widest region
     n_strips: u32,           // of 32 rows, of the highest region
     divided: u32,            // 1: by the sum over all regions
+    first: u32,              // sample of out and d_out that is the first of the run
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -94,11 +95,11 @@ fn share(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) group
         return;
     }
     if params.divided == 0u {
-        out[at] = sums[at];
+        out[params.first * params.n_regions + at] = sums[at];
         return;
     }
     let all = total(at - at % params.n_regions);
-    out[at] = select(sums[at] / all, 0.0, all == 0.0);
+    out[params.first * params.n_regions + at] = select(sums[at] / all, 0.0, all == 0.0);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -107,17 +108,18 @@ fn share_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgrou
     if at >= params.batch * params.n_regions {
         return;
     }
+    let own = params.first * params.n_regions + at;
     if params.divided == 0u {
-        d_gathered[at] = d_out[at];
+        d_gathered[at] = d_out[own];
         return;
     }
     let first = at - at % params.n_regions;
     let all = total(first);
     var mean = 0.0;
     for (var other = first; other < first + params.n_regions; other++) {
-        mean += d_out[other] * sums[other];
+        mean += d_out[params.first * params.n_regions + other] * sums[other];
     }
-    d_gathered[at] = select((d_out[at] - mean / all) / all, 0.0, all == 0.0);
+    d_gathered[at] = select((d_out[own] - mean / all) / all, 0.0, all == 0.0);
 }
 
 @compute @workgroup_size(WORKGROUP)

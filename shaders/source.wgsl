@@ -18,11 +18,12 @@ struct Params {
     height: u32,            // of the grid
     width: u32,
     intensity: u32,
+    first: u32,             // picture that the first field shows
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;                 // [batch, rows, columns]
-@group(0) @binding(2) var<storage, read_write> field: array<vec2<f32>>; // [batch, height, width]
+@group(0) @binding(1) var<storage, read> x: array<f32>;                 // [pictures, rows, columns]
+@group(0) @binding(2) var<storage, read_write> field: array<vec2<f32>>; // [run, height, width]
 @group(0) @binding(3) var<storage, read> shown: array<vec2<f32>>;       // field, to be read
 @group(0) @binding(4) var<storage, read> d_field: array<vec2<f32>>;     // like field
 @group(0) @binding(5) var<storage, read_write> d_x: array<f32>;         // like x
@@ -73,7 +74,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     let column = place(j, params.columns, params.picture_width);
     let down = select(0u, params.columns, row.next > 0.0);
     let right = select(0u, 1u, column.next > 0.0);
-    let first = (sample * params.rows + row.pixel) * params.columns + column.pixel;
+    let first = ((params.first + sample) * params.rows + row.pixel) * params.columns + column.pixel;
     let above = (1.0 - column.next) * x[first] + column.next * x[first + right];
     let below = (1.0 - column.next) * x[first + down] + column.next * x[first + down + right];
     let s = (1.0 - row.next) * above + row.next * below;
@@ -107,5 +108,5 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
         }
         sum += select(0.0, across * line_sum, across > 0.0);
     }
-    d_x[at] = sum;
+    d_x[params.first * params.rows * params.columns + at] = sum;
 }

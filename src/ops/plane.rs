@@ -5,7 +5,7 @@ use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
 uniform! {
-    struct Params as "Params" { first: u32, n_samples: u32, n_pixels: u32, n_blocks: u32, threshold: f32 }
+    struct Params as "Params" { first: u32, n_samples: u32, n_pixels: u32, n_blocks: u32, threshold: f32, added: u32 }
 }
 
 /// Lanes of a workgroup, and pixels that each of them adds up first.
@@ -67,7 +67,8 @@ pub fn mean(plan: &mut PlanBuilder<'_>, x: &Slice, t: &Slice, threshold: &Thresh
     gather(plan, &params, threshold.partials, threshold.mean)
 }
 
-/// Gradients of x and t from that of y, in their shapes; that of t is summed over the batch.
+/// Gradients of x and t from that of y, in their shapes; that of t is summed over the batch, and added to what is there if so
+/// asked.
 ///
 /// # Errors
 /// Shapes that do not fit.
@@ -78,7 +79,7 @@ pub fn backward(
     threshold: Option<&Threshold<'_>>,
     d_y: &Slice,
     d_x: &Slice,
-    d_t: &Slice,
+    (d_t, added): (&Slice, bool),
 ) -> Result<(), Error> {
     let operation = "plane::backward";
     let params = prepare(operation, x, t, threshold)?;
@@ -94,8 +95,12 @@ pub fn backward(
     let [mean, slope] = threshold.map_or([t; 2], |threshold| [threshold.mean, threshold.slope]);
     let batch = params.n_samples as usize;
     for first in (0..batch).step_by(RUN) {
-        let run =
-            Params { first: word(operation, first)?, n_samples: word(operation, RUN.min(batch - first))?, ..params };
+        let run = Params {
+            first: word(operation, first)?,
+            n_samples: word(operation, RUN.min(batch - first))?,
+            added: u32::from(added || first > 0),
+            ..params
+        };
         let binds = [x.read(), t.read(), mean.read(), slope.read(), d_y.read(), d_x.write(), d_t.update()];
         plan.dispatch("plane", "backward", &run, &binds, Work::Items(t.len() / 2))?;
     }
@@ -137,5 +142,6 @@ fn prepare(operation: &str, x: &Slice, t: &Slice, threshold: Option<&Threshold<'
         n_pixels: word(operation, height * width)?,
         n_blocks: word(operation, n_blocks)?,
         threshold: threshold.map_or(0.0, |threshold| threshold.fraction),
+        added: 0,
     })
 }

@@ -14,6 +14,7 @@ uniform! {
         n_columns: u32,
         n_strips: u32,
         divided: u32,
+        first: u32,
     }
 }
 
@@ -51,8 +52,9 @@ impl Detector {
         [largest(|region| region.height).div_ceil(STRIP), largest(|region| region.width)]
     }
 
-    /// out `[batch, regions]` from field `[batch, height, width, 2]`. Where all regions of a sample are dark, shares are 0. `sums`,
-    /// like out, is the light on every region before it is divided: what [`backward`](Self::backward) goes on from.
+    /// Of out `[batch, regions]` the rows from `first` on, from field `[run, height, width, 2]`. Where all regions of a sample are dark,
+    /// shares are 0. `sums` `[run, regions]` is the light on every region before it is divided: what
+    /// [`backward`](Self::backward) goes on from.
     ///
     /// # Errors
     /// Shapes that do not fit.
@@ -62,11 +64,11 @@ impl Detector {
         field: &Slice,
         partials: &Slice,
         sums: &Slice,
-        out: &Slice,
+        (out, first): (&Slice, usize),
     ) -> Result<(), Error> {
         let operation = "regions::forward";
-        let (params, batch) = self.params(operation, field, [sums, out])?;
-        expect(operation, partials, &self.partials(batch))?;
+        let (params, run) = self.params(operation, field, &[sums], (out, first))?;
+        expect(operation, partials, &self.partials(run))?;
         plan.check_loop("regions::gather", (params.n_strips * params.n_columns) as usize / LANES + 7)?;
         plan.check_loop("regions::share", self.count())?;
         let corners = self.regions.rectangles().iter();
@@ -79,8 +81,8 @@ impl Detector {
         plan.dispatch("regions", "share", &params, &[sums.read(), out.write()], Work::Items(sums.len()))
     }
 
-    /// d_field `[batch, height, width, 2]`, 0 outside the regions, from the field, the `sums` that `forward` left and d_out
-    /// `[batch, regions]`; `d_sums` is scratch like them.
+    /// d_field `[run, height, width, 2]`, 0 outside the regions, from the field, the `sums` that `forward` left and the rows from
+    /// `first` on of d_out `[batch, regions]`; `d_sums` is scratch like the sums.
     ///
     /// # Errors
     /// Shapes that do not fit.
@@ -89,12 +91,11 @@ impl Detector {
         plan: &mut PlanBuilder<'_>,
         field: &Slice,
         [sums, d_sums]: [&Slice; 2],
-        d_out: &Slice,
+        (d_out, first): (&Slice, usize),
         d_field: &Slice,
     ) -> Result<(), Error> {
         let operation = "regions::backward";
-        let (params, _) = self.params(operation, field, [sums, d_sums])?;
-        expect(operation, d_out, sums.shape())?;
+        let (params, _) = self.params(operation, field, &[sums, d_sums], (d_out, first))?;
         expect(operation, d_field, field.shape())?;
         plan.check_loop("regions::share_backward", 2 * self.count())?;
         let region_of = self.regions.table().into_iter();
@@ -106,24 +107,33 @@ impl Detector {
         plan.dispatch("regions", "backward", &params, &binds, Work::Items(field.len() / 2))
     }
 
-    fn params(&self, operation: &str, field: &Slice, readings: [&Slice; 2]) -> Result<(Params, usize), Error> {
+    fn params(
+        &self,
+        operation: &str,
+        field: &Slice,
+        sums: &[&Slice],
+        (out, first): (&Slice, usize),
+    ) -> Result<(Params, usize), Error> {
         let [height, width] = self.regions.camera();
-        let batch = field.shape().first().copied().unwrap_or(0);
-        expect(operation, field, &[batch, height, width, 2])?;
-        for reading in readings {
-            expect(operation, reading, &[batch, self.count()])?;
+        let run = field.shape().first().copied().unwrap_or(0);
+        expect(operation, field, &[run, height, width, 2])?;
+        for sums in sums {
+            expect(operation, sums, &[run, self.count()])?;
         }
+        let batch = out.shape().first().copied().unwrap_or(0);
+        expect(operation, out, &[batch.max(first + run), self.count()])?;
         word(operation, field.len())?;
         let [n_strips, n_columns] = self.strips();
         let params = Params {
-            batch: word(operation, batch)?,
+            batch: word(operation, run)?,
             n_regions: word(operation, self.count())?,
             width: word(operation, width)?,
             n_pixels: word(operation, height * width)?,
             n_columns: word(operation, n_columns)?,
             n_strips: word(operation, n_strips)?,
             divided: u32::from(self.divided),
+            first: word(operation, first)?,
         };
-        Ok((params, batch))
+        Ok((params, run))
     }
 }

@@ -14,6 +14,7 @@ uniform! {
         height: u32,
         width: u32,
         intensity: u32,
+        first: u32,
     }
 }
 
@@ -40,16 +41,23 @@ pub struct Source {
 }
 
 impl Source {
-    /// Field `[batch, height, width, 2]` that shows pictures `[batch, rows, columns]`, dark around them.
+    /// Field `[run, height, width, 2]` that shows as many pictures, of `[batch, rows, columns]` those from `first` on, dark
+    /// around them.
     ///
     /// # Errors
     /// Shapes that do not fit.
-    pub fn forward(&self, plan: &mut PlanBuilder<'_>, pictures: &Slice, field: &Slice) -> Result<(), Error> {
-        let params = self.params("source::forward", pictures, field, field.len() / 2)?;
+    pub fn forward(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        pictures: &Slice,
+        first: usize,
+        field: &Slice,
+    ) -> Result<(), Error> {
+        let params = self.params("source::forward", (pictures, first), field, field.len() / 2)?;
         plan.dispatch("source", "forward", &params, &[pictures.read(), field.write()], Work::Items(field.len() / 2))
     }
 
-    /// Gradient of the pictures `[batch, rows, columns]` from the field that `forward` left and its gradient.
+    /// Gradient of these pictures, within `[batch, rows, columns]`, from the field that `forward` left and its gradient.
     ///
     /// # Errors
     /// Shapes that do not fit; a pixel that covers too much.
@@ -59,21 +67,31 @@ impl Source {
         field: &Slice,
         d_field: &Slice,
         d_pictures: &Slice,
+        first: usize,
     ) -> Result<(), Error> {
         let operation = "source::backward";
-        let params = self.params(operation, d_pictures, field, d_pictures.len())?;
+        let run = field.shape().first().copied().unwrap_or(0);
+        let count = run * self.pixels[0] * self.pixels[1];
+        let params = self.params(operation, (d_pictures, first), field, count)?;
         expect(operation, d_field, field.shape())?;
         let reach = |axis: usize| 3 * self.picture[axis].div_ceil(self.pixels[axis]) + 2;
         plan.check_loop(operation, reach(0) * (reach(1) + 1))?;
         let binds = [field.read(), d_field.read(), d_pictures.write()];
-        plan.dispatch("source", "backward", &params, &binds, Work::Items(d_pictures.len()))
+        plan.dispatch("source", "backward", &params, &binds, Work::Items(count))
     }
 
-    fn params(&self, operation: &str, pictures: &Slice, field: &Slice, count: usize) -> Result<Params, Error> {
+    fn params(
+        &self,
+        operation: &str,
+        (pictures, first): (&Slice, usize),
+        field: &Slice,
+        count: usize,
+    ) -> Result<Params, Error> {
         let ([rows, columns], [height, width]) = (self.pixels, self.grid);
+        let run = field.shape().first().copied().unwrap_or(0);
+        expect(operation, field, &[run, height, width, 2])?;
         let batch = pictures.shape().first().copied().unwrap_or(0);
-        expect(operation, pictures, &[batch, rows, columns])?;
-        expect(operation, field, &[batch, height, width, 2])?;
+        expect(operation, pictures, &[batch.max(first + run), rows, columns])?;
         let [picture_height, picture_width] = self.picture;
         debug_assert!(picture_height <= height && picture_width <= width);
         // Places are counted in halves of a pixel over the picture's size.
@@ -88,6 +106,7 @@ impl Source {
             height: word(operation, height)?,
             width: word(operation, width)?,
             intensity: u32::from(self.shown == Shown::Intensity),
+            first: word(operation, first)?,
         })
     }
 }

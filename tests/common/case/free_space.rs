@@ -291,7 +291,7 @@ fn planes(name: &'static str, fraction: Option<f32>) -> Case {
             backward: Box::new(move |plan, on| {
                 let [x, t, d_y] = [&on.inputs[0], &on.inputs[1], &on.upstream[0]];
                 with_threshold(plan, fraction, on, |plan, threshold| {
-                    plane::backward(plan, x, t, threshold, d_y, &on.gradients[0], &on.gradients[1])
+                    plane::backward(plan, x, t, threshold, d_y, &on.gradients[0], (&on.gradients[1], false))
                 })
             }),
             specification: Box::new(move |x, d| reference::plane::backward(&x[0], &x[1], twin, &d[0]).to_vec()),
@@ -366,8 +366,8 @@ fn regions(name: &'static str, divided: bool, sizes: &'static [&'static [usize]]
                     ["sums", "d_sums"].map(|name| plan.gpu().zeros(name, &[batch, same.count()], Scalar::F32));
                 let [sums, d_sums] = [sums?, d_sums?];
                 let scratch = plan.gpu().zeros("partials", &same.partials(batch), Scalar::F32)?;
-                same.forward(plan, &on.inputs[0], &scratch, &sums, &d_sums)?;
-                same.backward(plan, &on.inputs[0], [&sums, &d_sums], &on.upstream[0], &on.gradients[0])
+                same.forward(plan, &on.inputs[0], &scratch, &sums, (&d_sums, 0))?;
+                same.backward(plan, &on.inputs[0], [&sums, &d_sums], (&on.upstream[0], 0), &on.gradients[0])
             }),
             specification: Box::new(move |x, d| vec![again.backward(&x[0], &d[0])]),
         };
@@ -384,7 +384,7 @@ fn regions(name: &'static str, divided: bool, sizes: &'static [&'static [usize]]
             forward: Box::new(move |plan, on| {
                 let sums = plan.gpu().zeros("sums", &[batch, detector.count()], Scalar::F32)?;
                 let scratch = plan.gpu().zeros("partials", &detector.partials(batch), Scalar::F32)?;
-                detector.forward(plan, &on.inputs[0], &scratch, &sums, &on.outputs[0])
+                detector.forward(plan, &on.inputs[0], &scratch, &sums, (&on.outputs[0], 0))
             }),
             specification: Box::new(move |x| vec![twin.forward(&x[0])]),
             gradient: Some(gradient),

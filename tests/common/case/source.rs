@@ -32,14 +32,14 @@ fn pictures(name: &'static str, shown: Shown) -> Case {
             inputs: vec![tensor("x", &[batch, rows, columns], draws.uniform("x", count, 0.1, 1.0))],
             outputs: vec![fresh("field", &[batch, height, width, 2])],
             clocks: vec![Clock::default()],
-            forward: Box::new(move |plan, on| on_device.forward(plan, &on.inputs[0], &on.outputs[0])),
+            forward: Box::new(move |plan, on| on_device.forward(plan, &on.inputs[0], 0, &on.outputs[0])),
             specification: Box::new(move |x| vec![twin.forward(&x[0])]),
             gradient: Some(Gradient {
                 of: vec![0],
                 // Imaginary parts reach nothing.
                 upstream: Some(vec![draws.uniform("d_field", fields, -1.0, 1.0)]),
                 backward: Box::new(move |plan, on| {
-                    on_device.backward(plan, &on.outputs[0], &on.upstream[0], &on.gradients[0])
+                    on_device.backward(plan, &on.outputs[0], &on.upstream[0], &on.gradients[0], 0)
                 }),
                 specification: Box::new(move |x, d| vec![twin.backward(&x[0], &d[0])]),
             }),
