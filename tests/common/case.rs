@@ -4,6 +4,7 @@ mod average;
 mod complex;
 mod convolution;
 mod electronics;
+mod fft;
 mod mesh;
 mod normalization;
 
@@ -401,6 +402,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(average::cases());
     cases.extend(complex::cases());
     cases.extend(electronics::cases());
+    cases.extend(fft::cases());
     cases.extend(mesh::cases());
     cases.extend(normalization::cases());
     cases.extend(phase_shifter::cases());
