@@ -5,6 +5,7 @@ mod complex;
 mod convolution;
 mod electronics;
 mod free_space;
+mod fft;
 mod mesh;
 mod normalization;
 
@@ -404,6 +405,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(complex::cases());
     cases.extend(electronics::cases());
     cases.extend(free_space::cases());
+    cases.extend(fft::cases());
     cases.extend(mesh::cases());
     cases.extend(normalization::cases());
     cases.extend(phase_shifter::cases());
