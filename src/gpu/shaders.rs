@@ -62,6 +62,7 @@ library![
     "phase_shifter",
     "pool",
     "ports",
+    "resample",
     "ring_bank",
     "sgd",
     "slope",

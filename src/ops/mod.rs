@@ -30,6 +30,7 @@ pub mod phase_shifter;
 pub mod pool;
 pub mod ports;
 mod product;
+pub mod resample;
 pub mod ring_bank;
 pub mod sgd;
 pub mod slope;

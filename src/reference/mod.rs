@@ -28,6 +28,7 @@ pub mod perturb;
 pub mod phase_shifter;
 pub mod pool;
 pub mod ports;
+pub mod resample;
 pub mod ring_bank;
 pub mod sgd;
 pub mod slope;

@@ -19,6 +19,7 @@ use flatlight::{random, reference};
 
 mod phase_shifter;
 mod ports;
+mod resample;
 mod rings;
 mod slope;
 
@@ -405,6 +406,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(normalization::cases());
     cases.extend(phase_shifter::cases());
     cases.extend(ports::cases());
+    cases.extend(resample::cases());
     cases
 }
 
