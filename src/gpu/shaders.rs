@@ -69,6 +69,7 @@ library![
     "ports",
     "regions",
     "propagation",
+    "resample",
     "ring_bank",
     "sgd",
     "slope",

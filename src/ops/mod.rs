@@ -35,6 +35,7 @@ pub mod ports;
 mod product;
 pub mod regions;
 pub mod propagation;
+pub mod resample;
 pub mod ring_bank;
 pub mod sgd;
 pub mod slope;

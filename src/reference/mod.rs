@@ -33,6 +33,7 @@ pub mod pool;
 pub mod ports;
 pub mod regions;
 pub mod propagation;
+pub mod resample;
 pub mod ring_bank;
 pub mod sgd;
 pub mod slope;

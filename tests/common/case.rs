@@ -21,6 +21,7 @@ use flatlight::{random, reference};
 
 mod phase_shifter;
 mod ports;
+mod resample;
 mod rings;
 mod slope;
 mod source;
@@ -411,6 +412,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(phase_shifter::cases());
     cases.extend(ports::cases());
     cases.extend(source::cases());
+    cases.extend(resample::cases());
     cases
 }
 
