@@ -371,6 +371,7 @@ families!(convolution, average, complex_matmul, activation, pool, mean_squared_e
 families!(mesh, intensity);
 families!(phase_shifter, ports);
 families!(inner_product, plane, regions, transfer, transmission);
+families!(fft, propagation);
 
 /// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
 /// transpose undoes it.

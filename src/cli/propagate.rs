@@ -95,10 +95,14 @@ impl Propagate {
 
         space.warnings().iter().for_each(|warning| output::tell(&format!("warning: {warning}")));
         let far = propagate(&context.open()?, &space, &near).map_err(|error| match error {
-            gpu::Error::TooLarge { .. } | gpu::Error::OutOfMemory(_) => self.blame(&format!(
-                "too large for this adapter with its window of {} x {}, {error}; crop the field or lower --padding",
+            // Its own remedy is that of a network.
+            gpu::Error::TooLarge { wanted, limit, .. } => self.blame(&format!(
+                "padded to {} x {}, it needs {wanted}, and the adapter allows {limit}; crop it, or lower --padding",
                 space.grid.padded_height, space.grid.padded_width
             )),
+            gpu::Error::OutOfMemory(what) => {
+                self.blame(&format!("the GPU is out of memory ({what}); crop it, or lower --padding"))
+            }
             other => other.into(),
         })?;
         let power = |parts: &[f32]| parts.iter().map(|&part| f64::from(part).powi(2)).sum::<f64>();

@@ -4,6 +4,7 @@ mod average;
 mod complex;
 mod convolution;
 mod electronics;
+mod fft;
 mod free_space;
 mod mesh;
 mod normalization;
@@ -402,6 +403,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(average::cases());
     cases.extend(complex::cases());
     cases.extend(electronics::cases());
+    cases.extend(fft::cases());
     cases.extend(free_space::cases());
     cases.extend(mesh::cases());
     cases.extend(normalization::cases());

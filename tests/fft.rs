@@ -1,0 +1,200 @@
+//! Discrete Fourier transforms and propagation: accuracy at many lengths, and what holds of them whatever the numbers.
+
+mod common;
+
+use common::case::{Draws, floats};
+use common::gpu;
+use flatlight::gpu::{Error, Gpu, PlanBuilder, Scalar, Slice};
+use flatlight::ops::fft::Fft;
+use flatlight::ops::propagation::Propagation;
+use flatlight::reference;
+use flatlight::reference::fft::{Extents, Kind};
+
+/// Relative to the length of the whole.
+const ACCURACY: f64 = 1e-6;
+
+fn numbers(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&value| f64::from(value)).collect()
+}
+
+fn norm(values: &[f64]) -> f64 {
+    values.iter().map(|value| value * value).sum::<f64>().sqrt()
+}
+
+fn apart(got: &[f64], want: &[f64]) -> f64 {
+    assert_eq!(got.len(), want.len());
+    norm(&got.iter().zip(want).map(|(got, want)| got - want).collect::<Vec<_>>()) / norm(want)
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+type Recorded = fn(&Fft, &mut PlanBuilder<'_>, &Slice, [&Slice; 2], &Slice) -> Result<(), Error>;
+
+fn transform(fft: Fft, pass: Recorded, before: &[usize], after: &[usize], x: &[f64]) -> Vec<f64> {
+    let result = || -> Result<_, Error> {
+        let [x, y] = [gpu().upload("x", before, &floats(x))?, gpu().zeros("y", after, Scalar::F32)?];
+        gpu().write(&y, &vec![f32::NAN; y.len()])?;
+        let shape = fft.scratch(before, after)?;
+        let [one, two] = [gpu().zeros("one", &shape, Scalar::F32)?, gpu().zeros("two", &shape, Scalar::F32)?];
+        let mut plan = PlanBuilder::new(gpu(), "transform");
+        pass(&fft, &mut plan, &x, [&one, &two], &y)?;
+        gpu().submit(&[&plan.finish()?])?;
+        gpu().read::<f32>(&y)
+    };
+    numbers(&result().expect("a transform"))
+}
+
+/// Error of transforms of two lines of a length, along rows and columns.
+fn errors(length: usize) -> [f64; 2] {
+    let x = Draws::new(length as u32).uniform("x", 4 * length, -1.0, 1.0);
+    let along = |fft: Fft, shape: [usize; 4], lengths: [Option<usize>; 2]| {
+        let on = Extents { lengths, before: [shape[1], shape[2]], after: [shape[1], shape[2]] };
+        let got = transform(fft, Fft::forward, &shape, &shape, &x);
+        apart(&got, &reference::fft::plane(Kind::Forward, on, &x))
+    };
+    [
+        along(Fft::rows(length), [1, 2, length, 2], [None, Some(length)]),
+        along(Fft::columns(length), [1, length, 2, 2], [Some(length), None]),
+    ]
+}
+
+#[test]
+fn short_lengths_are_accurate() {
+    for length in 1..=64 {
+        for error in errors(length) {
+            assert!(error < ACCURACY, "{length}: off by {error:e}");
+        }
+    }
+}
+
+#[test]
+fn long_lengths_are_accurate() {
+    let smooth = [
+        96, 100, 105, 210, 243, 256, 343, 360, 375, 512, 625, 720, 1000, 1024, 1080, 1920, 2048, 2160, 2187, 2401, 3125,
+    ];
+    let longer = [3840, 4096, 5040, 6075, 7203, 7560, 8000, 8192, 16384];
+    let others = [67, 97, 101, 127, 251, 509, 1001, 1009, 2021, 4093, 8191];
+    for length in smooth.into_iter().chain(longer).chain(others) {
+        for error in errors(length) {
+            println!("{length}: {error:.2e}");
+            assert!(error < ACCURACY, "{length}: off by {error:e}");
+        }
+    }
+}
+
+/// The inverse undoes the transform, which keeps the power (Parseval), in planes with rows along which passes differ.
+#[test]
+fn the_inverse_undoes_a_transform_that_keeps_power() {
+    for [height, width] in [[64, 48], [30, 97], [256, 15]] {
+        let shape = [3, height, width, 2];
+        let x = Draws::new(1).uniform("x", shape.iter().product(), -1.0, 1.0);
+        let fft = Fft::plane(height, width);
+        let y = transform(fft, Fft::forward, &shape, &shape, &x);
+        let kept = norm(&y).powi(2) / (height * width) as f64 / norm(&x).powi(2);
+        assert!((kept - 1.0).abs() < 1e-6, "{height} x {width}: {kept} of the power");
+        let error = apart(&transform(fft, Fft::inverse, &shape, &shape, &y), &x);
+        assert!(error < 2.0 * ACCURACY, "{height} x {width}: off by {error:e} after the way there and back");
+    }
+}
+
+fn propagate_on(
+    gpu: &Gpu,
+    propagation: &Propagation,
+    shape: &[usize],
+    scratch: [[usize; 2]; 2],
+    x: &[f64],
+    transfer: &[f64],
+    adjoint: bool,
+) -> Vec<f32> {
+    let result = || -> Result<_, Error> {
+        let transfer = gpu.upload("transfer", &propagation.transfer(), &floats(transfer))?;
+        let [x, y] = [gpu.upload("x", shape, &floats(x))?, gpu.zeros("y", shape, Scalar::F32)?];
+        gpu.write(&y, &vec![f32::NAN; y.len()])?;
+        let [one, two] = [gpu.zeros("one", &scratch[0], Scalar::F32)?, gpu.zeros("two", &scratch[1], Scalar::F32)?];
+        let mut plan = PlanBuilder::new(gpu, "propagate");
+        if adjoint {
+            propagation.adjoint(&mut plan, &x, &transfer, [&one, &two], &y)?;
+        } else {
+            propagation.forward(&mut plan, &x, None, &transfer, [&one, &two], &y)?;
+        }
+        gpu.submit(&[&plan.finish()?])?;
+        gpu.read::<f32>(&y)
+    };
+    result().expect("a propagation")
+}
+
+fn propagate(propagation: &Propagation, shape: &[usize], x: &[f64], transfer: &[f64], adjoint: bool) -> Vec<f64> {
+    numbers(&propagate_on(gpu(), propagation, shape, propagation.scratch(shape[0]), x, transfer, adjoint))
+}
+
+/// A transfer function that turns phases only.
+fn turning(propagation: &Propagation) -> Vec<f64> {
+    let turns = Draws::new(7).uniform("turns", propagation.transfer().iter().product::<usize>() / 2, -3.0, 3.0);
+    turns.into_iter().flat_map(|angle| [angle.cos(), angle.sin()]).collect()
+}
+
+#[test]
+fn a_propagation_without_padding_keeps_power() {
+    for [height, width] in [[48, 64], [100, 37], [256, 256]] {
+        let propagation = Propagation::new(height, width, height, width).expect("a grid");
+        let shape = [2, height, width, 2];
+        let x = Draws::new(2).uniform("x", shape.iter().product(), -1.0, 1.0);
+        let kept = norm(&propagate(&propagation, &shape, &x, &turning(&propagation), false)) / norm(&x);
+        assert!((kept * kept - 1.0).abs() < 1e-5, "{height} x {width}: {kept}^2 of the power");
+    }
+}
+
+/// A transfer function of 1 gives the field back, at the size of a modulator too, and the adjoint is one.
+#[test]
+fn a_large_propagation_is_exact_and_has_its_adjoint() {
+    let propagation = Propagation::new(1080, 1920, 2160, 3840).expect("a grid");
+    let shape = [1, 1080, 1920, 2];
+    let scratch: usize = propagation.scratch(1).iter().flatten().product();
+    let bytes: usize = propagation.scratch(1).iter().map(|shape| 4 * shape.iter().product::<usize>()).sum();
+    assert!(scratch > 0 && bytes < 150 << 20, "{bytes} bytes in between");
+    let count = shape.iter().product();
+    let [x, v] = ["x", "v"].map(|name| Draws::new(3).uniform(name, count, -1.0, 1.0));
+    let ones = [1.0, 0.0].repeat(propagation.transfer()[0] * propagation.transfer()[1]);
+    let error = apart(&propagate(&propagation, &shape, &x, &ones, false), &x);
+    assert!(error < 2.0 * ACCURACY, "off by {error:e}");
+    let transfer = turning(&propagation);
+    let y = propagate(&propagation, &shape, &x, &transfer, false);
+    let back = propagate(&propagation, &shape, &v, &transfer, true);
+    let (forward, backward, scale) = (dot(&v, &y), dot(&back, &x), norm(&v) * norm(&y));
+    assert!((forward - backward).abs() < 1e-6 * scale, "{forward:e} and {backward:e}");
+}
+
+/// However few samples the tensors in between hold, the result has the same bits.
+#[test]
+fn the_room_in_between_does_not_matter() {
+    let propagation = Propagation::new(30, 21, 60, 42).expect("a grid");
+    let shape = [7, 30, 21, 2];
+    let x = Draws::new(4).uniform("x", shape.iter().product(), -1.0, 1.0);
+    let transfer = turning(&propagation);
+    let [all, one] = [7, 1].map(|samples| {
+        let scratch = propagation.scratch(samples);
+        propagate_on(gpu(), &propagation, &shape, scratch, &x, &transfer, false)
+    });
+    assert!(propagation.scratch(7) != propagation.scratch(1));
+    assert_eq!(
+        all.iter().map(|y| y.to_bits()).collect::<Vec<_>>(),
+        one.iter().map(|y| y.to_bits()).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let message = Propagation::new(4, 4, 8, 3).expect_err("padded to less").to_string();
+    assert!(message.contains("padded to at least its size") && message.contains("8 x 3"), "{message}");
+    let message = Fft::plane(4, 4).scratch(&[1, 5, 4, 2], &[1, 4, 4, 2]).expect_err("5 rows of 4").to_string();
+    assert!(message.contains("at most 4 rows and 4 columns"), "{message}");
+    assert!(Fft::rows(4).scratch(&[1, 5, 4, 2], &[1, 4, 4, 2]).is_err(), "5 rows are not 4");
+    let slice = |shape: &[usize]| gpu().zeros("slice", shape, Scalar::F32).expect("room");
+    let mut plan = PlanBuilder::new(gpu(), "refused");
+    let [x, little] = [slice(&[1, 4, 4, 2]), slice(&[3, 2])];
+    let message = Fft::plane(4, 4).forward(&mut plan, &x, [&little, &little], &x).expect_err("no room").to_string();
+    assert!(message.contains("room for 16 complex numbers"), "{message}");
+    assert!(plan.is_empty());
+}
