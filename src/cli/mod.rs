@@ -10,6 +10,7 @@ mod export;
 mod mesh;
 mod output;
 mod predict;
+mod propagate;
 mod train;
 
 use std::path::{Path, PathBuf};
@@ -65,6 +66,8 @@ enum Command {
     /// Matrices of interferometer meshes: phases from a matrix, a matrix from phases
     #[command(subcommand)]
     Mesh(mesh::Mesh),
+    /// Propagate a complex field through free space
+    Propagate(propagate::Propagate),
     /// Time training steps on random data
     Bench(bench::Bench),
 }
@@ -171,6 +174,7 @@ pub fn main() -> ExitCode {
         Command::Chip(command) => command.run(&context),
         Command::Export(command) => command.run(&context),
         Command::Mesh(command) => command.run(&context),
+        Command::Propagate(command) => command.run(&context),
         Command::Bench(command) => command.run(&context),
     };
     let (message, code) = match result {

@@ -1,5 +1,5 @@
 //! Paper figures: accuracy against a disturbance, over two and over methods, training curves, where the
-//! trained rings stand on their curves, histograms and confusion matrices.
+//! trained rings stand on their curves, histograms and confusion matrices; pictures of fields, a pixel a sample.
 //!
 //! Each figure is drawn once, as SVG. The PNG is that same SVG rendered at
 //! twice its size with the font this crate carries, so both show one picture
@@ -24,6 +24,7 @@
 
 mod accuracy;
 mod chart;
+mod picture;
 mod plots;
 mod scale;
 mod text;
@@ -32,6 +33,7 @@ mod text;
 mod tests;
 
 pub use accuracy::{Bar, Map, accuracy_bars, accuracy_maps};
+pub use picture::{angles, grey};
 pub use plots::{
     Confusion, Curve, LayerValues, TrainingCurve, accuracy_curves, confusion_matrices, histograms,
     ring_operating_points, training_curves,

@@ -70,6 +70,8 @@ library![
     "regions",
     "propagation",
     "resample",
+    "propagation",
+    "regions",
     "ring_bank",
     "sgd",
     "slope",

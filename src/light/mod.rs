@@ -15,6 +15,9 @@ pub enum Error {
     /// A text that is no length.
     #[error("`{0}` is no length; give a number and its unit (nm, um, mm, cm, m), such as 532nm")]
     Length(String),
+    /// A word for no method of propagation.
+    #[error("`{0}` is no way to propagate; there are: {words}", words = Method::ALL.map(Method::word).join(", "))]
+    Method(String),
     /// A number out of its range.
     #[error("{what} is {got}, expected {expected}")]
     Range {

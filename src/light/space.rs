@@ -5,8 +5,9 @@
 //! to the band in which the transfer function is sampled well (Matsushima and Shimobaba, Opt. Express 17, 19662 (2009)),
 //! or the Fresnel transfer function (Goodman 4.2).
 
-use std::f64::consts::TAU;
+use std::f64::consts::{PI, TAU};
 use std::fmt;
+use std::str::FromStr;
 
 use super::{Error, Length};
 
@@ -39,12 +40,20 @@ impl Method {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::AngularSpectrum, Self::Fresnel];
 
-    /// The word for it.
+    /// The word for it, as [`FromStr`] reads it.
     pub fn word(self) -> &'static str {
         match self {
             Self::AngularSpectrum => "angular-spectrum",
             Self::Fresnel => "fresnel",
         }
+    }
+}
+
+impl FromStr for Method {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|method| method.word() == word).ok_or_else(|| Error::Method(word.to_owned()))
     }
 }
 
@@ -111,10 +120,13 @@ impl Space {
     }
 
     /// Phase of the transfer function less that of the plane wave, exp(2 pi i distance / wavelength), in turns reduced to
-    /// -0.5..0.5, [`CUT`] where it is 0: evanescent waves, and with a limited band what is undersampled. In the shape of
-    /// [`table`](Self::table).
+    /// -0.5..0.5, [`CUT`] where it is 0: evanescent waves, and with a limited band what is undersampled. Over no distance
+    /// all light stays as it is. In the shape of [`table`](Self::table).
     pub fn turns(&self) -> Vec<f64> {
         let [rows, columns] = self.table();
+        if self.distance == 0.0 {
+            return vec![0.0; rows * columns];
+        }
         let (distance, wavenumber) = (self.distance, 1.0 / self.wavelength);
         let squares = |count: usize, padded: usize| -> Vec<f64> {
             (0..count).map(|at| (at as f64 / (padded as f64 * self.grid.pitch)).powi(2)).collect()
@@ -177,13 +189,13 @@ impl Space {
     pub fn warnings(&self) -> Vec<Warning> {
         let Grid { height, width, padded_height, padded_width, pitch } = self.grid;
         let mut found = Vec::new();
-        let sine = self.wavelength / (2.0 * pitch);
-        if sine > 1.0 {
-            // The part of a square of frequencies that lies in a circle, as samples of one tell it.
-            found.push(Warning::Evanescent { propagating: propagating(1.0 / sine) });
-        }
         if self.distance == 0.0 {
             return found;
+        }
+        let sine = self.wavelength / (2.0 * pitch);
+        if sine > 1.0 {
+            // A circle in the square of the frequencies that there are.
+            found.push(Warning::Evanescent { propagating: PI / 4.0 / sine.powi(2) });
         }
         let nyquist = 1.0 / (2.0 * pitch).max(self.wavelength);
         for (axis, limit, count, padded) in
@@ -214,12 +226,14 @@ impl Space {
     }
 }
 
-/// Share of a square of side 2 that lies in a circle of this radius, 0 to 1.
-fn propagating(radius: f64) -> f64 {
-    std::f64::consts::PI * radius.powi(2) / 4.0
-}
-
 impl Grid {
+    /// A plane in a window `padding` times as high and wide, to the nearest sample.
+    pub fn new(height: usize, width: usize, padding: f64, pitch: f64) -> Self {
+        // What is too large for a number is too large for any memory, and refused there.
+        let [padded_height, padded_width] = [height, width].map(|count| (count as f64 * padding).round() as usize);
+        Self { height, width, padded_height, padded_width, pitch }
+    }
+
     /// What is wrong with an aperture, lens or beam of a diameter, m, on this grid.
     pub fn clips(&self, diameter: f64) -> Option<Warning> {
         let extent = self.height.min(self.width) as f64 * self.pitch;
@@ -307,4 +321,135 @@ fn metres(length: f64) -> String {
 
 fn percent(share: f64) -> String {
     format!("{:.3} %", 100.0 * share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn space(padding: f64, distance: f64, method: Method, band_limited: bool) -> Space {
+        Space { grid: Grid::new(48, 64, padding, 8e-6), wavelength: 532e-9, distance, method, band_limited }
+    }
+
+    /// exp(2 pi i z sqrt(1/lambda^2 - f^2)) as it stands in the books, at every frequency.
+    #[test]
+    fn a_transfer_function_is_that_of_plane_waves() {
+        for (distance, method) in
+            [(2e-3, Method::AngularSpectrum), (-0.03, Method::AngularSpectrum), (2e-3, Method::Fresnel)]
+        {
+            let space = space(2.0, distance, method, false);
+            let [rows, columns] = space.table();
+            let (table, turns) = (space.transfer(), space.turns());
+            assert_eq!((rows, columns, table.len(), turns.len()), (49, 65, 49 * 65, 49 * 65));
+            for (at, (value, turns)) in table.iter().zip(turns).enumerate() {
+                let [y, x] = [(at / columns) as f64 / (96.0 * 8e-6), (at % columns) as f64 / (128.0 * 8e-6)];
+                let exact = (532e-9_f64.powi(-2) - x * x - y * y).sqrt();
+                let paraxial = 1.0 / 532e-9 - 532e-9 * (x * x + y * y) / 2.0;
+                let waves = distance * if method == Method::Fresnel { paraxial } else { exact };
+                let (sin, cos) = (TAU * (waves - waves.round())).sin_cos();
+                // A hundred thousand waves leave so many digits of a turn.
+                assert!((value[0] - cos).hypot(value[1] - sin) < 1e-9, "{at}: {value:?}, not {cos}, {sin}");
+                assert!((-0.5..=0.5).contains(&turns), "{turns}");
+            }
+        }
+        assert!(space(1.0, 0.0, Method::AngularSpectrum, true).transfer().iter().all(|value| *value == [1.0, 0.0]));
+    }
+
+    /// What is kept turns by at most half a turn from one frequency to the next, what is cut by more: the definition.
+    #[test]
+    fn the_band_ends_where_the_phase_is_undersampled() {
+        for method in Method::ALL {
+            let space = space(2.0, 0.05, method, true);
+            let ([rows, columns], turns) = (space.table(), space.turns());
+            let steps = [1.0 / (96.0 * 8e-6), 1.0 / (128.0 * 8e-6)];
+            let mut cut = 0;
+            for row in 0..rows {
+                for column in 0..columns {
+                    let [y, x] = [row as f64 * steps[0], column as f64 * steps[1]];
+                    let exact = (532e-9_f64.powi(-2) - x * x - y * y).sqrt();
+                    let slope = if method == Method::Fresnel { 532e-9 } else { 1.0 / exact };
+                    let sampled = 0.05 * slope * y * steps[0] <= 0.5 && 0.05 * slope * x * steps[1] <= 0.5;
+                    assert_eq!(turns[row * columns + column] != CUT, sampled, "{method:?} {row} {column}");
+                    cut += usize::from(!sampled);
+                }
+            }
+            assert!(cut > 1000 && cut < rows * columns - 1000, "{cut} cut");
+        }
+    }
+
+    #[test]
+    fn evanescent_waves_are_cut() {
+        let grid = Grid::new(16, 16, 2.0, 0.2e-6);
+        for method in Method::ALL {
+            let space = Space { grid, wavelength: 1e-6, distance: 1e-6, method, band_limited: false };
+            // The circle of radius 1/lambda has 6.4 samples.
+            let cut = |at: usize| ((at / 17).pow(2) + (at % 17).pow(2)) as f64 >= 6.4 * 6.4;
+            assert!(space.turns().iter().enumerate().all(|(at, &turns)| (turns == CUT) == cut(at)));
+        }
+    }
+
+    #[test]
+    fn sampling_is_warned_of_with_numbers() {
+        let lines = |space: Space| space.warnings().iter().map(Warning::to_string).collect::<Vec<_>>();
+        let angular = Method::AngularSpectrum;
+        assert_eq!(lines(space(2.0, 11e-3, angular, true)), [""; 0]);
+        assert_eq!(
+            lines(space(2.0, 12e-3, angular, true)),
+            [
+                "along y the transfer function is undersampled beyond 11.5 mm: 96.254 % of the band is sampled well, the rest \
+              is cut; more padding keeps more"
+            ]
+        );
+        let found = space(2.0, 12e-3, angular, false).warnings();
+        assert!(
+            matches!(
+                found[..],
+                [Warning::Undersampled { axis: "y", cut: false, .. }, Warning::Wraps { axis: "y", .. }]
+            ),
+            "{found:?}"
+        );
+        assert_eq!(
+            lines(space(1.0, -1e-3, angular, true)),
+            ["y", "x"].map(|axis| format!(
+                "along {axis} the steepest light moves by 33.3 um, past the padding of 0 m, and returns on the other side; pad more"
+            ))
+        );
+        let fine = Space {
+            grid: Grid::new(64, 64, 2.0, 0.2e-6),
+            wavelength: 1e-6,
+            distance: 1e-6,
+            method: angular,
+            band_limited: true,
+        };
+        assert!(lines(fine)[0].contains("only 12.566 % of the frequencies propagate"), "{:?}", lines(fine));
+        assert_eq!(lines(Space { distance: 0.0, ..fine }), [""; 0]);
+        assert_eq!(fine.grid.clips(12.8e-6), None);
+        let clipped = fine.grid.clips(13e-6).map(|warning| warning.to_string());
+        assert_eq!(
+            clipped.as_deref(),
+            Some("a diameter of 13 um is larger than the grid, 12.8 um: what lies outside is lost")
+        );
+    }
+
+    #[test]
+    fn numbers_that_make_no_sense_are_refused() {
+        let fine = space(2.0, 0.1, Method::AngularSpectrum, true);
+        assert_eq!(fine.check(), Ok(()));
+        let refused = |space: Space, text: &str| assert_eq!(space.check().unwrap_err().to_string(), text);
+        refused(Space { wavelength: 0.0, ..fine }, "the wavelength is 0 m, expected a positive length");
+        refused(
+            Space { grid: Grid { pitch: -8e-6, ..fine.grid }, ..fine },
+            "the pitch is -8 um, expected a positive length",
+        );
+        refused(Space { distance: f64::NAN, ..fine }, "the distance is NaN, expected a finite length");
+        refused(
+            Space { grid: Grid::new(48, 64, 0.5, 8e-6), ..fine },
+            "the padded window is 24 x 32 samples, expected at least the 48 x 64 of the field, which must have some",
+        );
+        let message = Space { grid: Grid::new(48, 64, 2.0, 1e-9), ..fine }.check().unwrap_err().to_string();
+        assert!(
+            message.starts_with("the padded window is 128 nm, expected more than the wavelength, 532 nm: all waves"),
+            "{message}"
+        );
+    }
 }

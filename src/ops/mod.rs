@@ -36,6 +36,8 @@ mod product;
 pub mod regions;
 pub mod propagation;
 pub mod resample;
+pub mod propagation;
+pub mod regions;
 pub mod ring_bank;
 pub mod sgd;
 pub mod slope;

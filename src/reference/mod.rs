@@ -34,6 +34,8 @@ pub mod ports;
 pub mod regions;
 pub mod propagation;
 pub mod resample;
+pub mod propagation;
+pub mod regions;
 pub mod ring_bank;
 pub mod sgd;
 pub mod slope;

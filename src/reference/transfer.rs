@@ -23,10 +23,10 @@ impl Transfer {
         let squared = (y as f64 * self.steps[0]).powi(2) + (x as f64 * self.steps[1]).powi(2);
         let wavenumber = 1.0 / self.wavelength;
         if self.paraxial {
-            -self.wavelength * squared / 2.0
-        } else {
-            (wavenumber.powi(2) - squared).sqrt() - wavenumber
+            return -self.wavelength * squared / 2.0;
         }
+        // Evanescent waves, where they are not cut, keep their size.
+        (wavenumber.powi(2) - squared).max(0.0).sqrt() - wavenumber
     }
 
     /// H of every element as (re, im), from its turns at the nominal distance (above 1: cut) and an error of the distance, m.

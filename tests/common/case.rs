@@ -6,6 +6,8 @@ mod convolution;
 mod electronics;
 mod free_space;
 mod fft;
+mod fft;
+mod free_space;
 mod mesh;
 mod normalization;
 
@@ -407,6 +409,8 @@ pub fn all() -> Vec<Case> {
     cases.extend(electronics::cases());
     cases.extend(free_space::cases());
     cases.extend(fft::cases());
+    cases.extend(fft::cases());
+    cases.extend(free_space::cases());
     cases.extend(mesh::cases());
     cases.extend(normalization::cases());
     cases.extend(phase_shifter::cases());

@@ -12,10 +12,13 @@ use super::*;
 pub fn cases() -> Vec<Case> {
     vec![
         products(),
-        transfers("transfer", Method::AngularSpectrum, 0.5, false),
-        transfers("transfer, paraxial", Method::Fresnel, 0.5, false),
-        transfers("transfer, band-limited", Method::AngularSpectrum, 0.5, true).note("most frequencies are cut"),
-        transfers("transfer, evanescent", Method::AngularSpectrum, 0.2, false)
+        transfers("transfer", Method::AngularSpectrum, 37.0, 0.5, false),
+        transfers("transfer, paraxial", Method::Fresnel, 37.0, 0.5, false),
+        transfers("transfer, band-limited", Method::AngularSpectrum, 37.0, 0.5, true).note("most frequencies are cut"),
+        transfers("transfer, no distance", Method::AngularSpectrum, 0.0, 0.2, true)
+            .tolerance(3e-5, 0.0)
+            .note("evanescent waves are there"),
+        transfers("transfer, evanescent", Method::AngularSpectrum, 37.0, 0.2, false)
             .tolerance(3e-5, 0.0)
             .note("most frequencies are cut; close to grazing the square root loses digits"),
         tables("transfer, both tables", Method::AngularSpectrum),
@@ -112,10 +115,15 @@ fn products() -> Case {
 }
 
 /// Sizes are rows and columns of the window; lengths are such that differences of the distance see no curvature.
-fn space(size: &[usize], method: Method, pitch: f64, band_limited: bool) -> (Space, reference::transfer::Transfer) {
+fn space(
+    size: &[usize],
+    method: Method,
+    [distance, pitch]: [f64; 2],
+    band_limited: bool,
+) -> (Space, reference::transfer::Transfer) {
     let [padded_height, padded_width] = size.try_into().expect("rows, columns");
     let grid = Grid { height: 1, width: 1, padded_height, padded_width, pitch };
-    let space = Space { grid, wavelength: 0.5, distance: 37.0, method, band_limited };
+    let space = Space { grid, wavelength: 0.5, distance, method, band_limited };
     let twin = reference::transfer::Transfer {
         wavelength: space.wavelength,
         steps: [padded_height, padded_width].map(|padded| 1.0 / (padded as f64 * pitch)),
@@ -134,10 +142,10 @@ fn space_inputs(space: &Space) -> Vec<Tensor> {
     vec![tensor("turns", &space.table(), turns).nan_at(vec![0, kept]), tensor("distance_error", &[1], vec![0.75])]
 }
 
-fn transfers(name: &'static str, method: Method, pitch: f64, band_limited: bool) -> Case {
+fn transfers(name: &'static str, method: Method, distance: f64, pitch: f64, band_limited: bool) -> Case {
     // A gradient is a sum of terms of either sign, of which too many leave no digits.
     case(name, &WINDOWS[..8], &[2160, 3840], move |_, size| {
-        let (space, twin) = space(size, method, pitch, band_limited);
+        let (space, twin) = space(size, method, [distance, pitch], band_limited);
         let [rows, columns] = space.table();
         let n = rows * columns;
         let gradient = Gradient {
@@ -171,7 +179,7 @@ fn transfers(name: &'static str, method: Method, pitch: f64, band_limited: bool)
 
 fn tables(name: &'static str, method: Method) -> Case {
     case(name, WINDOWS, &[2160, 3840], move |_, size| {
-        let (space, twin) = space(size, method, 0.5, false);
+        let (space, twin) = space(size, method, [37.0, 0.5], false);
         let [rows, columns] = space.table();
         Problem {
             inputs: space_inputs(&space),
