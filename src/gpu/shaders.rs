@@ -70,8 +70,6 @@ library![
     "regions",
     "propagation",
     "resample",
-    "propagation",
-    "regions",
     "ring_bank",
     "sgd",
     "slope",

@@ -4,8 +4,6 @@ mod average;
 mod complex;
 mod convolution;
 mod electronics;
-mod free_space;
-mod fft;
 mod fft;
 mod free_space;
 mod mesh;
@@ -409,8 +407,6 @@ pub fn all() -> Vec<Case> {
     cases.extend(electronics::cases());
     cases.extend(free_space::cases());
     cases.extend(fft::cases());
-    cases.extend(fft::cases());
-    cases.extend(free_space::cases());
     cases.extend(mesh::cases());
     cases.extend(normalization::cases());
     cases.extend(phase_shifter::cases());
