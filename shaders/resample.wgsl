@@ -44,6 +44,7 @@ struct Params {
     individual: u32,     // bits: every picture has its own shift_x (1), shift_y (2), rotation (4), scale (8)
     n_groups: u32,       // workgroups that share a picture in `partial`
     component: u32,      // of the geometry, in `total`
+    first: u32,          // picture of a geometry of its own that is the first here
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -87,7 +88,7 @@ fn not_a_number() -> f32 {
 }
 
 fn lie_of(picture: u32) -> Lie {
-    let own = select(vec4(0u), vec4(picture), (vec4(params.individual) & vec4(1u, 2u, 4u, 8u)) != vec4(0u));
+    let own = select(vec4(0u), vec4(params.first + picture), (vec4(params.individual) & vec4(1u, 2u, 4u, 8u)) != vec4(0u));
     let shift = vec2(shift_x[own.x], shift_y[own.y]);
     let angle = rotation[own.z];
     let larger = scale[own.w];
@@ -371,6 +372,6 @@ fn total(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) group
     }
     let all = reduce_sum(lane, sum);
     if lane == 0u && index < count {
-        d_geometry[index] = all;
+        d_geometry[select(0u, params.first, is_own) + index] = all;
     }
 }

@@ -218,6 +218,11 @@ pub trait Layer {
         None
     }
 
+    /// What a user should know before a run, one line each, such as light that its sampling distorts.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Turns control parameters and imperfections into what the light meets. Needed once for any number of
     /// forward passes with the same parameters and imperfections.
     ///

@@ -29,7 +29,8 @@ use crate::network::LayerRecipe;
 use crate::{files, network, training};
 
 /// Recipes that come with the program: name and text.
-pub const BUILT_IN: [(&str, &str); 7] = [
+pub const BUILT_IN: [(&str, &str); 8] = [
+    ("digits-diffractive", include_str!("../assets/recipes/digits-diffractive.toml")),
     ("digits-rings", include_str!("../assets/recipes/digits-rings.toml")),
     ("fashion-rings", include_str!("../assets/recipes/fashion-rings.toml")),
     ("mnist-mesh", include_str!("../assets/recipes/mnist-mesh.toml")),

@@ -9,6 +9,8 @@ use std::f64::consts::{PI, TAU};
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Error, Length};
 
 /// A sampled plane and the window that it is padded to.
@@ -27,7 +29,8 @@ pub struct Grid {
 }
 
 /// How light is propagated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// Exact for scalar fields.
     #[default]

@@ -19,6 +19,7 @@ uniform! {
         individual: u32,
         n_groups: u32,
         component: u32,
+        first: u32,
     }
 }
 
@@ -68,6 +69,7 @@ pub struct Resample {
     to: [usize; 2],
     step: [f64; 2],
     outside: [f32; 2],
+    first: usize,
 }
 
 /// A lane takes as many samples for a gradient of the geometry, where their loops allow.
@@ -89,7 +91,12 @@ impl Resample {
                 got: bad.to_string(),
             });
         }
-        Ok(Self { mode, from, to, step: [1.0; 2], outside })
+        Ok(Self { mode, from, to, step: [1.0; 2], outside, first: 0 })
+    }
+
+    /// Of pictures whose geometries are numbered from this one on, where each has one of its own.
+    pub fn numbered(self, first: usize) -> Self {
+        Self { first, ..self }
     }
 
     /// With another nominal distance between samples, along width and height, in pixels of the picture: above 1 the picture is
@@ -162,7 +169,7 @@ impl Resample {
         [pictures, self.groups(), 4]
     }
 
-    /// Gradients of the geometry, shaped as it, from pictures x and the gradient of the result. Where a weight has a kink, as
+    /// Gradients of the geometry of these pictures, shaped as it, from pictures x and the gradient of the result. Where a weight has a kink, as
     /// all have without misalignment, it is the mean of the slopes on its two sides.
     ///
     /// # Errors
@@ -233,7 +240,7 @@ impl Resample {
         let mut individual = 0;
         for (bit, part) in geometry.parts().into_iter().enumerate() {
             if part.len() != 1 {
-                expect(operation, part, &[pictures])?;
+                expect(operation, part, &[part.len().max(self.first + pictures)])?;
                 individual |= 1 << bit;
             }
         }
@@ -251,6 +258,7 @@ impl Resample {
             individual,
             n_groups: word(operation, self.groups())?,
             component: 0,
+            first: word(operation, self.first)?,
         };
         let mode = match self.mode {
             Mode::Area => 0,

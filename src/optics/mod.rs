@@ -2,6 +2,8 @@
 
 mod attenuators;
 mod curve;
+mod free_space;
+mod free_space_recipe;
 mod mesh;
 mod mesh_recipe;
 mod readout;
@@ -12,6 +14,8 @@ mod rings;
 
 pub use attenuators::{AttenuatorRecipe, Attenuators};
 pub use curve::Fitted;
+pub use free_space::FreeSpace;
+pub use free_space_recipe::{FreeSpaceRecipe, LightInput, MaskKind, MaskStart, PlaneRecipe, RegionsRecipe, Resampling};
 pub use mesh::Mesh;
 pub use mesh_recipe::{MeshForm, MeshInput, MeshOutput, MeshRecipe, MeshStart};
 pub use ring_convolution::RingConvolution;
