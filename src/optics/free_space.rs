@@ -140,7 +140,7 @@ impl FreeSpace {
     /// Samples that go at once.
     fn chunk(&self, batch: usize) -> usize {
         let [height, width] = self.recipe.grid;
-        (CHUNK / (8 * height * width)).clamp(1, batch.max(1))
+        self.recipe.chunk.unwrap_or(CHUNK / (8 * height * width)).clamp(1, batch.max(1))
     }
 
     /// Runs of a batch: first sample and number of samples.

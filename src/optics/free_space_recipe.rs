@@ -130,6 +130,10 @@ pub struct FreeSpaceRecipe {
     /// (2009)).
     #[serde(default = "yes")]
     pub band_limit: bool,
+    /// Samples that go at once; the rest of a batch waits, and goes through a second time in the backward pass. If left out, as many as
+    /// let the light in a plane take 64 MiB. Results do not depend on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<usize>,
     /// How misaligned masks are seen.
     #[serde(default)]
     pub resampling: Resampling,
@@ -167,7 +171,40 @@ fn yes() -> bool {
     true
 }
 
+impl PlaneRecipe {
+    /// Nothing at a distance.
+    pub fn new(distance: Length) -> Self {
+        Self { distance, mask: None, bits: None, lens: None, aperture: None, threshold: None }
+    }
+}
+
 impl FreeSpaceRecipe {
+    /// Free space without planes, from intensities on the whole grid to a camera at a distance.
+    pub fn new(wavelength: Length, pitch: Length, grid: [usize; 2], distance: Length, regions: RegionsRecipe) -> Self {
+        Self {
+            name: None,
+            wavelength,
+            pitch,
+            grid,
+            padding: default_padding(),
+            input: LightInput::default(),
+            picture: None,
+            propagation: Method::default(),
+            band_limit: yes(),
+            chunk: None,
+            resampling: Resampling::default(),
+            start: MaskStart::default(),
+            planes: Vec::new(),
+            distance,
+            regions,
+            shares: yes(),
+            full_scale: None,
+            adc_bits: None,
+            gain: default_gain(),
+            trainable_gain: false,
+        }
+    }
+
     /// Refuses values out of range.
     pub(super) fn check(&self) -> Result<(), String> {
         if !(1..=8).contains(&self.padding) {
@@ -181,6 +218,9 @@ impl FreeSpaceRecipe {
             self.picture.filter(|picture| picture.contains(&0) || picture[0] > height || picture[1] > width)
         {
             return Err(format!("`picture` must be 1 sample to the grid, {height} x {width}, not {rows} x {columns}"));
+        }
+        if self.chunk == Some(0) {
+            return Err("`chunk` must be at least 1 sample".to_owned());
         }
         converter("adc_bits", self.adc_bits)?;
         positive("gain", self.gain)?;
