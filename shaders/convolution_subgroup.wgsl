@@ -542,6 +542,109 @@ fn store_filters(first: u32, channel: u32, room: u32, sums: Filters) {
     }
 }
 
+/// Eight neighbours of a row.
+struct Window {
+    low: vec4<f32>,
+    high: vec4<f32>,
+}
+
+/// What four columns from one on meet in a row.
+fn window_at(image: u32, row: u32, column: u32) -> Window {
+    let before = quad_of(image, row, column - 4u);
+    let here = quad_of(image, row, column);
+    let next = quad_of(image, row, column + 4u);
+    return Window(window_of(4u - LIFT, before, here), window_of(4u - LIFT, here, next));
+}
+
+/// Adds a row of taps: each lane's own channel of the weights, and its columns.
+fn add_taps(sums: ptr<function, array<vec4<f32>, 8>>, own: Taps, row: Window) {
+    (*sums)[0] = add_columns((*sums)[0], Taps(subgroupBroadcast(own.low, 0u), subgroupBroadcast(own.high, 0u)), row.low, row.high);
+    (*sums)[1] = add_columns((*sums)[1], Taps(subgroupBroadcast(own.low, 1u), subgroupBroadcast(own.high, 1u)), row.low, row.high);
+    (*sums)[2] = add_columns((*sums)[2], Taps(subgroupBroadcast(own.low, 2u), subgroupBroadcast(own.high, 2u)), row.low, row.high);
+    (*sums)[3] = add_columns((*sums)[3], Taps(subgroupBroadcast(own.low, 3u), subgroupBroadcast(own.high, 3u)), row.low, row.high);
+    (*sums)[4] = add_columns((*sums)[4], Taps(subgroupBroadcast(own.low, 4u), subgroupBroadcast(own.high, 4u)), row.low, row.high);
+    (*sums)[5] = add_columns((*sums)[5], Taps(subgroupBroadcast(own.low, 5u), subgroupBroadcast(own.high, 5u)), row.low, row.high);
+    (*sums)[6] = add_columns((*sums)[6], Taps(subgroupBroadcast(own.low, 6u), subgroupBroadcast(own.high, 6u)), row.low, row.high);
+    (*sums)[7] = add_columns((*sums)[7], Taps(subgroupBroadcast(own.low, 7u), subgroupBroadcast(own.high, 7u)), row.low, row.high);
+}
+
+fn store_quad(at: u32, channel: u32, room: u32, values: vec4<f32>) {
+    if channel < CHANNELS && channel < room {
+        let pair = (at + channel * params.height_out * params.width_out) / 2u;
+        y[pair] = values.xy;
+        y[pair + 1u] = values.zw;
+    }
+}
+
+/// A lane's sample, and the subgroup's channels and columns.
+fn single_tile(index: u32, lane: u32) -> Tile {
+    let blocks = (params.channels_out + CHANNELS - 1u) / CHANNELS;
+    let quads = params.width_out / 4u;
+    let tile = index / LANES;
+    return Tile(tile / blocks / quads * LANES + lane, tile % blocks * CHANNELS, 0u, tile / blocks % quads * 4u);
+}
+
+/// A subgroup's channels and four columns of all rows, of a lane's sample. Rows of taps and what they meet are the last
+/// HEIGHT of five.
+fn correlate_single(tile: Tile, lane: u32, offset: f32) {
+    let image = min(tile.sample, params.batch - 1u) * params.height_in * params.width_in;
+    let filter_rows = own_channel(tile, lane) * params.weight_out + params.kernel_width * (params.kernel_height - 5u);
+    let taps = array<Taps, 5>(
+        load_taps(filter_rows),
+        load_taps(filter_rows + params.kernel_width),
+        load_taps(filter_rows + 2u * params.kernel_width),
+        load_taps(filter_rows + 3u * params.kernel_width),
+        load_taps(filter_rows + 4u * params.kernel_width),
+    );
+    let room = select(0u, params.channels_out - tile.channel, tile.sample < params.batch);
+    let first_row = params.kernel_height - 5u - params.lift_y;
+    var rows = array<Window, 5>(
+        window_at(image, first_row, tile.column),
+        window_at(image, first_row + 1u, tile.column),
+        window_at(image, first_row + 2u, tile.column),
+        window_at(image, first_row + 3u, tile.column),
+        Window(),
+    );
+    for (var i = 0u; i < params.height_out; i++) {
+        rows[4] = window_at(image, first_row + 4u + i, tile.column);
+        var sums = array<vec4<f32>, 8>();
+        if HEIGHT > 4u {
+            add_taps(&sums, taps[0], rows[0]);
+        }
+        if HEIGHT > 3u {
+            add_taps(&sums, taps[1], rows[1]);
+        }
+        if HEIGHT > 2u {
+            add_taps(&sums, taps[2], rows[2]);
+        }
+        if HEIGHT > 1u {
+            add_taps(&sums, taps[3], rows[3]);
+        }
+        add_taps(&sums, taps[4], rows[4]);
+        let at = ((tile.sample * params.channels_out + tile.channel) * params.height_out + i) * params.width_out + tile.column;
+        store_quad(at, 0u, room, sums[0] + subgroupBroadcast(offset, 0u));
+        store_quad(at, 1u, room, sums[1] + subgroupBroadcast(offset, 1u));
+        store_quad(at, 2u, room, sums[2] + subgroupBroadcast(offset, 2u));
+        store_quad(at, 3u, room, sums[3] + subgroupBroadcast(offset, 3u));
+        store_quad(at, 4u, room, sums[4] + subgroupBroadcast(offset, 4u));
+        store_quad(at, 5u, room, sums[5] + subgroupBroadcast(offset, 5u));
+        store_quad(at, 6u, room, sums[6] + subgroupBroadcast(offset, 6u));
+        store_quad(at, 7u, room, sums[7] + subgroupBroadcast(offset, 7u));
+        rows = array(rows[1], rows[2], rows[3], rows[4], rows[4]);
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
+    correlate_single(single_tile(indexing_group(group, groups) * WORKGROUP + index, lane), lane, 0.0);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_bias_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
+    let tile = single_tile(indexing_group(group, groups) * WORKGROUP + index, lane);
+    correlate_single(tile, lane, bias[own_channel(tile, lane)]);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn backward_weight_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
     // The subgroup's channels, and the lane's run.

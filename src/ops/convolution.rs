@@ -349,6 +349,14 @@ fn correlate(
             let work = Work::Groups(channels.div_ceil(32) * (batch * height * width).div_ceil(128));
             plan.dispatch(shader, entry, params, binds, work)
         }
+        _ if shader == SUBGROUP.1 && fits_subgroup(params) && is_single(params) && entry != "backward_input" => {
+            let tile = SubgroupTile::of(params, 8);
+            plan.check_loop(entry, height)?;
+            let work = 8 * batch.div_ceil(8) * (width / 4) * channels.div_ceil(count(tile.channels));
+            let own = [("HEIGHT", params.kernel_height), ("LIFT", params.lift_x)];
+            let constants = [&tile.constants(params)[..], &own].concat();
+            plan.dispatch_with(shader, &format!("{entry}_single"), &constants, params, binds, Work::Items(work))
+        }
         _ if shader == SUBGROUP.1 && fits_subgroup(params) => {
             let tile = SubgroupTile::of(params, 16);
             let across = width.div_ceil(count(tile.columns));
