@@ -7,6 +7,8 @@
 //   backward_weight           a subgroup owns 16 channels out x 8 rows of 5 taps, a lane a row: for 16 positions it loads
 //                             20 elements of its row of x, and 16 gradients of two channels, which it adds to the gradient
 //                             of the bias: those sums follow the others at a multiple of 64 words.
+//   forward_single            for one channel in: a subgroup owns 8 channels x 4 columns of all rows of 8 samples, a lane a sample:
+//                             it loads all weights once, and a row of 8 elements for each row of outputs.
 //   backward_weight_single    for one channel in, which has fewer than 8 rows of taps: a subgroup owns 8 channels out x all
 //                             taps, a lane a run: for 4 positions it loads as many elements a row of x, and 4 gradients a channel.
 // Rows are loaded as vectors wherever they start, and shifted into place. Tiles are cut to a shape by constants: what is
@@ -32,7 +34,7 @@ override ALIGNED: u32 = 1u;
 override PADDED: u32 = 1u;
 /// Whether columns go in pairs: the width of y and COLUMNS are even.
 override PAIRS: u32 = 0u;
-/// Rows of taps and columns of padding, of backward_weight_single.
+/// Rows of taps and columns of padding, of what takes a single channel in.
 override HEIGHT: u32 = 5u;
 override LIFT: u32 = 0u;
 /// Whether backward_weight sums the gradient of the bias too.

@@ -304,16 +304,12 @@ pub fn backward_weight(
             };
             let blocks = shape.channels_out.div_ceil(tile.channels as usize);
             let filter_rows = d_weight.len() / shape.channels_out / tile.taps as usize;
-            let (entry, subgroups) = if single {
-                ("backward_weight_single", n_runs.div_ceil(8) * blocks)
-            } else {
-                (entry, n_runs * blocks * filter_rows.div_ceil(8))
-            };
-            let own = if single {
-                [("HEIGHT", params.kernel_height), ("LIFT", params.lift_x)]
+            let (entry, subgroups, own) = if single {
+                let own = vec![("HEIGHT", params.kernel_height), ("LIFT", params.lift_x)];
+                ("backward_weight_single", n_runs.div_ceil(8) * blocks, own)
             } else {
                 let aligned = tile.alignment(&params).min(alignment(&[params.width_out]));
-                [("ALIGNED", aligned), ("PAIRS", 0)]
+                (entry, n_runs * blocks * filter_rows.div_ceil(8), vec![("ALIGNED", aligned)])
             };
             let constants = [&tile.constants(&params)[..], &own, &[("BIAS", u32::from(d_bias.is_some()))]].concat();
             let binds = [x.read(), d_y.read(), partials.write()];
@@ -382,7 +378,8 @@ fn fits_subgroup(params: &Params) -> bool {
     params.stride == 1 && params.spread == 1 && params.batch >= 4 && is_whole
 }
 
-/// Whether a gradient of weights goes to `backward_weight_single`: one channel in, and rows of whole vectors.
+/// Whether the entries of the subgroup variant for a single channel in take a forward pass or a gradient of weights: small
+/// kernels, and rows of whole vectors.
 fn is_single(params: &Params) -> bool {
     let is_whole = params.width_in.is_multiple_of(4) && params.width_out.is_multiple_of(4);
     params.channels_in == 1 && params.kernel_height <= 5 && params.kernel_width <= 5 && params.lift_x <= 4 && is_whole
