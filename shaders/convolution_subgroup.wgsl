@@ -1,12 +1,16 @@
 // The convolutions of convolution.wgsl for adapters whose subgroups have eight lanes (Mesa's software renderer): the same
 // equations, the same order of addition, the same bits. Stride and spread are 1; x and d_y have a multiple of four words.
 // Layout: loads cost most there, broadcasts next to nothing. What a subgroup shares, each lane loads an eighth of.
-//   forward, backward_input   a subgroup owns 8 channels x 16 columns of one row of 8 samples, a lane a sample: it loads
-//                             a row of 20 elements for up to 5 taps and 8 channels, and the weights of one channel.
+//   forward, backward_input   a subgroup owns 16 channels x 16 columns of one row of 8 samples, a lane a sample: it loads
+//                             a row of 20 elements for up to 5 taps and all channels, and the weights of two channels.
 //                             All lanes meet the same rows, so that rows outside cost nothing.
 //   backward_weight           a subgroup owns 16 channels out x 8 rows of 5 taps, a lane a row: for 16 positions it loads
 //                             20 elements of its row of x, and 16 gradients of two channels, which it adds to the gradient
 //                             of the bias: those sums follow the others at a multiple of 64 words.
+//   forward_single            for one channel in: a subgroup owns 8 channels x 4 columns of all rows of 8 samples, a lane a sample:
+//                             it loads all weights once, and a row of 8 elements for each row of outputs.
+//   backward_weight_single    for one channel in, which has fewer than 8 rows of taps: a subgroup owns 8 channels out x all
+//                             taps, a lane a run: for 4 positions it loads as many elements a row of x, and 4 gradients a channel.
 // Rows are loaded as vectors wherever they start, and shifted into place. Tiles are cut to a shape by constants: what is
 // computed of a tile and not stored is no work, as the driver drops it.
 // Reference: src/reference/convolution.rs
@@ -16,8 +20,8 @@ import package::shared::indexing::{indexing_group};
 
 const WORKGROUP: u32 = 64u;
 const LANES: u32 = 8u;
-// Tile: at most 8 channels, 16 columns and 5 taps, which divide the kernel's width; in backward_weight at most 16 channels,
-// and columns divide the width of the output.
+// Tile: at most 16 channels, 16 columns and 5 taps, which divide the kernel's width; in backward_weight columns divide the
+// width of the output.
 override CHANNELS: u32 = 8u;
 override COLUMNS: u32 = 16u;
 override TAPS: u32 = 5u;
@@ -30,6 +34,9 @@ override ALIGNED: u32 = 1u;
 override PADDED: u32 = 1u;
 /// Whether columns go in pairs: the width of y and COLUMNS are even.
 override PAIRS: u32 = 0u;
+/// Rows of taps and columns of padding, of what takes a single channel in.
+override HEIGHT: u32 = 5u;
+override LIFT: u32 = 0u;
 /// Whether backward_weight sums the gradient of the bias too.
 override BIAS: u32 = 0u;
 
@@ -43,6 +50,12 @@ override BIAS: u32 = 0u;
 
 /// [channel][column]
 alias Sums = array<mat4x4<f32>, 8>;
+
+/// Those of the first eight channels of a tile, and of the others.
+struct Tiles {
+    low: Sums,
+    high: Sums,
+}
 
 /// A lane's sample, and the first of its outputs.
 struct Tile {
@@ -173,9 +186,13 @@ fn accumulate(sums: ptr<function, Sums>, own: Taps, row: Row) {
     (*sums)[7] = add_row((*sums)[7], subgroupBroadcast(own.low, 7u), subgroupBroadcast(own.high, 7u), row);
 }
 
-fn correlate(tile: Tile, lane: u32) -> Sums {
+fn own_channel(tile: Tile, lane: u32) -> u32 {
+    return min(tile.channel + lane, params.channels_out - 1u);
+}
+
+fn correlate(tile: Tile, lane: u32) -> Tiles {
     let plane = params.height_in * params.width_in;
-    let own = min(tile.channel + lane, params.channels_out - 1u) * params.weight_out + params.weight_first;
+    let own = vec2(own_channel(tile, lane), own_channel(tile, lane + 8u)) * params.weight_out + params.weight_first;
     let sample = min(tile.sample, params.batch - 1u) * params.channels_in * plane;
     // Rows outside are skipped.
     let place = tile.row + params.lead_y;
@@ -187,18 +204,23 @@ fn correlate(tile: Tile, lane: u32) -> Sums {
     var channel = 0u;
     var k = first_k;
     var l = 0u;
-    var sums = Sums();
+    var low_sums = Sums();
+    var high_sums = Sums();
     for (var turn = 0u; turn < turns; turn++) {
         let at = sample + channel * plane + (place + k - params.lift_y) * params.width_in;
         let w = own + channel * params.weight_in + (k * params.kernel_width + l) * params.weight_step;
-        accumulate(&sums, load_taps(w), load_x(at, first_column + l, params.width_in));
+        let elements = load_x(at, first_column + l, params.width_in);
+        accumulate(&low_sums, load_taps(w.x), elements);
+        if CHANNELS > 8u {
+            accumulate(&high_sums, load_taps(w.y), elements);
+        }
         l += TAPS;
         k += select(0u, 1u, l == params.kernel_width);
         l = select(l, 0u, l == params.kernel_width);
         channel += select(0u, 1u, k == end_k);
         k = select(k, first_k, k == end_k);
     }
-    return sums;
+    return Tiles(low_sums, high_sums);
 }
 
 fn store_channel(tile: Tile, index: u32, values: mat4x4<f32>) {
@@ -238,33 +260,41 @@ fn add(sums: mat4x4<f32>, offset: f32) -> mat4x4<f32> {
     return mat4x4(sums[0] + offset, sums[1] + offset, sums[2] + offset, sums[3] + offset);
 }
 
-fn store(tile: Tile, sums: Sums, offset: f32) {
-    store_channel(tile, 0u, add(sums[0], subgroupBroadcast(offset, 0u)));
-    store_channel(tile, 1u, add(sums[1], subgroupBroadcast(offset, 1u)));
-    store_channel(tile, 2u, add(sums[2], subgroupBroadcast(offset, 2u)));
-    store_channel(tile, 3u, add(sums[3], subgroupBroadcast(offset, 3u)));
-    store_channel(tile, 4u, add(sums[4], subgroupBroadcast(offset, 4u)));
-    store_channel(tile, 5u, add(sums[5], subgroupBroadcast(offset, 5u)));
-    store_channel(tile, 6u, add(sums[6], subgroupBroadcast(offset, 6u)));
-    store_channel(tile, 7u, add(sums[7], subgroupBroadcast(offset, 7u)));
+fn store(tile: Tile, first: u32, sums: Sums, offset: f32) {
+    store_channel(tile, first, add(sums[0], subgroupBroadcast(offset, 0u)));
+    store_channel(tile, first + 1u, add(sums[1], subgroupBroadcast(offset, 1u)));
+    store_channel(tile, first + 2u, add(sums[2], subgroupBroadcast(offset, 2u)));
+    store_channel(tile, first + 3u, add(sums[3], subgroupBroadcast(offset, 3u)));
+    store_channel(tile, first + 4u, add(sums[4], subgroupBroadcast(offset, 4u)));
+    store_channel(tile, first + 5u, add(sums[5], subgroupBroadcast(offset, 5u)));
+    store_channel(tile, first + 6u, add(sums[6], subgroupBroadcast(offset, 6u)));
+    store_channel(tile, first + 7u, add(sums[7], subgroupBroadcast(offset, 7u)));
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
     let tile = tile(indexing_group(group, groups) * WORKGROUP + index, lane);
-    store(tile, correlate(tile, lane), 0.0);
+    let sums = correlate(tile, lane);
+    store(tile, 0u, sums.low, 0.0);
+    store(tile, 8u, sums.high, 0.0);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn forward_bias(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
     let tile = tile(indexing_group(group, groups) * WORKGROUP + index, lane);
-    store(tile, correlate(tile, lane), bias[min(tile.channel + lane, params.channels_out - 1u)]);
+    let sums = correlate(tile, lane);
+    store(tile, 0u, sums.low, bias[own_channel(tile, lane)]);
+    if CHANNELS > 8u {
+        store(tile, 8u, sums.high, bias[own_channel(tile, lane + 8u)]);
+    }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
     let tile = tile(indexing_group(group, groups) * WORKGROUP + index, lane);
-    store(tile, correlate(tile, lane), 0.0);
+    let sums = correlate(tile, lane);
+    store(tile, 0u, sums.low, 0.0);
+    store(tile, 8u, sums.high, 0.0);
 }
 
 /// [tap]
@@ -431,4 +461,287 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
         store_block(at, 0u, room, step, low_sums);
         store_block(at, 8u, room, step, high_sums);
     }
+}
+
+/// [row of taps]
+alias Filters = array<Filter, 5>;
+/// A vector of every row that the rows of taps meet.
+alias Quads = array<vec4<f32>, 5>;
+
+/// A vector of a row of x, zeros where it lies outside.
+fn quad_of(image: u32, row: u32, column: u32) -> vec4<f32> {
+    let is_inside = row < params.height_in && column < params.width_in;
+    return select(vec4(0.0), x[(image + row * params.width_in + column) / 4u], is_inside);
+}
+
+/// The vectors at a column of the rows from one on.
+fn quads_of(image: u32, row: u32, column: u32) -> Quads {
+    var quads = Quads();
+    quads[0] = quad_of(image, row, column);
+    if HEIGHT > 1u {
+        quads[1] = quad_of(image, row + 1u, column);
+    }
+    if HEIGHT > 2u {
+        quads[2] = quad_of(image, row + 2u, column);
+    }
+    if HEIGHT > 3u {
+        quads[3] = quad_of(image, row + 3u, column);
+    }
+    if HEIGHT > 4u {
+        quads[4] = quad_of(image, row + 4u, column);
+    }
+    return quads;
+}
+
+/// Four words out of two vectors, from a place of the first on.
+fn window_of(place: u32, a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+    let two = select(a, vec4(a.zw, b.xy), (place & 2u) != 0u);
+    let next = select(b.xy, b.zw, (place & 2u) != 0u);
+    let one = select(two, vec4(two.yzw, next.x), (place & 1u) != 0u);
+    return select(one, b, place == 4u);
+}
+
+/// Adds four positions of a channel to a row of taps.
+fn add_quad(sums: Filter, d: vec4<f32>, before: vec4<f32>, here: vec4<f32>, next: vec4<f32>) -> Filter {
+    let low = window_of(4u - LIFT, before, here);
+    let high = window_of(4u - LIFT, here, next);
+    return add_four(sums, 0u, d, low, high);
+}
+
+/// Adds four positions of a channel to all its taps.
+fn add_channel(sums: Filters, d: vec4<f32>, before: Quads, here: Quads, next: Quads) -> Filters {
+    var all = sums;
+    all[0] = add_quad(all[0], d, before[0], here[0], next[0]);
+    if HEIGHT > 1u {
+        all[1] = add_quad(all[1], d, before[1], here[1], next[1]);
+    }
+    if HEIGHT > 2u {
+        all[2] = add_quad(all[2], d, before[2], here[2], next[2]);
+    }
+    if HEIGHT > 3u {
+        all[3] = add_quad(all[3], d, before[3], here[3], next[3]);
+    }
+    if HEIGHT > 4u {
+        all[4] = add_quad(all[4], d, before[4], here[4], next[4]);
+    }
+    return all;
+}
+
+fn store_filters(first: u32, channel: u32, room: u32, sums: Filters) {
+    let step = HEIGHT * TAPS;
+    store_filter(first, channel, room, step, sums[0]);
+    if HEIGHT > 1u {
+        store_filter(first + TAPS, channel, room, step, sums[1]);
+    }
+    if HEIGHT > 2u {
+        store_filter(first + 2u * TAPS, channel, room, step, sums[2]);
+    }
+    if HEIGHT > 3u {
+        store_filter(first + 3u * TAPS, channel, room, step, sums[3]);
+    }
+    if HEIGHT > 4u {
+        store_filter(first + 4u * TAPS, channel, room, step, sums[4]);
+    }
+}
+
+/// Eight neighbours of a row.
+struct Window {
+    low: vec4<f32>,
+    high: vec4<f32>,
+}
+
+/// What four columns from one on meet in a row.
+fn window_at(image: u32, row: u32, column: u32) -> Window {
+    let before = quad_of(image, row, column - 4u);
+    let here = quad_of(image, row, column);
+    let next = quad_of(image, row, column + 4u);
+    return Window(window_of(4u - LIFT, before, here), window_of(4u - LIFT, here, next));
+}
+
+/// Adds a row of taps: each lane's own channel of the weights, and its columns.
+fn add_taps(sums: ptr<function, array<vec4<f32>, 8>>, own: Taps, row: Window) {
+    (*sums)[0] = add_columns((*sums)[0], Taps(subgroupBroadcast(own.low, 0u), subgroupBroadcast(own.high, 0u)), row.low, row.high);
+    (*sums)[1] = add_columns((*sums)[1], Taps(subgroupBroadcast(own.low, 1u), subgroupBroadcast(own.high, 1u)), row.low, row.high);
+    (*sums)[2] = add_columns((*sums)[2], Taps(subgroupBroadcast(own.low, 2u), subgroupBroadcast(own.high, 2u)), row.low, row.high);
+    (*sums)[3] = add_columns((*sums)[3], Taps(subgroupBroadcast(own.low, 3u), subgroupBroadcast(own.high, 3u)), row.low, row.high);
+    (*sums)[4] = add_columns((*sums)[4], Taps(subgroupBroadcast(own.low, 4u), subgroupBroadcast(own.high, 4u)), row.low, row.high);
+    (*sums)[5] = add_columns((*sums)[5], Taps(subgroupBroadcast(own.low, 5u), subgroupBroadcast(own.high, 5u)), row.low, row.high);
+    (*sums)[6] = add_columns((*sums)[6], Taps(subgroupBroadcast(own.low, 6u), subgroupBroadcast(own.high, 6u)), row.low, row.high);
+    (*sums)[7] = add_columns((*sums)[7], Taps(subgroupBroadcast(own.low, 7u), subgroupBroadcast(own.high, 7u)), row.low, row.high);
+}
+
+fn store_quad(at: u32, channel: u32, room: u32, values: vec4<f32>) {
+    if channel < CHANNELS && channel < room {
+        let pair = (at + channel * params.height_out * params.width_out) / 2u;
+        y[pair] = values.xy;
+        y[pair + 1u] = values.zw;
+    }
+}
+
+/// A lane's sample, and the subgroup's channels and columns.
+fn single_tile(index: u32, lane: u32) -> Tile {
+    let blocks = (params.channels_out + CHANNELS - 1u) / CHANNELS;
+    let quads = params.width_out / 4u;
+    let tile = index / LANES;
+    return Tile(tile / blocks / quads * LANES + lane, tile % blocks * CHANNELS, 0u, tile / blocks % quads * 4u);
+}
+
+/// A subgroup's channels and four columns of all rows, of a lane's sample. Rows of taps and what they meet are the last
+/// HEIGHT of five.
+fn correlate_single(tile: Tile, lane: u32, offset: f32) {
+    let image = min(tile.sample, params.batch - 1u) * params.height_in * params.width_in;
+    let filter_rows = own_channel(tile, lane) * params.weight_out + params.kernel_width * (params.kernel_height - 5u);
+    let taps = array<Taps, 5>(
+        load_taps(filter_rows),
+        load_taps(filter_rows + params.kernel_width),
+        load_taps(filter_rows + 2u * params.kernel_width),
+        load_taps(filter_rows + 3u * params.kernel_width),
+        load_taps(filter_rows + 4u * params.kernel_width),
+    );
+    let room = select(0u, params.channels_out - tile.channel, tile.sample < params.batch);
+    let first_row = params.kernel_height - 5u - params.lift_y;
+    var rows = array<Window, 5>(
+        window_at(image, first_row, tile.column),
+        window_at(image, first_row + 1u, tile.column),
+        window_at(image, first_row + 2u, tile.column),
+        window_at(image, first_row + 3u, tile.column),
+        Window(),
+    );
+    for (var i = 0u; i < params.height_out; i++) {
+        rows[4] = window_at(image, first_row + 4u + i, tile.column);
+        var sums = array<vec4<f32>, 8>();
+        if HEIGHT > 4u {
+            add_taps(&sums, taps[0], rows[0]);
+        }
+        if HEIGHT > 3u {
+            add_taps(&sums, taps[1], rows[1]);
+        }
+        if HEIGHT > 2u {
+            add_taps(&sums, taps[2], rows[2]);
+        }
+        if HEIGHT > 1u {
+            add_taps(&sums, taps[3], rows[3]);
+        }
+        add_taps(&sums, taps[4], rows[4]);
+        let at = ((tile.sample * params.channels_out + tile.channel) * params.height_out + i) * params.width_out + tile.column;
+        store_quad(at, 0u, room, sums[0] + subgroupBroadcast(offset, 0u));
+        store_quad(at, 1u, room, sums[1] + subgroupBroadcast(offset, 1u));
+        store_quad(at, 2u, room, sums[2] + subgroupBroadcast(offset, 2u));
+        store_quad(at, 3u, room, sums[3] + subgroupBroadcast(offset, 3u));
+        store_quad(at, 4u, room, sums[4] + subgroupBroadcast(offset, 4u));
+        store_quad(at, 5u, room, sums[5] + subgroupBroadcast(offset, 5u));
+        store_quad(at, 6u, room, sums[6] + subgroupBroadcast(offset, 6u));
+        store_quad(at, 7u, room, sums[7] + subgroupBroadcast(offset, 7u));
+        rows = array(rows[1], rows[2], rows[3], rows[4], rows[4]);
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
+    correlate_single(single_tile(indexing_group(group, groups) * WORKGROUP + index, lane), lane, 0.0);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_bias_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
+    let tile = single_tile(indexing_group(group, groups) * WORKGROUP + index, lane);
+    correlate_single(tile, lane, bias[own_channel(tile, lane)]);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn backward_weight_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
+    // The subgroup's channels, and the lane's run.
+    let blocks = (params.channels_out + CHANNELS - 1u) / CHANNELS;
+    let tile = (indexing_group(group, groups) * WORKGROUP + index) / LANES;
+    let channel = tile % blocks * CHANNELS;
+    let run = tile / blocks * LANES + lane;
+    if run >= params.n_runs {
+        return;
+    }
+    let room = min(CHANNELS, params.channels_out - channel);
+    let plane = params.height_out * params.width_out;
+    let end = min((run + 1u) * params.run, params.batch * params.height_out);
+    // Channels past the end of a tile are the last one, and are not stored.
+    let first = vec4(0u, 1u, 2u, 3u);
+    let low_planes = min(first, vec4(room - 1u)) * plane / 4u;
+    let high_planes = min(first + 4u, vec4(room - 1u)) * plane / 4u;
+    var sums0 = Filters();
+    var sums1 = Filters();
+    var sums2 = Filters();
+    var sums3 = Filters();
+    var sums4 = Filters();
+    var sums5 = Filters();
+    var sums6 = Filters();
+    var sums7 = Filters();
+    var low_bias = vec4(0.0);
+    var high_bias = vec4(0.0);
+    for (var line = run * params.run; line < end; line++) {
+        let sample = line / params.height_out;
+        let i = line % params.height_out;
+        let row = i - params.lift_y;
+        let image = sample * params.height_in * params.width_in;
+        let at = ((sample * params.channels_out + channel) * plane + i * params.width_out) / 4u;
+        var before = Quads();
+        var here = quads_of(image, row, 0u);
+        for (var j = 0u; j < params.width_out; j += 4u) {
+            let next = quads_of(image, row, j + 4u);
+            let low = low_planes + at + j / 4u;
+            let high = high_planes + at + j / 4u;
+            let first_d = d_y[low.x];
+            low_bias.x = add_own(low_bias.x, 0u, first_d);
+            sums0 = add_channel(sums0, first_d, before, here, next);
+            if CHANNELS > 1u {
+                let d = d_y[low.y];
+                low_bias.y = add_own(low_bias.y, 0u, d);
+                sums1 = add_channel(sums1, d, before, here, next);
+            }
+            if CHANNELS > 2u {
+                let d = d_y[low.z];
+                low_bias.z = add_own(low_bias.z, 0u, d);
+                sums2 = add_channel(sums2, d, before, here, next);
+            }
+            if CHANNELS > 3u {
+                let d = d_y[low.w];
+                low_bias.w = add_own(low_bias.w, 0u, d);
+                sums3 = add_channel(sums3, d, before, here, next);
+            }
+            if CHANNELS > 4u {
+                let d = d_y[high.x];
+                high_bias.x = add_own(high_bias.x, 0u, d);
+                sums4 = add_channel(sums4, d, before, here, next);
+            }
+            if CHANNELS > 5u {
+                let d = d_y[high.y];
+                high_bias.y = add_own(high_bias.y, 0u, d);
+                sums5 = add_channel(sums5, d, before, here, next);
+            }
+            if CHANNELS > 6u {
+                let d = d_y[high.z];
+                high_bias.z = add_own(high_bias.z, 0u, d);
+                sums6 = add_channel(sums6, d, before, here, next);
+            }
+            if CHANNELS > 7u {
+                let d = d_y[high.w];
+                high_bias.w = add_own(high_bias.w, 0u, d);
+                sums7 = add_channel(sums7, d, before, here, next);
+            }
+            before = here;
+            here = next;
+        }
+    }
+    let weights = params.n_runs * params.channels_out * HEIGHT * TAPS;
+    if BIAS == 1u {
+        let at = (weights + 63u) / 64u * 64u + run * params.channels_out + channel;
+        for (var own = 0u; own < room; own++) {
+            partials[at + own] = select(low_bias[own & 3u], high_bias[own & 3u], own > 3u);
+        }
+    }
+    let place = (run * params.channels_out + channel) * HEIGHT * TAPS;
+    store_filters(place, 0u, room, sums0);
+    store_filters(place, 1u, room, sums1);
+    store_filters(place, 2u, room, sums2);
+    store_filters(place, 3u, room, sums3);
+    store_filters(place, 4u, room, sums4);
+    store_filters(place, 5u, room, sums5);
+    store_filters(place, 6u, room, sums6);
+    store_filters(place, 7u, room, sums7);
 }

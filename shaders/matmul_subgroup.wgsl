@@ -1,9 +1,10 @@
 // The matrix products of matmul.wgsl for adapters whose subgroups have eight lanes (Mesa's software renderer): the
 // same equations, the same order of addition, the same bits.
-// Layout: a subgroup owns 8 rows x 32 columns of c; a lane keeps 8 rows x 4 columns in registers. A turn adds four
-// elements of the contraction: each lane loads one vec4 of a, an eighth of what the tile needs of it, and its own 4
-// columns of b, and hears the rest of a by broadcast, which is several times cheaper there than a load. Loads are vec4
-// along the contiguous axes: `abt` needs k, `ab` n and k, `atb` m, n and k in multiples of 4.
+// Layout: a subgroup owns 16 rows (8 of a matrix that has no more) x 32 columns of c; a lane keeps its 4 columns of all
+// rows. A turn adds four elements of the contraction: each lane loads a vec4 or two of a, an eighth of what the tile needs
+// of it, and its own 4 columns of b, and hears the rest of a by broadcast, which is several times cheaper there than a load.
+// A row takes all four elements before the next one: there are more sums than registers, and each is fetched and put back
+// once. Loads are vec4 along the contiguous axes: `abt` needs k, `ab` n and k, `atb` m, n and k in multiples of 4.
 // Reference: src/reference/matmul.rs
 
 import package::shared::indexing::{indexing_group};
@@ -11,16 +12,21 @@ import package::shared::product::{Params, product_four};
 
 const WORKGROUP: u32 = 64u;
 const LANES: u32 = 8u;
-const ROWS: u32 = 8u;
 const COLUMNS: u32 = 32u;
+/// Rows of a tile, 8 or 16.
+override ROWS: u32 = 16u;
+/// Whether columns come in fours: n is a multiple of 4.
+override QUADS: u32 = 0u;
+/// Whether the product is added to what c holds.
+override ACCUMULATE: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;           // ab, abt: [m, k / 4, 4], atb: [k, m / 4, 4]
 @group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;           // ab, atb: [k, n / 4, 4], abt: [n, k / 4, 4]
 @group(0) @binding(3) var<storage, read> bias: array<f32>;              // [n]
-@group(0) @binding(4) var<storage, read_write> c: array<f32>;           // [m, n]
+@group(0) @binding(4) var<storage, read_write> c: array<vec4<f32>>;     // [m, n]
 
-alias Sums = array<vec4<f32>, 8>;
+alias Sums = array<vec4<f32>, 16>;
 
 /// First row and column of the subgroup's tile; a row past the end means no work. All lanes agree.
 fn tile(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> vec2<u32> {
@@ -29,29 +35,36 @@ fn tile(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> vec2<u32> {
     return vec2(index / across * ROWS, index % across * COLUMNS);
 }
 
-/// Adds one element of the contraction: each lane's own value of a, and its four columns of b.
-fn accumulate(sums: ptr<function, Sums>, left: f32, right: vec4<f32>) {
-    (*sums)[0] += subgroupBroadcast(left, 0u) * right;
-    (*sums)[1] += subgroupBroadcast(left, 1u) * right;
-    (*sums)[2] += subgroupBroadcast(left, 2u) * right;
-    (*sums)[3] += subgroupBroadcast(left, 3u) * right;
-    (*sums)[4] += subgroupBroadcast(left, 4u) * right;
-    (*sums)[5] += subgroupBroadcast(left, 5u) * right;
-    (*sums)[6] += subgroupBroadcast(left, 6u) * right;
-    (*sums)[7] += subgroupBroadcast(left, 7u) * right;
+/// Adds four elements of the contraction to a row: its elements of a, and four columns of b for each.
+fn add_four(sum: vec4<f32>, left: vec4<f32>, right: mat4x4<f32>) -> vec4<f32> {
+    return (((sum + left.x * right[0]) + left.y * right[1]) + left.z * right[2]) + left.w * right[3];
 }
 
-fn store_row(row: u32, first: u32, values: vec4<f32>) {
-    for (var j = 0u; j < 4u; j++) {
-        let column = first + j;
-        if row < params.m && column < params.n {
-            let at = row * params.n + column;
-            c[at] = select(0.0, c[at], params.accumulate == 1u) + values[j];
-        }
+fn store_one(at: u32, value: f32) {
+    let quad = at / 4u;
+    let word = at % 4u;
+    if ACCUMULATE == 1u {
+        c[quad][word] += value;
+    } else {
+        c[quad][word] = value;
     }
 }
 
-/// Adds `offset` to every row and stores the lane's 8 x 4 elements. Constant indices keep the sums in registers.
+fn store_row(row: u32, first: u32, values: vec4<f32>) {
+    if row >= params.m || first >= params.n {
+        return;
+    }
+    let at = row * params.n + first;
+    if QUADS == 1u {
+        c[at / 4u] = select(values, c[at / 4u] + values, ACCUMULATE == 1u);
+        return;
+    }
+    for (var j = 0u; j < min(4u, params.n - first); j++) {
+        store_one(at + j, values[j]);
+    }
+}
+
+/// Adds `offset` to every row and stores the lane's columns. Constant indices keep the sums in registers.
 fn store(row: u32, first: u32, sums: Sums, offset: vec4<f32>) {
     store_row(row, first, sums[0] + offset);
     store_row(row + 1u, first, sums[1] + offset);
@@ -61,14 +74,38 @@ fn store(row: u32, first: u32, sums: Sums, offset: vec4<f32>) {
     store_row(row + 5u, first, sums[5] + offset);
     store_row(row + 6u, first, sums[6] + offset);
     store_row(row + 7u, first, sums[7] + offset);
+    if ROWS > 8u {
+        store_row(row + 8u, first, sums[8] + offset);
+        store_row(row + 9u, first, sums[9] + offset);
+        store_row(row + 10u, first, sums[10] + offset);
+        store_row(row + 11u, first, sums[11] + offset);
+        store_row(row + 12u, first, sums[12] + offset);
+        store_row(row + 13u, first, sums[13] + offset);
+        store_row(row + 14u, first, sums[14] + offset);
+        store_row(row + 15u, first, sums[15] + offset);
+    }
 }
 
-/// Adds four elements of the contraction, each lane's values of a being `left`.
-fn accumulate_four(sums: ptr<function, Sums>, left: vec4<f32>, right: mat4x4<f32>) {
-    accumulate(sums, left.x, right[0]);
-    accumulate(sums, left.y, right[1]);
-    accumulate(sums, left.z, right[2]);
-    accumulate(sums, left.w, right[3]);
+/// Adds four elements of the contraction; a lane holds those of one of the first eight rows of a, and of one of the last.
+fn accumulate(sums: ptr<function, Sums>, low: vec4<f32>, high: vec4<f32>, right: mat4x4<f32>) {
+    (*sums)[0] = add_four((*sums)[0], subgroupBroadcast(low, 0u), right);
+    (*sums)[1] = add_four((*sums)[1], subgroupBroadcast(low, 1u), right);
+    (*sums)[2] = add_four((*sums)[2], subgroupBroadcast(low, 2u), right);
+    (*sums)[3] = add_four((*sums)[3], subgroupBroadcast(low, 3u), right);
+    (*sums)[4] = add_four((*sums)[4], subgroupBroadcast(low, 4u), right);
+    (*sums)[5] = add_four((*sums)[5], subgroupBroadcast(low, 5u), right);
+    (*sums)[6] = add_four((*sums)[6], subgroupBroadcast(low, 6u), right);
+    (*sums)[7] = add_four((*sums)[7], subgroupBroadcast(low, 7u), right);
+    if ROWS > 8u {
+        (*sums)[8] = add_four((*sums)[8], subgroupBroadcast(high, 0u), right);
+        (*sums)[9] = add_four((*sums)[9], subgroupBroadcast(high, 1u), right);
+        (*sums)[10] = add_four((*sums)[10], subgroupBroadcast(high, 2u), right);
+        (*sums)[11] = add_four((*sums)[11], subgroupBroadcast(high, 3u), right);
+        (*sums)[12] = add_four((*sums)[12], subgroupBroadcast(high, 4u), right);
+        (*sums)[13] = add_four((*sums)[13], subgroupBroadcast(high, 5u), right);
+        (*sums)[14] = add_four((*sums)[14], subgroupBroadcast(high, 6u), right);
+        (*sums)[15] = add_four((*sums)[15], subgroupBroadcast(high, 7u), right);
+    }
 }
 
 /// The four columns of a lane in four rows of b, from word 4 at, with n words a row.
@@ -77,35 +114,46 @@ fn rows_of_b(at: u32) -> mat4x4<f32> {
     return mat4x4<f32>(b[at], b[at + row], b[at + 2u * row], b[at + 3u * row]);
 }
 
+/// Places of a lane's two rows of a, in vectors.
+fn rows_of_a(row: u32, lane: u32) -> vec2<u32> {
+    let rows = min(vec2(row + lane, row + 8u + lane), vec2(params.m - 1u));
+    return (rows * params.k + params.k_first) / 4u;
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn ab(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
     let corner = tile(group, groups, index);
     if corner.x >= params.m {
         return;
     }
-    let row = min(corner.x + lane, params.m - 1u);
     let column = min(corner.y + 4u * lane, params.n - 4u);
-    var at_a = (row * params.k + params.k_first) / 4u;
+    let at_a = rows_of_a(corner.x, lane);
     var at_b = (params.k_first * params.n + column) / 4u;
     var sums = Sums();
     for (var turn = 0u; turn < params.k_count / 4u; turn++) {
-        accumulate_four(&sums, a[at_a], rows_of_b(at_b));
-        at_a += 1u;
+        accumulate(&sums, a[at_a.x + turn], a[at_a.y + turn], rows_of_b(at_b));
         at_b += params.n;
     }
     store(corner.x, corner.y + 4u * lane, sums, vec4(0.0));
 }
 
-/// Adds one element of the contraction: rows 0..4 of a from lane `low`, rows 4..8 from the next.
-fn accumulate_rows(sums: ptr<function, Sums>, low: vec4<f32>, high: vec4<f32>, right: vec4<f32>) {
-    (*sums)[0] += low.x * right;
-    (*sums)[1] += low.y * right;
-    (*sums)[2] += low.z * right;
-    (*sums)[3] += low.w * right;
-    (*sums)[4] += high.x * right;
-    (*sums)[5] += high.y * right;
-    (*sums)[6] += high.z * right;
-    (*sums)[7] += high.w * right;
+/// Adds four elements of the contraction to four rows, each element a vector of them.
+fn add_rows(sums: mat4x4<f32>, left: mat4x4<f32>, right: mat4x4<f32>) -> mat4x4<f32> {
+    let rows = transpose(left);
+    return mat4x4(
+        add_four(sums[0], rows[0], right),
+        add_four(sums[1], rows[1], right),
+        add_four(sums[2], rows[2], right),
+        add_four(sums[3], rows[3], right),
+    );
+}
+
+/// Four elements of four of eight rows, of which the lanes hold two vectors an element.
+fn rows_of(left: vec4<f32>) -> array<mat4x4<f32>, 2> {
+    return array(
+        mat4x4(subgroupBroadcast(left, 0u), subgroupBroadcast(left, 2u), subgroupBroadcast(left, 4u), subgroupBroadcast(left, 6u)),
+        mat4x4(subgroupBroadcast(left, 1u), subgroupBroadcast(left, 3u), subgroupBroadcast(left, 5u), subgroupBroadcast(left, 7u)),
+    );
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -114,35 +162,42 @@ fn atb(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     if corner.x >= params.m {
         return;
     }
-    // Four rows of a, eight words each, are one vec4 a lane.
-    let row = min(corner.x + 4u * (lane % 2u), params.m - 4u);
+    // Four elements of eight rows of a are one vec4 a lane.
+    let row = corner.x + 4u * (lane % 2u);
+    let rows = min(vec2(row, row + 8u), vec2(params.m - 4u));
     let column = min(corner.y + 4u * lane, params.n - 4u);
-    var at_a = ((params.k_first + lane / 2u) * params.m + row) / 4u;
+    var at_a = ((params.k_first + lane / 2u) * params.m + rows) / 4u;
     var at_b = (params.k_first * params.n + column) / 4u;
-    var sums = Sums();
+    // [four rows]
+    var sums = array<mat4x4<f32>, 4>();
     for (var turn = 0u; turn < params.k_count / 4u; turn++) {
-        let left = a[at_a];
         let right = rows_of_b(at_b);
-        accumulate_rows(&sums, subgroupBroadcast(left, 0u), subgroupBroadcast(left, 1u), right[0]);
-        accumulate_rows(&sums, subgroupBroadcast(left, 2u), subgroupBroadcast(left, 3u), right[1]);
-        accumulate_rows(&sums, subgroupBroadcast(left, 4u), subgroupBroadcast(left, 5u), right[2]);
-        accumulate_rows(&sums, subgroupBroadcast(left, 6u), subgroupBroadcast(left, 7u), right[3]);
+        let low = rows_of(a[at_a.x]);
+        sums[0] = add_rows(sums[0], low[0], right);
+        sums[1] = add_rows(sums[1], low[1], right);
+        if ROWS > 8u {
+            let high = rows_of(a[at_a.y]);
+            sums[2] = add_rows(sums[2], high[0], right);
+            sums[3] = add_rows(sums[3], high[1], right);
+        }
         at_a += params.m;
         at_b += params.n;
     }
-    store(corner.x, corner.y + 4u * lane, sums, vec4(0.0));
+    let all = Sums(
+        sums[0][0], sums[0][1], sums[0][2], sums[0][3], sums[1][0], sums[1][1], sums[1][2], sums[1][3],
+        sums[2][0], sums[2][1], sums[2][2], sums[2][3], sums[3][0], sums[3][1], sums[3][2], sums[3][3],
+    );
+    store(corner.x, corner.y + 4u * lane, all, vec4(0.0));
 }
 
 fn product_abt(corner: vec2<u32>, lane: u32) -> Sums {
     var sums = Sums();
-    let row = min(corner.x + lane, params.m - 1u);
-    let first = corner.y + 4u * lane;
-    let columns = product_four(first, params.n);
-    var at_a = (row * params.k + params.k_first) / 4u;
+    let at_a = rows_of_a(corner.x, lane);
+    let columns = product_four(corner.y + 4u * lane, params.n);
     var at_b = (columns * params.k + params.k_first) / 4u;
     for (var turn = 0u; turn < params.k_count / 4u; turn++) {
-        accumulate_four(&sums, a[at_a], transpose(mat4x4<f32>(b[at_b.x], b[at_b.y], b[at_b.z], b[at_b.w])));
-        at_a += 1u;
+        let right = transpose(mat4x4<f32>(b[at_b.x], b[at_b.y], b[at_b.z], b[at_b.w]));
+        accumulate(&sums, a[at_a.x + turn], a[at_a.y + turn], right);
         at_b += 1u;
     }
     return sums;

@@ -296,20 +296,24 @@ pub fn backward_weight(
             plan.dispatch(shader, entry, &params, &binds, Work::Groups(groups))?;
         }
         _ if in_subgroups => {
-            // Outputs past the end of a row are no zeros.
+            let single = is_single(&params);
             let tile = SubgroupTile {
-                channels: even(params.channels_out, 16),
-                columns: divisor(params.width_out, 16),
-                ..SubgroupTile::of(&params)
+                // Outputs past the end of a row are no zeros.
+                columns: divisor(params.width_out, if single { 4 } else { 16 }),
+                ..SubgroupTile::of(&params, if single { 8 } else { 16 })
             };
-            let aligned = tile.alignment(&params).min(alignment(&[params.width_out]));
-            let filter_rows = d_weight.len() / shape.channels_out / tile.taps as usize;
             let blocks = shape.channels_out.div_ceil(tile.channels as usize);
-            let work = Work::Items(8 * n_runs * blocks * filter_rows.div_ceil(8));
-            let own = [("ALIGNED", aligned), ("BIAS", u32::from(d_bias.is_some()))];
-            let constants = [&tile.constants(&params)[..], &own].concat();
+            let filter_rows = d_weight.len() / shape.channels_out / tile.taps as usize;
+            let (entry, subgroups, own) = if single {
+                let own = vec![("HEIGHT", params.kernel_height), ("LIFT", params.lift_x)];
+                ("backward_weight_single", n_runs.div_ceil(8) * blocks, own)
+            } else {
+                let aligned = tile.alignment(&params).min(alignment(&[params.width_out]));
+                (entry, n_runs * blocks * filter_rows.div_ceil(8), vec![("ALIGNED", aligned)])
+            };
+            let constants = [&tile.constants(&params)[..], &own, &[("BIAS", u32::from(d_bias.is_some()))]].concat();
             let binds = [x.read(), d_y.read(), partials.write()];
-            plan.dispatch_with(shader, entry, &constants, &params, &binds, work)?;
+            plan.dispatch_with(shader, entry, &constants, &params, &binds, Work::Items(8 * subgroups))?;
         }
         _ => {
             let work = Work::Items(n_runs * shape.weight_tiles());
@@ -341,8 +345,16 @@ fn correlate(
             let work = Work::Groups(channels.div_ceil(32) * (batch * height * width).div_ceil(128));
             plan.dispatch(shader, entry, params, binds, work)
         }
+        _ if shader == SUBGROUP.1 && fits_subgroup(params) && is_single(params) && entry != "backward_input" => {
+            let tile = SubgroupTile::of(params, 8);
+            plan.check_loop(entry, height)?;
+            let work = 8 * batch.div_ceil(8) * (width / 4) * channels.div_ceil(count(tile.channels));
+            let own = [("HEIGHT", params.kernel_height), ("LIFT", params.lift_x)];
+            let constants = [&tile.constants(params)[..], &own].concat();
+            plan.dispatch_with(shader, &format!("{entry}_single"), &constants, params, binds, Work::Items(work))
+        }
         _ if shader == SUBGROUP.1 && fits_subgroup(params) => {
-            let tile = SubgroupTile::of(params);
+            let tile = SubgroupTile::of(params, 16);
             let across = width.div_ceil(count(tile.columns));
             let work = 8 * batch.div_ceil(8) * height * across * channels.div_ceil(count(tile.channels));
             let pairs = tile.columns.is_multiple_of(2) && params.width_out.is_multiple_of(2);
@@ -366,6 +378,13 @@ fn fits_subgroup(params: &Params) -> bool {
     params.stride == 1 && params.spread == 1 && params.batch >= 4 && is_whole
 }
 
+/// Whether the entries of the subgroup variant for a single channel in take a forward pass or a gradient of weights: small
+/// kernels, and rows of whole vectors.
+fn is_single(params: &Params) -> bool {
+    let is_whole = params.width_in.is_multiple_of(4) && params.width_out.is_multiple_of(4);
+    params.channels_in == 1 && params.kernel_height <= 5 && params.kernel_width <= 5 && params.lift_x <= 4 && is_whole
+}
+
 /// Tile of the subgroup variant.
 struct SubgroupTile {
     channels: u32,
@@ -375,10 +394,10 @@ struct SubgroupTile {
 
 impl SubgroupTile {
     /// The largest that fits, cut so that the last one is not much smaller than the others.
-    fn of(params: &Params) -> Self {
+    fn of(params: &Params, channels: u32) -> Self {
         let columns = even(params.width_out, 16);
         Self {
-            channels: even(params.channels_out, 8),
+            channels: even(params.channels_out, channels),
             // Pairs, where rows are of pairs.
             columns: if params.width_out.is_multiple_of(2) { columns.next_multiple_of(2) } else { columns },
             taps: divisor(params.kernel_width, 5),

@@ -105,8 +105,10 @@ fn record(
 ) -> Result<(), Error> {
     let operation = format!("matmul::{kind}");
     expect(&operation, c, &[m, n])?;
+    // Rows of a tile of the subgroup variant.
+    let rows = if m > 8 { 16 } else { 8 };
     let work = match shader {
-        _ if shader == SUBGROUP.1 => Work::Items(8 * m.div_ceil(8) * n.div_ceil(32)),
+        _ if shader == SUBGROUP.1 => Work::Items(8 * m.div_ceil(rows) * n.div_ceil(32)),
         _ if shader == TILED.1 => Work::Groups(m.div_ceil(64) * n.div_ceil(64)),
         _ => Work::Items(m.div_ceil(4) * n.div_ceil(4)),
     };
@@ -116,7 +118,10 @@ fn record(
         let mut binds = vec![a.read(), b.read()];
         binds.extend(bias.map(Slice::read));
         binds.push(c.update());
-        plan.dispatch(shader, &entry, &params, &binds, work)?;
+        let tile =
+            [("ROWS", rows as u32), ("QUADS", u32::from(n.is_multiple_of(4))), ("ACCUMULATE", params.accumulate)];
+        let constants = if shader == SUBGROUP.1 { &tile[..] } else { &[] };
+        plan.dispatch_with(shader, &entry, constants, &params, &binds, work)?;
     }
     Ok(())
 }

@@ -541,9 +541,9 @@ impl Pooled {
         Axes { blocks: 1, outer: batch, across: channels, inner, width: 1, spread: 1, row_blocks: 0 }
     }
 
-    /// Lanes are columns, so that neighbours read neighbours.
+    /// Lanes are pairs of columns, so that neighbours read neighbours.
     fn cut(&self) -> Cut {
-        let lanes = even(self.image[1], LANES);
+        let lanes = even(self.image[1].div_ceil(2), LANES);
         Cut { runs: even(self.norm.batch, SUMMANDS / lanes), lanes }
     }
 
@@ -561,9 +561,11 @@ impl Pooled {
             rectify: u32::from(rectify),
             epsilon,
         };
-        let turns = batch.div_ceil(runs) * (1 + width.div_ceil(lanes) * (1 + height));
+        let turns = batch.div_ceil(runs) * (1 + width.div_ceil(2 * lanes) * (1 + height));
         plan.check_loop(&format!("normalization_pooled::{entry}"), turns)?;
-        plan.dispatch("normalization_pooled", entry, &params, binds, Work::Items(runs * channels * lanes))
+        let constants = [("ODD", u32::from(!width.is_multiple_of(2)))];
+        let work = Work::Items(runs * channels * lanes);
+        plan.dispatch_with("normalization_pooled", entry, &constants, &params, binds, work)
     }
 
     fn check(&self, operation: &str, state: State<'_>, pooled: &Slice) -> Result<(), Error> {

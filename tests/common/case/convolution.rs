@@ -26,6 +26,11 @@ const SIZES: &[&[usize]] = &[
     // Rows in several tiles of many columns, kernels in several windows of taps; samples in eights and not.
     &[12, 3, 7, 34, 11, 3, 7, 1, 3],
     &[8, 2, 6, 37, 3, 2, 8, 1, 0],
+    // One channel in, rows of whole vectors: paddings of 0 to 4, more channels out than a tile has.
+    &[5, 1, 6, 8, 9, 2, 5, 1, 0],
+    &[12, 1, 8, 12, 11, 3, 3, 1, 1],
+    &[9, 1, 4, 8, 3, 4, 3, 1, 3],
+    &[4, 1, 5, 8, 1, 1, 1, 1, 4],
     FIRST,
     // Many workgroups for the outputs and for the bias.
     &[9, 1, 130, 130, 17, 1, 1, 1, 0],
@@ -35,6 +40,7 @@ const PLAIN: &[&[usize]] = &[
     &[1, 1, 1, 1, 1, 1, 1, 1, 0],
     &[5, 2, 9, 7, 5, 3, 3, 2, 1],
     &[65, 2, 5, 5, 3, 5, 5, 1, 2],
+    &[12, 1, 8, 12, 11, 3, 3, 1, 1],
     SECOND,
     &[2, 800, 1, 1, 200, 1, 1, 1, 0],
 ];
