@@ -65,6 +65,7 @@ library![
     "pool",
     "ports",
     "propagation",
+    "propagation_subgroup",
     "ring_bank",
     "sgd",
     "slope",
