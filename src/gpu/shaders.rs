@@ -25,6 +25,7 @@ library![
     "shared/convolution",
     "shared/fft",
     "shared/indexing",
+    "shared/lanes",
     "shared/math",
     "shared/mesh",
     "shared/peak",

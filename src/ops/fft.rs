@@ -214,6 +214,8 @@ pub(super) enum Table {
     Lanes(usize),
     /// exp(-2 pi i k / 16 r) of the k that lane l has at last, `[8, r]`: r times its bits reversed, and on.
     Joints(usize),
+    /// exp(-2 pi i i k / n r) of k below n and i below r, `[n, r]`, with r in whole eights.
+    Twists(usize, usize),
 }
 
 /// A dispatch of a transform.
@@ -344,6 +346,10 @@ impl Table {
             }
             Self::Joints(r) => {
                 (0..8 * r).map(|at| circle(16 * r, r * [0, 4, 2, 6, 1, 5, 3, 7][at / r] + at % r)).collect()
+            }
+            Self::Twists(n, r) => {
+                let padded = r.next_multiple_of(8);
+                (0..n * padded).map(|at| circle(n * r, at / padded * (at % padded))).collect()
             }
             Self::Spectrum(n, m) => {
                 let mut circular = vec![Complex64::ZERO; m];

@@ -112,6 +112,15 @@ fn propagation(name: &'static str, masked: bool, variant: &'static str) -> Case 
         &[2, 20, 13, 27, 13],
         &[9, 64, 64, 128, 128],
         &[11, 48, 45, 96, 90],
+        // In subgroups, of one step and two, with all radices in one or the other.
+        &[1, 40, 64, 256, 128],
+        &[1, 9, 256, 16, 512],
+        &[3, 30, 50, 72, 96],
+        &[2, 12, 240, 24, 480],
+        &[2, 5, 16, 8, 32],
+        &[9, 3, 128, 8, 256],
+        &[2, 2, 1026, 8, 2048],
+        &[1, 500, 8, 1080, 16],
     ];
     let make = move |draws: Draws, size: &[usize]| {
         let [batch, height, width, padded_height, padded_width] = size.try_into().expect("extents");
