@@ -13,18 +13,46 @@ use crate::random;
 use crate::recipe::{Recipe, did_you_mean};
 use crate::training::Method;
 
-/// A training step that is timed: the network of a built-in recipe on random samples.
+/// A training step that is timed: the network of a built-in recipe, changed by settings, on random samples.
 struct Case {
     name: &'static str,
     recipe: &'static str,
+    settings: &'static [&'static str],
     shape: &'static [usize],
     classes: usize,
     batch: usize,
 }
 
-const CASES: [Case; 2] = [
-    Case { name: "ring-lenet", recipe: "mnist-rings", shape: &[28, 28], classes: 10, batch: 256 },
-    Case { name: "mesh-64", recipe: "mnist-mesh", shape: &[28, 28], classes: 10, batch: 512 },
+const CASES: [Case; 4] = [
+    Case { name: "ring-lenet", recipe: "mnist-rings", settings: &[], shape: &[28, 28], classes: 10, batch: 256 },
+    Case { name: "mesh-64", recipe: "mnist-mesh", settings: &[], shape: &[28, 28], classes: 10, batch: 512 },
+    Case {
+        name: "d2nn-128",
+        recipe: "mnist-diffractive",
+        settings: &[
+            r#"layers.0.planes=[{distance="4 mm",mask="phase",threshold=0.5},{distance="2 mm",mask="phase",threshold=0.5}]"#,
+            r#"layers.0.distance="4 mm""#,
+            "layers.0.picture=[128,128]",
+            "layers.0.regions={cells=[10,1]}",
+            "layers.0.start=random",
+        ],
+        shape: &[128, 128],
+        classes: 10,
+        batch: 64,
+    },
+    Case {
+        name: "slm-1080",
+        recipe: "slm-1080p",
+        settings: &[
+            r#"layers.0.planes=[{distance="10 cm",mask="phase"},{distance="10 cm",mask="phase"},{distance="10 cm",mask="phase"}]"#,
+            "layers.0.picture=[1080,1920]",
+            "layers.0.regions={cells=[10,1]}",
+            "layers.0.start=random",
+        ],
+        shape: &[1080, 1920],
+        classes: 10,
+        batch: 1,
+    },
 ];
 
 /// Steps before the clock runs: kernels are compiled when they first run.
@@ -35,6 +63,8 @@ const WARM_UP: usize = 2;
 Cases:
   ring-lenet   LeNet-5 with a ring for each weight (mnist-rings), images of 28 x 28, batch 256
   mesh-64      a digital LeNet front end and a mesh of 64 modes (mnist-mesh), images of 28 x 28, batch 512
+  d2nn-128     two phase masks of 128 x 128 with thresholds, padded to 256 x 256, batch 64
+  slm-1080     three phase masks of 1080 x 1920, padded to 2160 x 3840, batch 1
 
 Random images and labels; Adam at 0.001; sat with rho 0.05 over all parameters, not adaptive. With --json a case's
 output ends with one JSON object on a line: case, method, batch, steps, seconds_per_step (median), min_s, max_s,
@@ -150,7 +180,8 @@ impl Bench {
             "training.optimizer={kind=\"adam\",learning_rate=0.001}".to_owned(),
             "training.sat={rho=0.05,adaptive=false,scope=\"all\"}".to_owned(),
         ];
-        Ok(Recipe::built_in(case.recipe, &settings)?)
+        let own = case.settings.iter().map(|setting| (*setting).to_owned());
+        Ok(Recipe::built_in(case.recipe, &own.chain(settings).collect::<Vec<_>>())?)
     }
 }
 

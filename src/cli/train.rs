@@ -168,6 +168,7 @@ pub(super) fn train(
         run.request_events()?;
     }
     if how.verbose {
+        network.warnings().for_each(|warning| context.say(&format!("warning: {warning}")));
         context
             .say(&format!("memory on the device, all of it, before the first step:\n{}", memory_table(gpu).trim_end()));
     }

@@ -336,6 +336,13 @@ impl<'g> Network<'g> {
         &self.parts
     }
 
+    /// What a user should know before a run, one line each, with the layer's name.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        self.layers
+            .iter()
+            .flat_map(|(name, layer)| layer.warnings().into_iter().map(move |warning| format!("{name}: {warning}")))
+    }
+
     /// Every parameter tensor and its place in the flat vector; control parameters first.
     pub fn parameters(&self) -> &[Entry<Parameter>] {
         &self.parameters
