@@ -210,6 +210,12 @@ pub(super) enum Table {
     Chirp(usize),
     /// The transform of length m of the chirp's conjugate, which is even around 0, over m.
     Spectrum(usize, usize),
+    /// exp(-2 pi i l k / 8 r) of lane l and k below r, padded to an even number of them: `[8, r]`.
+    Lanes(usize),
+    /// exp(-2 pi i k / 16 r) of the k that lane l has at last, `[8, r]`: r times its bits reversed, and on.
+    Joints(usize),
+    /// exp(-2 pi i i k / n r) of k below n and i below r, `[n, r]`, with r in whole eights.
+    Twists(usize, usize),
 }
 
 /// A dispatch of a transform.
@@ -330,9 +336,21 @@ impl Table {
     fn values(self) -> Vec<Complex64> {
         // k^2 modulo 2 n, as angles have few digits.
         let chirp = |n: usize, k: usize| Complex64::cis(-TAU / 2.0 * (k * k % (2 * n)) as f64 / n as f64);
+        let circle = |n: usize, k: usize| Complex64::cis(-TAU * k as f64 / n as f64);
         match self {
-            Self::Circle(n) => (0..n).map(|k| Complex64::cis(-TAU * k as f64 / n as f64)).collect(),
+            Self::Circle(n) => (0..n).map(|k| circle(n, k)).collect(),
             Self::Chirp(n) => (0..n).map(|k| chirp(n, k)).collect(),
+            Self::Lanes(r) => {
+                let padded = r.next_multiple_of(2);
+                (0..8 * padded).map(|at| circle(8 * r, at / padded * (at % padded))).collect()
+            }
+            Self::Joints(r) => {
+                (0..8 * r).map(|at| circle(16 * r, r * [0, 4, 2, 6, 1, 5, 3, 7][at / r] + at % r)).collect()
+            }
+            Self::Twists(n, r) => {
+                let padded = r.next_multiple_of(8);
+                (0..n * padded).map(|at| circle(n * r, at / padded * (at % padded))).collect()
+            }
             Self::Spectrum(n, m) => {
                 let mut circular = vec![Complex64::ZERO; m];
                 for k in 0..n {

@@ -50,6 +50,8 @@ pub struct Case {
     /// How far, relative to the largest element, gradients may differ from those of the portable variant, which adds in
     /// another order. 0: not by a bit.
     pub order: f64,
+    /// Whether `order` is for outputs too.
+    pub reordered: bool,
     /// Family and name of the kernel variant that the case is about.
     pub variant: Option<(&'static str, &'static str)>,
     /// Where the inputs lie, if that matters for smoothness.
@@ -88,6 +90,12 @@ impl Case {
         self
     }
 
+    /// As `order`, for outputs too.
+    fn reordered(mut self, tolerance: f64) -> Self {
+        (self.order, self.reordered) = (tolerance, true);
+        self
+    }
+
     fn note(mut self, note: &'static str) -> Self {
         self.note = note;
         self
@@ -108,6 +116,7 @@ fn case(
         atol: 0.0,
         split: None,
         order: 0.0,
+        reordered: false,
         variant: None,
         note: "smooth",
         make: Box::new(make),

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
 use flatlight::gpu::{Gpu, Options};
-use flatlight::ops::{convolution, matmul, mesh};
+use flatlight::ops::{convolution, matmul, mesh, propagation};
 
 /// Opens a device. A machine without an adapter cannot pass: the message says what to install.
 pub fn open(options: &Options) -> Gpu {
@@ -40,6 +40,7 @@ pub fn runs_here(variant: Option<(&str, &str)>) -> bool {
         "matmul" => matmul::variants(gpu()).contains(&name),
         "convolution" => convolution::variants(gpu()).contains(&name),
         "mesh" => mesh::variants(gpu()).contains(&name),
+        "propagation" => propagation::variants(gpu()).contains(&name),
         _ => true,
     })
 }

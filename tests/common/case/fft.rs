@@ -17,8 +17,10 @@ pub(super) fn cases() -> Vec<Case> {
         fields("fft::radix, rows", Kind::Forward, [false, true]),
         fields("fft::radix, columns, inverse", Kind::Inverse, [true, false]),
         lengths_with_large_factors(),
-        propagation("propagation::forward", false),
-        propagation("propagation::forward, transmission", true),
+        propagation("propagation::forward", false, "portable"),
+        propagation("propagation::forward, transmission", true, "portable"),
+        propagation("propagation::forward, subgroup", false, "subgroup"),
+        propagation("propagation::forward, transmission, subgroup", true, "subgroup"),
     ]
 }
 
@@ -101,7 +103,7 @@ fn fields(name: &'static str, kind: Kind, axes: [bool; 2]) -> Case {
 }
 
 /// Sizes are batch, grid, padded grid.
-fn propagation(name: &'static str, masked: bool) -> Case {
+fn propagation(name: &'static str, masked: bool, variant: &'static str) -> Case {
     const SIZES: &[&[usize]] = &[
         &[1, 1, 1, 1, 1],
         &[2, 3, 2, 6, 4],
@@ -110,6 +112,15 @@ fn propagation(name: &'static str, masked: bool) -> Case {
         &[2, 20, 13, 27, 13],
         &[9, 64, 64, 128, 128],
         &[11, 48, 45, 96, 90],
+        // In subgroups, of one step and two, with all radices in one or the other.
+        &[1, 40, 64, 256, 128],
+        &[1, 9, 256, 16, 512],
+        &[3, 30, 50, 72, 96],
+        &[2, 12, 240, 24, 480],
+        &[2, 5, 16, 8, 32],
+        &[9, 3, 128, 8, 256],
+        &[2, 2, 1026, 8, 2048],
+        &[1, 500, 8, 1080, 16],
     ];
     let make = move |draws: Draws, size: &[usize]| {
         let [batch, height, width, padded_height, padded_width] = size.try_into().expect("extents");
@@ -154,8 +165,22 @@ fn propagation(name: &'static str, masked: bool) -> Case {
                 vec![reference::propagation::forward(grid, &x[0], x.get(2).map(Vec::as_slice), &x[1])]
             }),
             gradient: (!masked).then_some(gradient),
-            costs: vec![cost("propagation::filter_spectrum", operations, words)],
+            costs: if variant == "portable" {
+                vec![
+                    cost("fft::radix", operations, words),
+                    cost("propagation::filter_spectrum", 6 * batch * padded_height * padded_width, words),
+                ]
+            } else {
+                ["rows", "columns", "rows_back"]
+                    .map(|entry| cost(format!("propagation_subgroup::{entry}"), operations, words))
+                    .to_vec()
+            },
         }
     };
-    case(name, SIZES, &[64, 128, 128, 256, 256], make).split(0.0).tolerance(2e-6, 0.0).note("linear in each input")
+    case(name, SIZES, &[64, 128, 128, 256, 256], make)
+        .split(0.0)
+        .tolerance(2e-6, 0.0)
+        .reordered(2e-6)
+        .variant("propagation", variant)
+        .note("linear in each input")
 }
