@@ -93,7 +93,6 @@ impl Propagate {
         let scale = if largest > 0.0 { largest.log2().floor().exp2() } else { 1.0 };
         let near: Vec<f32> = field.iter().flat_map(|z| [z.re, z.im].map(|part| (part / scale) as f32)).collect();
 
-        space.warnings().iter().for_each(|warning| output::tell(&format!("warning: {warning}")));
         let far = propagate(&context.open()?, &space, &near).map_err(|error| match error {
             // Its own remedy is that of a network.
             gpu::Error::TooLarge { wanted, limit, .. } => self.blame(&format!(
@@ -117,6 +116,7 @@ impl Propagate {
             return Err(Failure::Interrupted("interrupted; nothing was written".to_owned()));
         }
         self.write([height, width], &far, scale)?;
+        space.warnings().iter().for_each(|warning| output::tell(&format!("warning: {warning}")));
         let share =
             if before > 0.0 { format!("{:.3} % of the power", 100.0 * after / before) } else { "no light".to_owned() };
         output::print(&format!("field [{height}, {width}] in {}: {share}\n", self.output.display()))

@@ -7,8 +7,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Error;
 
-/// Units, and how many of them a metre has.
-const UNITS: [(&str, f64); 6] = [("nm", 1e9), ("um", 1e6), ("µm", 1e6), ("mm", 1e3), ("cm", 1e2), ("m", 1.0)];
+/// Units, and the power of ten that each is of a metre.
+const UNITS: [(&str, i32); 6] = [("nm", -9), ("um", -6), ("µm", -6), ("mm", -3), ("cm", -2), ("m", 0)];
+
+/// A number times a power of ten, rounded once: 33.3 um are the 3.33e-5 m that a program would write.
+fn scaled(number: &str, power: i32) -> Option<f64> {
+    let (digits, own) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let power = own.parse::<i32>().ok()?.saturating_add(power);
+    format!("{digits}e{power}").parse().ok().filter(|value: &f64| value.is_finite())
+}
 
 /// A length in metres, read from and written as a number with its unit: `532nm`, `8 um`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
@@ -21,11 +28,8 @@ impl FromStr for Length {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let read = |&(unit, of_a_metre): &(&str, f64)| {
-            let number = text.trim().strip_suffix(unit)?.trim_end();
-            // What is left of "nm" without "m" is no number.
-            number.parse::<f64>().ok().map(|number| number / of_a_metre).filter(|metres| metres.is_finite())
-        };
+        // What is left of "nm" without "m" is no number.
+        let read = |&(unit, power): &(&str, i32)| scaled(text.trim().strip_suffix(unit)?.trim_end(), power);
         UNITS.iter().find_map(read).map(Self).ok_or_else(|| Error::Length(text.to_owned()))
     }
 }
@@ -34,17 +38,16 @@ impl FromStr for Length {
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = self.0.abs();
-        let unit = match size {
-            _ if size == 0.0 || size >= 1.0 => "m",
-            _ if size >= 1e-3 => "mm",
-            _ if size >= 1e-6 => "um",
-            _ => "nm",
+        let (unit, power) = match size {
+            _ if size == 0.0 || size >= 1.0 => ("m", 0),
+            _ if size >= 1e-3 => ("mm", -3),
+            _ if size >= 1e-6 => ("um", -6),
+            _ => ("nm", -9),
         };
-        let factor = UNITS.iter().find(|(name, _)| *name == unit).map_or(1.0, |(_, factor)| *factor);
         // Rounding of the product may show, as in 7.999999999999999 um: a shorter number that is read as the same is it.
-        let exact = self.0 * factor;
-        let same = |text: &String| text.parse::<f64>().is_ok_and(|number| number / factor == self.0);
-        match (0..=12).map(|digits| format!("{exact:.digits$}")).find(same) {
+        let near = self.0 * 10_f64.powi(-power);
+        let same = |text: &String| scaled(text, power) == Some(self.0);
+        match (0..=12).map(|digits| format!("{near:.digits$}")).find(same) {
             Some(number) => write!(f, "{number} {unit}"),
             None => write!(f, "{:?} m", self.0),
         }

@@ -1,11 +1,13 @@
 //! Floor 0: free space on the host, in `f64`: lengths with units, sampled planes, transfer functions between them and what
-//! sampling does to these, detector regions.
+//! sampling does to these, detector regions, pictures for modulators.
 
 mod length;
+mod modulator;
 mod regions;
 mod space;
 
 pub use length::Length;
+pub use modulator::{Lookup, Picture, Relief, Screen};
 pub use regions::{Rectangle, Regions};
 pub use space::{CUT, Grid, Method, Space, Warning};
 
@@ -28,6 +30,9 @@ pub enum Error {
         /// What would do.
         expected: String,
     },
+    /// A picture or look-up table that a modulator cannot have.
+    #[error("{0}")]
+    Picture(String),
     /// Regions that a camera cannot have.
     #[error("{0}")]
     Regions(String),

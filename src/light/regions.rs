@@ -171,8 +171,10 @@ mod tests {
     #[test]
     fn regions_that_do_not_fit_are_refused() {
         let message = |regions: Result<Regions, Error>| regions.unwrap_err().to_string();
-        assert_eq!(message(Regions::rows(128, 128, &[3, 4, 3], 33)), "regions 3 and 4 overlap; make them smaller");
-        assert!(message(Regions::rows(30, 30, &[3, 4, 3], 20)).contains("leave the camera of 30 x 30"));
+        let square = |top, left| Rectangle { top, left, height: 2, width: 2 };
+        let overlapping = vec![square(0, 0), square(0, 2), square(1, 3)];
+        assert_eq!(message(Regions::new(8, 8, overlapping)), "regions 1 and 2 overlap; make them smaller");
+        assert!(message(Regions::rows(30, 30, &[3, 4, 3], 8)).contains("leave the camera of 30 x 30"));
         assert_eq!(message(Regions::rows(30, 30, &[], 2)), "a camera needs at least one region");
         assert_eq!(message(Regions::grid(3, 9, None, 4, 2)), "4 x 2 regions do not fit into 3 x 9 pixels");
         let out = Rectangle { top: 2, left: usize::MAX, height: 1, width: 2 };

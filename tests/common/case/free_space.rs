@@ -28,8 +28,10 @@ pub fn cases() -> Vec<Case> {
         masks("transmission, amplitudes", None, Kept::Own),
         masks("transmission, 1 bit", Some(1), Kept::Shared).note(LEVELS),
         masks("transmission, 8 bits", Some(8), Kept::Own).note(LEVELS),
-        planes("plane", None),
-        planes("plane, threshold", Some(0.25)).note("dark and bright pixels, none near the threshold"),
+        planes("plane", None, PLANES),
+        // More samples than an invocation walks.
+        planes("plane, many samples", Some(0.25), &[&[32_768, 1, 1], &[32_771, 1, 3]]).tolerance(5e-5, 0.0).note(RUNS),
+        planes("plane, threshold", Some(0.25), PLANES).note("dark and bright pixels, none near the threshold"),
         regions("regions", false, CAMERAS, |height, width| {
             Regions::grid(height, width, None, height.min(2), width.min(5))
         }),
@@ -46,6 +48,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
+const RUNS: &str = "dark and bright pixels; sums over the batch in one line";
 const LEVELS: &str = "all levels, a tenth of a step from where rounding decides";
 
 /// Batch, height, width: pixels of a plane around a workgroup, a prime of them, masks of 128 x 128, a modulator.
@@ -277,8 +280,8 @@ fn turned(draws: Draws, name: &str, size: Vec<f64>) -> Vec<f64> {
     parts.map(|part| f64::from(part as f32)).collect()
 }
 
-fn planes(name: &'static str, fraction: Option<f32>) -> Case {
-    case(name, PLANES, &[1, 1080, 1920], move |draws, size| {
+fn planes(name: &'static str, fraction: Option<f32>, sizes: &'static [&'static [usize]]) -> Case {
+    case(name, sizes, &[1, 1080, 1920], move |draws, size| {
         let [batch, height, width] = extents(size);
         let (pixels, n) = (height * width, batch * height * width);
         let bright = draws.below("bright", n, 2);
