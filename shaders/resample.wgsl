@@ -112,6 +112,12 @@ fn lie_of(picture: u32) -> Lie {
     return lie;
 }
 
+/// Whether samples are pixels, as they are without misalignment and on an equal grid: what would be summed is the pixel itself.
+fn is_aligned(lie: Lie) -> bool {
+    let equal = params.width == params.to_width && params.height == params.to_height;
+    return equal && all(lie.more == vec4(0.0)) && all(lie.shift == vec2(0.0));
+}
+
 fn place_of(lie: Lie, sample: vec2<i32>) -> Place {
     let to = vec2(i32(params.to_width), i32(params.to_height));
     let seen = vec2<f32>(sample) - 0.5 * vec2<f32>(to - 1);
@@ -240,8 +246,11 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     let picture = indexing_divide(line, params.to_height);
     let lie = lie_of(picture);
     var sum = vec2(not_a_number());
-    if lie.sound {
-        let place = place_of(lie, vec2(i32(at - line * params.to_width), i32(line - picture * params.to_height)));
+    let sample = vec2(i32(at - line * params.to_width), i32(line - picture * params.to_height));
+    if is_aligned(lie) {
+        sum = pixel_of(picture, sample);
+    } else if lie.sound {
+        let place = place_of(lie, sample);
         let reach = reach_of(lie);
         let first = vec2<i32>(ceil(place.part - reach));
         let last = vec2<i32>(floor(place.part + reach));
@@ -276,7 +285,9 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     let pixel = vec2(i32(at - line * params.width), i32(line - picture * params.height));
     let lie = lie_of(picture);
     var sum = vec2(not_a_number());
-    if lie.sound {
+    if is_aligned(lie) {
+        sum = d_sample_of(at);
+    } else if lie.sound {
         // Where the pixel is seen, in samples, and how far from there samples may see it; some rounding is allowed for.
         let inverse = vec4(lie.side_y.y, -lie.side_y.x, -lie.side_x.y, lie.side_x.x) / lie.whole;
         let there = vec2<f32>(pixel) - 0.5 * vec2(f32(params.width) - 1.0, f32(params.height) - 1.0) - lie.shift;
