@@ -69,7 +69,8 @@ pub struct Resample {
     to: [usize; 2],
     step: [f64; 2],
     outside: [f32; 2],
-    first: usize,
+    /// The first picture's number, among more geometries than there are pictures.
+    first: Option<usize>,
 }
 
 /// A lane takes as many samples for a gradient of the geometry, where their loops allow.
@@ -91,12 +92,12 @@ impl Resample {
                 got: bad.to_string(),
             });
         }
-        Ok(Self { mode, from, to, step: [1.0; 2], outside, first: 0 })
+        Ok(Self { mode, from, to, step: [1.0; 2], outside, first: None })
     }
 
     /// Of pictures whose geometries are numbered from this one on, where each has one of its own.
     pub fn numbered(self, first: usize) -> Self {
-        Self { first, ..self }
+        Self { first: Some(first), ..self }
     }
 
     /// With another nominal distance between samples, along width and height, in pixels of the picture: above 1 the picture is
@@ -240,7 +241,8 @@ impl Resample {
         let mut individual = 0;
         for (bit, part) in geometry.parts().into_iter().enumerate() {
             if part.len() != 1 {
-                expect(operation, part, &[part.len().max(self.first + pictures)])?;
+                let count = self.first.map_or(pictures, |first| part.len().max(first + pictures));
+                expect(operation, part, &[count])?;
                 individual |= 1 << bit;
             }
         }
@@ -258,7 +260,7 @@ impl Resample {
             individual,
             n_groups: word(operation, self.groups())?,
             component: 0,
-            first: word(operation, self.first)?,
+            first: word(operation, self.first.unwrap_or(0))?,
         };
         let mode = match self.mode {
             Mode::Area => 0,
