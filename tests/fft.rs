@@ -3,10 +3,10 @@
 mod common;
 
 use common::case::{Draws, floats};
-use common::gpu;
-use flatlight::gpu::{Error, Gpu, PlanBuilder, Scalar, Slice};
+use common::{device, gpu};
+use flatlight::gpu::{Error, Gpu, Options, PlanBuilder, Scalar, Slice};
 use flatlight::ops::fft::Fft;
-use flatlight::ops::propagation::Propagation;
+use flatlight::ops::propagation::{self, Propagation};
 use flatlight::reference;
 use flatlight::reference::fft::{Extents, Kind};
 
@@ -38,6 +38,9 @@ fn transform(fft: Fft, pass: Recorded, before: &[usize], after: &[usize], x: &[f
         gpu().write(&y, &vec![f32::NAN; y.len()])?;
         let shape = fft.scratch(before, after)?;
         let [one, two] = [gpu().zeros("one", &shape, Scalar::F32)?, gpu().zeros("two", &shape, Scalar::F32)?];
+        for between in [&one, &two] {
+            gpu().write(between, &vec![f32::NAN; between.len()])?;
+        }
         let mut plan = PlanBuilder::new(gpu(), "transform");
         pass(&fft, &mut plan, &x, [&one, &two], &y)?;
         gpu().submit(&[&plan.finish()?])?;
@@ -113,6 +116,9 @@ fn propagate_on(
         let [x, y] = [gpu.upload("x", shape, &floats(x))?, gpu.zeros("y", shape, Scalar::F32)?];
         gpu.write(&y, &vec![f32::NAN; y.len()])?;
         let [one, two] = [gpu.zeros("one", &scratch[0], Scalar::F32)?, gpu.zeros("two", &scratch[1], Scalar::F32)?];
+        for between in [&one, &two] {
+            gpu.write(between, &vec![f32::NAN; between.len()])?;
+        }
         let mut plan = PlanBuilder::new(gpu, "propagate");
         if adjoint {
             propagation.adjoint(&mut plan, &x, &transfer, [&one, &two], &y)?;
@@ -166,22 +172,33 @@ fn a_large_propagation_is_exact_and_has_its_adjoint() {
     assert!((forward - backward).abs() < 1e-6 * scale, "{forward:e} and {backward:e}");
 }
 
-/// However few samples the tensors in between hold, the result has the same bits.
+/// However few samples the tensors in between hold, the result has the same bits; and whatever the variant, the same numbers.
 #[test]
 fn the_room_in_between_does_not_matter() {
-    let propagation = Propagation::new(30, 21, 60, 42).expect("a grid");
-    let shape = [7, 30, 21, 2];
-    let x = Draws::new(4).uniform("x", shape.iter().product(), -1.0, 1.0);
-    let transfer = turning(&propagation);
-    let [all, one] = [7, 1].map(|samples| {
-        let scratch = propagation.scratch(samples);
-        propagate_on(gpu(), &propagation, &shape, scratch, &x, &transfer, false)
-    });
-    assert!(propagation.scratch(7) != propagation.scratch(1));
-    assert_eq!(
-        all.iter().map(|y| y.to_bits()).collect::<Vec<_>>(),
-        one.iter().map(|y| y.to_bits()).collect::<Vec<_>>()
-    );
+    for [height, width, padded_height, padded_width] in
+        [[30, 21, 60, 42], [36, 32, 72, 64], [300, 6, 720, 16], [3, 640, 8, 1280]]
+    {
+        let propagation = Propagation::new(height, width, padded_height, padded_width).expect("a grid");
+        let shape = [7, height, width, 2];
+        let x = Draws::new(4).uniform("x", shape.iter().product(), -1.0, 1.0);
+        let transfer = turning(&propagation);
+        assert!(propagation.scratch(7) != propagation.scratch(1));
+        let results = propagation::variants(gpu()).into_iter().map(|variant| {
+            let gpu = device(Some(("propagation", variant)), &Options::default());
+            let [all, some, one] = [7, 3, 1].map(|samples| {
+                let scratch = propagation.scratch(samples);
+                let y = propagate_on(gpu, &propagation, &shape, scratch, &x, &transfer, false);
+                y.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            });
+            assert!(all == some && all == one, "{propagation:?}, {variant}");
+            all.into_iter().map(|bits| f64::from(f32::from_bits(bits))).collect::<Vec<_>>()
+        });
+        let results: Vec<_> = results.collect();
+        for other in &results[1..] {
+            let error = apart(other, &results[0]);
+            assert!(error < ACCURACY, "{propagation:?}: variants differ by {error:e}");
+        }
+    }
 }
 
 #[test]

@@ -221,8 +221,8 @@ pub(super) enum Table {
 /// A dispatch of a transform.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    /// 0 for a multiplication.
-    radix: usize,
+    /// Of a pass; `None` multiplies.
+    radix: Option<usize>,
     before: usize,
     table: Table,
     line: Line,
@@ -235,34 +235,15 @@ impl Step {
     }
 }
 
-/// Radices whose product is a length, as few as there can be and of those the most even ones; `None` if it has prime factors above 7.
-fn radices(length: usize) -> Option<Vec<usize>> {
+/// Radices up to `most` whose product is a length, falling: as few as there can be, and of those the most even ones. `None` if it has
+/// prime factors above 7.
+fn radices(length: usize, most: usize) -> Option<Vec<usize>> {
     if length == 1 {
         return Some(vec![]);
     }
-    let key = |found: &Vec<usize>| (found.len(), found.iter().max().copied());
-    let rest = RADICES.iter().filter(|radix| length.is_multiple_of(**radix));
-    // Descending, so that no order of the same radices is looked at twice.
-    fn below(length: usize, most: usize) -> Option<Vec<usize>> {
-        if length == 1 {
-            return Some(vec![]);
-        }
-        let found =
-            RADICES.iter().filter(|radix| **radix <= most && length.is_multiple_of(**radix)).filter_map(|&radix| {
-                below(length / radix, radix).map(|mut rest| {
-                    rest.insert(0, radix);
-                    rest
-                })
-            });
-        found.min_by_key(|found| (found.len(), found.first().copied()))
-    }
-    let found = rest.filter_map(|&radix| {
-        below(length / radix, radix).map(|mut rest| {
-            rest.insert(0, radix);
-            rest
-        })
-    });
-    found.min_by_key(key)
+    let fits = RADICES.iter().filter(|radix| **radix <= most && length.is_multiple_of(**radix));
+    let found = fits.filter_map(|&radix| Some([vec![radix], radices(length / radix, radix)?].concat()));
+    found.min_by_key(|found| (found.len(), found[0]))
 }
 
 impl Line {
@@ -273,7 +254,7 @@ impl Line {
 
     /// The passes, in order.
     pub(super) fn steps(self) -> Vec<Step> {
-        match radices(self.length) {
+        match radices(self.length, RADICES[0]) {
             Some(radices) => self.passes(&radices),
             None => self.bluestein(),
         }
@@ -292,7 +273,7 @@ impl Line {
                 scale: if last { self.scale } else { 1.0 },
                 ..self
             };
-            let step = Step { radix, before, table: Table::Circle(self.length), line };
+            let step = Step { radix: Some(radix), before, table: Table::Circle(self.length), line };
             before *= radix;
             step
         });
@@ -303,7 +284,7 @@ impl Line {
     fn bluestein(self) -> Vec<Step> {
         let (n, m) = (self.length, (2 * self.length - 1).next_power_of_two());
         let whole = Self { length: m, extent_in: m, extent_out: m, scale: 1.0, ..self };
-        let multiply = |table, line| Step { radix: 0, before: 1, table, line };
+        let multiply = |table, line| Step { radix: None, before: 1, table, line };
         let mut steps = vec![multiply(Table::Chirp(n), Self { extent_out: self.extent_in, scale: 1.0, ..self })];
         // Both ways of a transform are the forward one between numbers with re and im exchanged.
         steps.extend(Self { extent_in: self.extent_in, ..whole }.steps());
@@ -473,7 +454,7 @@ impl Step {
         to: &Window,
     ) -> Result<(), Error> {
         let Self { radix, before, line, .. } = *self;
-        let items = if radix == 0 { self.written() } else { line.outer * line.length / radix * line.inner };
+        let items = radix.map_or(self.written(), |radix| line.outer * line.length / radix * line.inner);
         let params = Params {
             length: word(operation, line.length)?,
             inner: word(operation, line.inner)?,
@@ -487,10 +468,10 @@ impl Step {
         };
         let binds: [Bind<'_>; 3] = [from.slice.read(), table.read(), to.slice.write()];
         let inverse: Constant = ("INVERSE", line.inverse.into());
-        if radix == 0 {
-            return plan.dispatch_with("fft", "chirp", &[inverse], &params, &binds, Work::Items(items));
-        }
-        let constants = [("RADIX", radix as u32), inverse];
-        plan.dispatch_with("fft", "radix", &constants, &params, &binds, Work::Items(items))
+        let (entry, constants) = match radix {
+            Some(radix) => ("radix", vec![("RADIX", radix as u32), inverse]),
+            None => ("chirp", vec![inverse]),
+        };
+        plan.dispatch_with("fft", entry, &constants, &params, &binds, Work::Items(items))
     }
 }
