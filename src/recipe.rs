@@ -29,11 +29,12 @@ use crate::network::LayerRecipe;
 use crate::{files, network, training};
 
 /// Recipes that come with the program: name and text.
-pub const BUILT_IN: [(&str, &str); 7] = [
+pub const BUILT_IN: [(&str, &str); 8] = [
     ("digits-rings", include_str!("../assets/recipes/digits-rings.toml")),
     ("fashion-rings", include_str!("../assets/recipes/fashion-rings.toml")),
     ("mnist-mesh", include_str!("../assets/recipes/mnist-mesh.toml")),
     ("mnist-mesh-pure", include_str!("../assets/recipes/mnist-mesh-pure.toml")),
+    ("mnist-multiplier", include_str!("../assets/recipes/mnist-multiplier.toml")),
     ("mnist-rings", include_str!("../assets/recipes/mnist-rings.toml")),
     ("mnist-rings-layernorm", include_str!("../assets/recipes/mnist-rings-layernorm.toml")),
     ("vowel-mesh", include_str!("../assets/recipes/vowel-mesh.toml")),

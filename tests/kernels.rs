@@ -370,7 +370,7 @@ families!(
 families!(convolution, average, complex_matmul, activation, pool, mean_squared_error, normalization);
 families!(mesh, intensity);
 families!(phase_shifter, ports);
-families!(resample);
+families!(resample, tiles, blur);
 
 /// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
 /// transpose undoes it.

@@ -37,6 +37,7 @@ library![
     "adam",
     "average",
     "bias",
+    "blur",
     "complex_matmul",
     "convolution",
     "convolution_subgroup",
@@ -66,6 +67,7 @@ library![
     "ring_bank",
     "sgd",
     "slope",
+    "tiles",
 ];
 
 /// A linked module: one text, and where each of its lines came from.

@@ -8,7 +8,8 @@ use crate::electronics::{
 };
 use crate::layer::Layer;
 use crate::optics::{
-    AttenuatorRecipe, Attenuators, Mesh, MeshForm, MeshRecipe, RingConvolution, RingDense, RingRecipe,
+    AttenuatorRecipe, Attenuators, Mesh, MeshForm, MeshRecipe, Multiplier, MultiplierRecipe, RingConvolution,
+    RingDense, RingRecipe,
 };
 
 /// One entry of the recipe's `[[layers]]`: its `type` and the keys of that type.
@@ -23,6 +24,8 @@ pub enum LayerRecipe {
     Mesh(Box<MeshRecipe>),
     /// Attenuators of every mode.
     Attenuators(AttenuatorRecipe),
+    /// Weights as pictures between a display and a camera.
+    Multiplier(MultiplierRecipe),
     /// Dense layer of ordinary weights.
     Dense(DenseRecipe),
     /// Convolution of ordinary weights.
@@ -51,11 +54,12 @@ struct NoKeys {}
 
 impl LayerRecipe {
     /// Every `type`.
-    pub const TYPES: [&str; 14] = [
+    pub const TYPES: [&str; 15] = [
         "ring-dense",
         "ring-convolution",
         "mesh",
         "attenuators",
+        "multiplier",
         "dense",
         "convolution",
         "relu",
@@ -78,6 +82,7 @@ impl LayerRecipe {
             "ring-convolution" => RingRecipe::deserialize(keys).map(Self::RingConvolution),
             "mesh" => MeshRecipe::deserialize(keys).map(|recipe| Self::Mesh(Box::new(recipe))),
             "attenuators" => AttenuatorRecipe::deserialize(keys).map(Self::Attenuators),
+            "multiplier" => MultiplierRecipe::deserialize(keys).map(Self::Multiplier),
             "dense" => DenseRecipe::deserialize(keys).map(Self::Dense),
             "convolution" => ConvolutionRecipe::deserialize(keys).map(Self::Convolution),
             "relu" => NoKeys::deserialize(keys).map(|_| Self::Relu),
@@ -98,6 +103,7 @@ impl LayerRecipe {
             Self::RingDense(recipe) | Self::RingConvolution(recipe) => recipe.name.as_deref(),
             Self::Mesh(recipe) => recipe.name.as_deref(),
             Self::Attenuators(recipe) => recipe.name.as_deref(),
+            Self::Multiplier(recipe) => recipe.name.as_deref(),
             Self::Dense(recipe) => recipe.name.as_deref(),
             Self::Convolution(recipe) => recipe.name.as_deref(),
             _ => None,
@@ -110,6 +116,7 @@ impl LayerRecipe {
             Self::RingDense(_) | Self::RingConvolution(_) => "ring",
             Self::Mesh(_) => "mesh",
             Self::Attenuators(_) => "attenuators",
+            Self::Multiplier(_) => "multiplier",
             Self::Dense(_) => "dense",
             Self::Convolution(_) => "convolution",
             Self::Relu => "relu",
@@ -145,6 +152,7 @@ impl LayerRecipe {
             Self::RingConvolution(recipe) => Box::new(RingConvolution::new(recipe.clone(), input_shape)?),
             Self::Mesh(recipe) => Box::new(Mesh::new((**recipe).clone(), input_shape)?),
             Self::Attenuators(recipe) => Box::new(Attenuators::new(recipe, input_shape)?),
+            Self::Multiplier(recipe) => Box::new(Multiplier::new(recipe.clone(), input_shape)?),
             Self::Dense(recipe) => Box::new(Dense::new(recipe.clone(), input_shape)?),
             Self::Convolution(recipe) => Box::new(Convolution::new(recipe, input_shape)?),
             Self::Relu => Box::new(Activation::relu(input_shape)),

@@ -8,6 +8,7 @@ pub mod actuator;
 pub mod adam;
 pub mod average;
 pub mod bias;
+pub mod blur;
 mod clock;
 pub mod complex_matmul;
 pub mod convolution;
@@ -34,6 +35,7 @@ pub mod resample;
 pub mod ring_bank;
 pub mod sgd;
 pub mod slope;
+pub mod tiles;
 
 pub use clock::Clock;
 pub use flat::{Flat, Grouping, Scope, Segment};

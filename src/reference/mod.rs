@@ -9,6 +9,7 @@ pub mod actuator;
 pub mod adam;
 pub mod average;
 pub mod bias;
+pub mod blur;
 pub mod complex_matmul;
 pub mod convolution;
 pub mod cross_entropy;
@@ -32,6 +33,7 @@ pub mod resample;
 pub mod ring_bank;
 pub mod sgd;
 pub mod slope;
+pub mod tiles;
 
 /// Bounds and role of a parameter, as in `shaders/shared/segments.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq)]

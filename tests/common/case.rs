@@ -22,6 +22,7 @@ mod ports;
 mod resample;
 mod rings;
 mod slope;
+mod tiles;
 
 type Make = Box<dyn Fn(Draws, &[usize]) -> Problem + Send + Sync>;
 /// Outputs from inputs, in `f64`.
@@ -407,6 +408,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(phase_shifter::cases());
     cases.extend(ports::cases());
     cases.extend(resample::cases());
+    cases.extend(tiles::cases());
     cases
 }
 
