@@ -59,17 +59,18 @@ fn shown_at(at: u32) -> Shown {
     let column = x - half * size.y - params.margin_x;
     let output = (number * params.rows + tile_row) * params.columns + half / 2u;
     let is_lit = row < params.tile_height * params.pixels && column < params.tile_width * params.pixels && output < params.n_outputs;
-    return Shown(is_lit, output, half % 2u, (row / params.pixels) * params.tile_width + column / params.pixels);
+    let input = indexing_divide(row, params.pixels) * params.tile_width + indexing_divide(column, params.pixels);
+    return Shown(is_lit, output, half % 2u, input);
 }
 
 /// Sum of what is shown on the block of a transmission.
 fn sum_of(output: u32, sign: u32, input: u32) -> f32 {
     let size = part();
-    let line = output / params.columns;
+    let line = indexing_divide(output, params.columns);
     let column = output - line * params.columns;
-    let number = line / params.rows;
+    let number = indexing_divide(line, params.rows);
     let row = line - number * params.rows;
-    let weight_row = input / params.tile_width;
+    let weight_row = indexing_divide(input, params.tile_width);
     let top = row * size.x + params.margin_y + weight_row * params.pixels;
     let left = (2u * column + sign) * size.y + params.margin_x + (input - weight_row * params.tile_width) * params.pixels;
     var sum = 0.0;
