@@ -29,13 +29,14 @@ use crate::network::LayerRecipe;
 use crate::{files, network, training};
 
 /// Recipes that come with the program: name and text.
-pub const BUILT_IN: [(&str, &str); 10] = [
+pub const BUILT_IN: [(&str, &str); 11] = [
     ("digits-diffractive", include_str!("../assets/recipes/digits-diffractive.toml")),
     ("digits-rings", include_str!("../assets/recipes/digits-rings.toml")),
     ("fashion-rings", include_str!("../assets/recipes/fashion-rings.toml")),
     ("mnist-diffractive", include_str!("../assets/recipes/mnist-diffractive.toml")),
     ("mnist-mesh", include_str!("../assets/recipes/mnist-mesh.toml")),
     ("mnist-mesh-pure", include_str!("../assets/recipes/mnist-mesh-pure.toml")),
+    ("mnist-multiplier", include_str!("../assets/recipes/mnist-multiplier.toml")),
     ("mnist-rings", include_str!("../assets/recipes/mnist-rings.toml")),
     ("mnist-rings-layernorm", include_str!("../assets/recipes/mnist-rings-layernorm.toml")),
     ("slm-1080p", include_str!("../assets/recipes/slm-1080p.toml")),

@@ -150,8 +150,51 @@ epochs = 1
 batch = 128
 "#;
 
+/// Multipliers of images and of features, blurred and amplified.
+const MULTIPLIERS: &str = r#"name = "multipliers"
+
+[data]
+set = "digits"
+
+[[layers]]
+type = "multiplier"
+outputs = 24
+tiles = [2, 4]
+pixels = 2
+blur = 0.5
+trainable_gain = true
+gain = 4.0
+
+[[layers]]
+type = "sigmoid"
+
+[[layers]]
+type = "multiplier"
+outputs = 10
+tile = [3, 8]
+sampling = "bilinear"
+gain = 8.0
+
+[training]
+method = "noise"
+epochs = 8
+batch = 64
+devices = 2
+distribution = "uniform"
+
+[training.optimizer]
+learning_rate = 0.01
+
+[training.noise]
+rotation = 1.0
+shift_x = 0.5
+shift_y = 0.5
+scale = 0.02
+blur = 0.25
+"#;
+
 fn bench() -> Bench {
-    Bench::with(&[("recipe.toml", RECIPE), ("meshes.toml", MESHES)])
+    Bench::with(&[("recipe.toml", RECIPE), ("meshes.toml", MESHES), ("multipliers.toml", MULTIPLIERS)])
 }
 
 /// Shape and values of an npy file.
@@ -207,7 +250,7 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
         let has = |name: &str| layer["arrays"].as_array().unwrap().contains(&name.into());
         let gain = if has("gain") { own("gain")[0] } else { 1.0 };
         x = match kind {
-            "ring-dense" | "dense" => {
+            "ring-dense" | "multiplier" | "dense" => {
                 let (weight, none) = (own("weight"), vec![0.0; number("outputs")]);
                 let bias = if has("bias") { own("bias") } else { &none };
                 let inputs = weight.len() / bias.len();
@@ -412,6 +455,42 @@ fn an_export_of_meshes_holds_their_phases_as_heaters_set_them() {
         let composed = npyz::NpyFile::new(&bytes[..]).unwrap().into_vec::<npyz::num_complex::Complex64>().unwrap();
         assert_eq!(composed, mesh.compose().unwrap().values());
     }
+}
+
+#[test]
+fn an_export_of_multipliers_holds_what_the_camera_reads_of_their_pictures() {
+    let bench = bench();
+    bench.done("train multipliers.toml --out run");
+    let (raw, labels) = digits();
+    bench.write_npy("X.npy", &[1797, 8, 8], &raw);
+    bench.done("predict run --input X.npy --output Y.npy");
+    let (_, predicted) = logits(&bench, "Y.npy");
+    // Transmissions, weights, a bias and a gain of either.
+    assert_eq!(bench.done("export run --to out"), "8 arrays in out\n");
+    let manifest = bench.json("out/manifest.json");
+    let arrays = archive(&bench.path("out/multipliers.npz"));
+    let raw: Vec<_> = raw.iter().map(|&value| f64::from(value)).collect();
+    let own = forward(&manifest, &arrays, &raw);
+    let largest = own.iter().fold(0.0, |largest: f64, logit| largest.max(logit.abs()));
+    let worst = own.iter().zip(&predicted).fold(0.0, |worst: f64, (own, device)| worst.max((own - device).abs()));
+    assert!(own.len() == predicted.len() && worst <= 1e-5 * largest, "{worst} of {largest}");
+    let (shape, transmission) = &arrays["multiplier2.transmission"];
+    assert_eq!((&shape[..], &arrays["multiplier2.weight"].0[..]), (&[10, 2, 24][..], &[10, 24][..]));
+    assert!(transmission.iter().all(|value| (0.0..=1.0).contains(value)));
+
+    // Better than chance as it is, and worse where all pictures are turned together.
+    bench.done("evaluate run --vary rotation=-20:20:20 --csv t.csv");
+    let text = std::fs::read_to_string(bench.path("t.csv")).unwrap();
+    let rows: Vec<Vec<f64>> =
+        text.lines().skip(1).map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect();
+    let accuracy = |rotation: f64| rows.iter().find(|row| row[0] == rotation).unwrap()[1];
+    assert!(accuracy(0.0) > 0.6 && accuracy(20.0) < accuracy(0.0) && accuracy(-20.0) < accuracy(0.0), "{text}");
+    let right = predicted
+        .chunks(10)
+        .zip(&labels)
+        .filter(|(row, label)| row.iter().all(|logit| *logit <= row[**label as usize]));
+    assert_eq!(right.count(), (1797.0 * accuracy(0.0)).round() as usize);
+    bench.refuse("evaluate run --vary scale=0:0.6:0.6", 2, &["scale", "not within ±0.5"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::gpu;
 use flatlight::data::{Dataset, Split, Values};
@@ -13,7 +13,7 @@ use flatlight::layer::Pass;
 use flatlight::network::{Chip, LayerRecipe, Network};
 use flatlight::ops::Clock;
 use flatlight::ops::disturb::Distribution;
-use flatlight::optics::RingRecipe;
+use flatlight::optics::{MultiplierRecipe, RingRecipe};
 use flatlight::random;
 use flatlight::robustness::{self, Axis, Sweep, chips_at_once, rows_at_once};
 use flatlight::training::{Method, Settings, Trainer};
@@ -199,6 +199,30 @@ fn names_joined_by_a_plus_vary_together() {
     };
     assert_eq!(losses("ring1.temperature+ring2.temperature=1"), losses("temperature=1"));
     assert!(losses("ring1.temperature=1") != losses("temperature=1"));
+}
+
+#[test]
+fn what_devices_share_is_not_met_in_step_with_something_else_that_they_share() {
+    let data = dataset();
+    let network = spread(&[LayerRecipe::Multiplier(MultiplierRecipe::new(CLASSES))], DEVICES);
+    let mut settings: Settings = toml::from_str("method = \"noise\"\nepochs = 20\nbatch = 48\ndevices = 3\n").unwrap();
+    settings.distribution = Distribution::Uniform;
+    let quadrants = |settings: &Settings| {
+        let mut trainer = Trainer::new(&network, settings, &data, (1.0, 0.0), SEED).unwrap();
+        let steps = (0..20).map(|_| {
+            trainer.train_step().unwrap();
+            ["rotation", "scale"].map(|name| {
+                let entry = network.imperfections().iter().find(|entry| entry.spec.name == name).unwrap();
+                gpu().read::<f32>(&network.imperfection(0, entry).unwrap()).unwrap()[0] > 0.0
+            })
+        });
+        steps.collect::<BTreeSet<_>>()
+    };
+    // Alone, the first device has the lowest third of the range.
+    settings.noise = BTreeMap::from([("rotation".to_owned(), 1.0)]);
+    assert_eq!(quadrants(&settings), BTreeSet::from([[false; 2]]));
+    settings.noise.insert("scale".to_owned(), 0.05);
+    assert_eq!(quadrants(&settings).len(), 4, "all four combinations of signs");
 }
 
 #[test]

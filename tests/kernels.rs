@@ -377,7 +377,7 @@ families!(mesh, intensity);
 families!(phase_shifter, ports);
 families!(inner_product, plane, regions, transfer, transmission);
 families!(fft, propagation);
-families!(resample);
+families!(resample, tiles, blur);
 
 /// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
 /// transpose undoes it.

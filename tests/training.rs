@@ -21,10 +21,11 @@ use flatlight::light::{self, Length};
 use flatlight::mesh::Layout;
 use flatlight::network::{Entry, LayerRecipe, Network};
 use flatlight::ops::disturb::Distribution;
+use flatlight::ops::resample::Mode;
 use flatlight::ops::{Clock, Grouping, Scope};
 use flatlight::optics::{
     ActuatorKind, FreeSpaceRecipe, LightInput, MaskKind, MaskStart, MeshForm, MeshInput, MeshOutput, MeshRecipe,
-    MeshStart, PlaneRecipe, RegionsRecipe, Resampling, RingRecipe, StartSign,
+    MeshStart, MultiplierRecipe, PlaneRecipe, RegionsRecipe, RingRecipe, StartSign,
 };
 use flatlight::random;
 use flatlight::recipe::Recipe;
@@ -40,7 +41,8 @@ use flatlight::reference::ports::{self, Reading};
 use flatlight::reference::ring_bank::RingBank;
 use flatlight::reference::sgd::Sgd;
 use flatlight::reference::{
-    self, Segment, activation, bias, cross_entropy, disturb, draw, gain, matmul, norm, perturb, pool, slope,
+    self, Segment, activation, bias, blur, cross_entropy, disturb, draw, gain, matmul, norm, perturb, pool, resample,
+    slope, tiles,
 };
 use flatlight::training::method::Step;
 use flatlight::training::{
@@ -166,8 +168,9 @@ fn odd_chip(network: &Network<'_>) -> Vec<f32> {
             // The twin's detectors are quiet.
             "detection_noise" => 0.0,
             "distance_error" => 2e-5,
-            "rotation" => 5.0,
-            "shift_x" | "shift_y" => 1.5,
+            "shift_x" | "shift_y" | "blur" => 1.8,
+            "rotation" => 9.0,
+            "scale" => 0.2,
             _ => 0.04,
         };
         values[entry.range()].iter_mut().zip(units).for_each(|(value, unit)| *value = size * (unit as f32 - 0.5));
@@ -494,9 +497,88 @@ impl TwinMesh {
     }
 }
 
+struct TwinMultiplier {
+    layout: tiles::Tiles,
+    view: resample::Resample,
+    /// Design of the blur, and the place of what comes on top.
+    blur: Option<(f64, usize)>,
+    geometry: [usize; 4],
+    transmission: Range<usize>,
+    bias: Range<usize>,
+    /// Place of the gain, which is trained.
+    gain: Option<usize>,
+}
+
+impl TwinMultiplier {
+    fn new(network: &Network<'_>, recipe: &MultiplierRecipe, name: &str) -> Self {
+        let named = |own: &str| format!("{name}.{own}");
+        let parameter = |own| network.parameters().iter().find(|entry| entry.name == named(own));
+        let place = |own| network.imperfections().iter().find(|entry| entry.name == named(own)).unwrap().offset;
+        let MultiplierRecipe { outputs, tiles: grid, tile, pixels, margin, .. } = *recipe;
+        let layout = tiles::Tiles { outputs, tile: tile.unwrap(), pixels, grid, margin };
+        let [_, height, width] = layout.shape();
+        let mode = match recipe.sampling {
+            Mode::Area => resample::Mode::Area,
+            Mode::Bilinear => resample::Mode::Bilinear,
+            Mode::Nearest => resample::Mode::Nearest,
+        };
+        let sides = [height, width];
+        Self {
+            layout,
+            view: resample::Resample { mode, from: sides, to: sides, step: [1.0; 2], outside: [0.0; 2], channels: 1 },
+            blur: recipe.blur.map(|blur| (f64::from(blur), place("blur"))),
+            geometry: ["shift_x", "shift_y", "rotation", "scale"].map(place),
+            transmission: parameter("transmission").unwrap().range(),
+            bias: parameter("bias").unwrap().range(),
+            gain: parameter("gain").map(|entry| entry.offset),
+        }
+    }
+
+    fn geometry<'a>(&self, chip: &'a [f64]) -> [&'a [f64]; 4] {
+        self.geometry.map(|place| &chip[place..=place])
+    }
+
+    /// Pictures behind the optics, which are their own adjoint.
+    fn blurred(&self, pictures: Vec<f64>, chip: &[f64]) -> Vec<f64> {
+        let Some((spread, place)) = self.blur else { return pictures };
+        let [height, width] = self.view.from;
+        let each = pictures.chunks_exact(height * width);
+        each.flat_map(|picture| blur::forward(picture, [height, width], spread, chip[place])).collect()
+    }
+
+    fn weight(&self, p: &[f64], chip: &[f64]) -> Vec<f64> {
+        let view = self.view.forward(&self.layout.lay(&p[self.transmission.clone()]), self.geometry(chip));
+        self.layout.weigh(&self.blurred(view, chip))
+    }
+
+    fn light(&self, p: &[f64], chip: &[f64], x: &[f64], rows: usize) -> Vec<f64> {
+        let (weight, outputs) = (self.weight(p, chip), self.bias.len());
+        matmul::abt_bias(x, &weight, &vec![0.0; outputs], rows, outputs, x.len() / rows)
+    }
+
+    fn forward(&self, p: &[f64], chip: &[f64], x: &[f64], rows: usize) -> Vec<f64> {
+        let gain = self.gain.map_or(1.0, |place| p[place]);
+        gain::forward(&self.light(p, chip, x, rows), gain, Some(&p[self.bias.clone()]))
+    }
+
+    fn backward(&self, p: &[f64], chip: &[f64], [x, d_y]: [&[f64]; 2], rows: usize, gradient: &mut [f64]) -> Vec<f64> {
+        let (outputs, inputs) = (self.bias.len(), x.len() / rows);
+        let mut d_light = d_y.to_vec();
+        if let Some(place) = self.gain {
+            (d_light, gradient[place]) = gain::backward(&self.light(p, chip, x, rows), p[place], d_y);
+        }
+        let d_view = self.layout.weigh_backward(&matmul::atb(&d_light, x, outputs, inputs, rows));
+        let d_picture = self.view.backward(&self.blurred(d_view, chip), self.geometry(chip));
+        gradient[self.transmission.clone()].copy_from_slice(&self.layout.lay_backward(&d_picture));
+        gradient[self.bias.clone()].copy_from_slice(&bias::backward(d_y, outputs));
+        matmul::ab(&d_light, &self.weight(p, chip), rows, inputs, outputs)
+    }
+}
+
 enum TwinLayer {
     Space(TwinSpace),
     Mesh(TwinMesh),
+    Multiplier(TwinMultiplier),
     /// With the place of the transmissions, and the modes before and behind.
     Attenuators(Range<usize>, [usize; 2]),
     Ring(TwinRing),
@@ -532,6 +614,7 @@ impl TwinLayer {
         match self {
             Self::Space(it) => it.forward(p, chip, x),
             Self::Mesh(it) => it.forward(p, chip, x),
+            Self::Multiplier(it) => it.forward(p, chip, x, rows),
             Self::Attenuators(range, [from, to]) => ports::attenuate(x, &p[range.clone()], *from, *to),
             Self::Ring(it) => it.output(p, it.dense(p, chip, x, rows)),
             Self::Relu => activation::relu_forward(x),
@@ -568,6 +651,7 @@ impl TwinLayer {
         match self {
             Self::Space(it) => it.backward(p, chip, x, d_y, gradient),
             Self::Mesh(it) => it.backward(p, chip, x, d_y, gradient),
+            Self::Multiplier(it) => it.backward(p, chip, [x, d_y], rows, gradient),
             Self::Attenuators(range, [from, to]) => {
                 let [d_x, d_factor] = ports::attenuate_backward(x, &p[range.clone()], d_y, *from, *to);
                 gradient[range.clone()].copy_from_slice(&d_factor);
@@ -674,6 +758,9 @@ impl Twin {
                     let named = format!("mesh{meshes}{part}.transmission");
                     let entry = network.parameters().iter().find(|entry| entry.name == named).unwrap();
                     TwinLayer::Attenuators(entry.range(), [shape[0], recipe.outputs.unwrap_or(shape[0])])
+                }
+                LayerRecipe::Multiplier(recipe) => {
+                    TwinLayer::Multiplier(TwinMultiplier::new(network, recipe, &network.parts()[place].name))
                 }
                 LayerRecipe::RingDense(recipe) => {
                     rings += 1;
@@ -1447,7 +1534,7 @@ fn the_gradient_reaches_the_masks_of_light_in_free_space() {
         (vec![field(&one)], true),
         (vec![field(&FreeSpaceRecipe { grid: [8, 7], ..deep.clone() })], true),
         (vec![field(&planes(&[absorbing, plane(90.0), absorbing]))], true),
-        (vec![field(&FreeSpaceRecipe { resampling: Resampling::Bilinear, shares: false, ..one.clone() })], true),
+        (vec![field(&FreeSpaceRecipe { sampling: Mode::Bilinear, shares: false, ..one.clone() })], true),
         (vec![field(&FreeSpaceRecipe { propagation: light::Method::Fresnel, padding: 1, ..one.clone() })], true),
         // Behind another layer: the gradient of the pictures.
         (vec![image.clone(), LayerRecipe::Sigmoid, field(&one)], true),
@@ -1488,6 +1575,25 @@ fn training_in_free_space_does_not_depend_on_how_many_samples_go_at_once() {
     let whole = trained(None);
     for chunk in [1, 3, 8] {
         assert_eq!(trained(Some(chunk)), whole, "{chunk} at once");
+    }
+}
+
+#[test]
+fn the_gradient_reaches_the_pictures_of_a_misaligned_multiplier() {
+    let first = MultiplierRecipe { tiles: [2, 2], tile: Some([3, 4]), ..MultiplierRecipe::new(7) };
+    let blurred = MultiplierRecipe {
+        pixels: 2,
+        margin: [0, 1],
+        blur: Some(0.6),
+        sampling: Mode::Bilinear,
+        gain: 3.0,
+        trainable_gain: true,
+        ..first.clone()
+    };
+    for first in [first, blurred] {
+        let last = MultiplierRecipe { tile: Some([1, 7]), outputs: CLASSES, ..first.clone() };
+        let layers = [LayerRecipe::Multiplier(first), LayerRecipe::Sigmoid, LayerRecipe::Multiplier(last)];
+        gradients(&dataset(), &layers, true);
     }
 }
 

@@ -116,7 +116,7 @@ def forward(manifest, arrays, x):
         kind = layer["type"]
         array = lambda name: arrays[f"{layer['name']}.{name}"].astype(np.float64)
         bias = array("bias") if "bias" in layer["arrays"] else 0.0
-        if kind in ("ring-dense", "dense"):
+        if kind in ("ring-dense", "multiplier", "dense"):
             x = read(x.reshape(len(x), -1) @ array("weight").T, layer, array) + bias
         elif kind in ("ring-convolution", "convolution"):
             side, edge = layer["kernel"], layer["padding"]

@@ -40,6 +40,7 @@ library![
     "adam",
     "average",
     "bias",
+    "blur",
     "complex_matmul",
     "convolution",
     "convolution_subgroup",
@@ -76,6 +77,7 @@ library![
     "sgd",
     "slope",
     "source",
+    "tiles",
     "transfer",
     "transmission",
 ];

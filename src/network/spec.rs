@@ -8,8 +8,8 @@ use crate::electronics::{
 };
 use crate::layer::Layer;
 use crate::optics::{
-    AttenuatorRecipe, Attenuators, FreeSpace, FreeSpaceRecipe, Mesh, MeshForm, MeshRecipe, RingConvolution, RingDense,
-    RingRecipe,
+    AttenuatorRecipe, Attenuators, FreeSpace, FreeSpaceRecipe, Mesh, MeshForm, MeshRecipe, Multiplier,
+    MultiplierRecipe, RingConvolution, RingDense, RingRecipe,
 };
 
 /// One entry of the recipe's `[[layers]]`: its `type` and the keys of that type.
@@ -26,6 +26,8 @@ pub enum LayerRecipe {
     Attenuators(AttenuatorRecipe),
     /// Coherent light in free space.
     FreeSpace(Box<FreeSpaceRecipe>),
+    /// Weights as pictures between a display and a camera.
+    Multiplier(MultiplierRecipe),
     /// Dense layer of ordinary weights.
     Dense(DenseRecipe),
     /// Convolution of ordinary weights.
@@ -54,12 +56,13 @@ struct NoKeys {}
 
 impl LayerRecipe {
     /// Every `type`.
-    pub const TYPES: [&str; 15] = [
+    pub const TYPES: [&str; 16] = [
         "ring-dense",
         "ring-convolution",
         "mesh",
         "attenuators",
         "free-space",
+        "multiplier",
         "dense",
         "convolution",
         "relu",
@@ -83,6 +86,7 @@ impl LayerRecipe {
             "mesh" => MeshRecipe::deserialize(keys).map(|recipe| Self::Mesh(Box::new(recipe))),
             "attenuators" => AttenuatorRecipe::deserialize(keys).map(Self::Attenuators),
             "free-space" => FreeSpaceRecipe::deserialize(keys).map(|recipe| Self::FreeSpace(Box::new(recipe))),
+            "multiplier" => MultiplierRecipe::deserialize(keys).map(Self::Multiplier),
             "dense" => DenseRecipe::deserialize(keys).map(Self::Dense),
             "convolution" => ConvolutionRecipe::deserialize(keys).map(Self::Convolution),
             "relu" => NoKeys::deserialize(keys).map(|_| Self::Relu),
@@ -104,6 +108,7 @@ impl LayerRecipe {
             Self::Mesh(recipe) => recipe.name.as_deref(),
             Self::Attenuators(recipe) => recipe.name.as_deref(),
             Self::FreeSpace(recipe) => recipe.name.as_deref(),
+            Self::Multiplier(recipe) => recipe.name.as_deref(),
             Self::Dense(recipe) => recipe.name.as_deref(),
             Self::Convolution(recipe) => recipe.name.as_deref(),
             _ => None,
@@ -117,6 +122,7 @@ impl LayerRecipe {
             Self::Mesh(_) => "mesh",
             Self::Attenuators(_) => "attenuators",
             Self::FreeSpace(_) => "space",
+            Self::Multiplier(_) => "multiplier",
             Self::Dense(_) => "dense",
             Self::Convolution(_) => "convolution",
             Self::Relu => "relu",
@@ -153,6 +159,7 @@ impl LayerRecipe {
             Self::Mesh(recipe) => Box::new(Mesh::new((**recipe).clone(), input_shape)?),
             Self::Attenuators(recipe) => Box::new(Attenuators::new(recipe, input_shape)?),
             Self::FreeSpace(recipe) => Box::new(FreeSpace::new((**recipe).clone(), input_shape)?),
+            Self::Multiplier(recipe) => Box::new(Multiplier::new(recipe.clone(), input_shape)?),
             Self::Dense(recipe) => Box::new(Dense::new(recipe.clone(), input_shape)?),
             Self::Convolution(recipe) => Box::new(Convolution::new(recipe, input_shape)?),
             Self::Relu => Box::new(Activation::relu(input_shape)),

@@ -8,6 +8,7 @@ pub mod actuator;
 pub mod adam;
 pub mod average;
 pub mod bias;
+pub mod blur;
 mod clock;
 pub mod complex_matmul;
 pub mod convolution;
@@ -40,6 +41,7 @@ pub mod ring_bank;
 pub mod sgd;
 pub mod slope;
 pub mod source;
+pub mod tiles;
 pub mod transfer;
 pub mod transmission;
 

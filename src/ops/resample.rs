@@ -25,11 +25,13 @@ uniform! {
 
 /// What a sample of the result is. Without misalignment, and on an equal grid, it is the pixel itself in every mode, bit
 /// for bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// The mean over the sample's own square cell of a picture that is made of square pixels of constant value: a plate of
     /// pixels that is seen by pixels. Overlaps of cell and pixels are exact up to rounding, whatever shift, rotation and
     /// scale are, and smooth in them.
+    #[default]
     Area,
     /// The bilinear interpolation at the sample's centre. It blurs as `Area` does, but misses pixels where samples are
     /// coarser than they.

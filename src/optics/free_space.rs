@@ -3,7 +3,7 @@
 use std::f32::consts::TAU;
 use std::f64::consts::PI;
 
-use super::free_space_recipe::{FreeSpaceRecipe, LightInput, MaskKind, MaskStart, PlaneRecipe, Resampling};
+use super::free_space_recipe::{FreeSpaceRecipe, LightInput, MaskKind, MaskStart, PlaneRecipe};
 use super::readout::Readout;
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::layer::{self, Cause, Derived, Imperfection, Io, Layer, Parameter, Pass, Role, Start};
@@ -97,11 +97,6 @@ impl FreeSpace {
         let firsts: Vec<_> = spaces.iter().map(same).collect();
         let number = |first: &usize| (0..*first).filter(|&at| firsts[at] == at).count();
         let tables = firsts.iter().map(number).collect();
-        let mode = match recipe.resampling {
-            Resampling::Area => Mode::Area,
-            Resampling::Bilinear => Mode::Bilinear,
-            Resampling::Nearest => Mode::Nearest,
-        };
         let fits = |error: Error| format!("`grid`: {error}");
         let mut count = 0..;
         let masks = recipe.planes.iter().map(|plane| plane.mask.and_then(|_| count.next())).collect();
@@ -111,7 +106,7 @@ impl FreeSpace {
             tables,
             propagation: Propagation::new(height, width, padded_height, padded_width).map_err(fits)?,
             // Light that misses a mask is lost.
-            resample: Resample::new(mode, recipe.grid, recipe.grid, [0.0; 2]).map_err(fits)?,
+            resample: Resample::new(recipe.sampling, recipe.grid, recipe.grid, [0.0; 2]).map_err(fits)?,
             masks,
             detector: Detector::new(recipe.regions.of(recipe.grid)?, recipe.shares),
             readout: Readout::new(recipe.full_scale, recipe.adc_bits, recipe.gain, recipe.trainable_gain),
@@ -396,8 +391,8 @@ impl Layer for FreeSpace {
     fn warnings(&self) -> Vec<String> {
         let mut found: Vec<_> =
             self.spaces.iter().flat_map(Space::warnings).map(|warning| warning.to_string()).collect();
-        if self.recipe.resampling == Resampling::Nearest {
-            found.push("`resampling = \"nearest\"` hides every misalignment of less than half a pixel".to_owned());
+        if self.recipe.sampling == Mode::Nearest {
+            found.push("`sampling = \"nearest\"` hides every misalignment of less than half a pixel".to_owned());
         }
         let mut seen = std::collections::BTreeSet::new();
         found.retain(|warning| seen.insert(warning.clone()));

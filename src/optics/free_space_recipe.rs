@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ring_recipe::{converter, default_gain, positive};
 use crate::light::{Length, Method, Rectangle, Regions};
+use crate::ops::resample::Mode;
 
 /// What the input of the layer is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,19 +15,6 @@ pub enum LightInput {
     Intensity,
     /// Pictures of amplitudes.
     Amplitude,
-}
-
-/// How a plate of pixels is seen where it does not lie as it should.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Resampling {
-    /// By area: a sample is the mean of the plate, made of square pixels of constant transmission, over its own square.
-    #[default]
-    Area,
-    /// Bilinear between the centres of pixels.
-    Bilinear,
-    /// The nearest pixel. It hides every error of less than half a pixel; for comparison with results that used it.
-    Nearest,
 }
 
 /// What a mask changes.
@@ -136,7 +124,7 @@ pub struct FreeSpaceRecipe {
     pub chunk: Option<usize>,
     /// How misaligned masks are seen.
     #[serde(default)]
-    pub resampling: Resampling,
+    pub sampling: Mode,
     /// How masks start.
     #[serde(default)]
     pub start: MaskStart,
@@ -192,7 +180,7 @@ impl FreeSpaceRecipe {
             propagation: Method::default(),
             band_limit: yes(),
             chunk: None,
-            resampling: Resampling::default(),
+            sampling: Mode::default(),
             start: MaskStart::default(),
             planes: Vec::new(),
             distance,

@@ -9,6 +9,7 @@ pub mod actuator;
 pub mod adam;
 pub mod average;
 pub mod bias;
+pub mod blur;
 pub mod complex_matmul;
 pub mod convolution;
 pub mod cross_entropy;
@@ -38,6 +39,7 @@ pub mod ring_bank;
 pub mod sgd;
 pub mod slope;
 pub mod source;
+pub mod tiles;
 pub mod transfer;
 pub mod transmission;
 

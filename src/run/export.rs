@@ -29,7 +29,8 @@ pub struct Array {
 
 /// Every array that inference needs, with the parameters and imperfections now on the device, layer by layer. Of rings:
 /// `current` where one sets them, `detuning` and `weight` behind converter and crosstalk, read from the device; of meshes:
-/// `theta`, `phi` and `gamma` as heaters set them, behind wrap, converter and crosstalk.
+/// `theta`, `phi` and `gamma` as heaters set them, behind wrap, converter and crosstalk; of multipliers: `transmission`, and
+/// the `weight` that a misaligned and blurred picture leaves, read from the device.
 ///
 /// # Errors
 /// What the device reports.
@@ -51,11 +52,11 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
             values,
         };
         let derived = |name: &str| match network.derived(&format!("{layer}.{name}")) {
-            Some(slice) => gpu.read(slice).map(Some),
+            Some(slice) => gpu.read(slice).map(|values| Some((slice.shape(), values))),
             None => Ok::<_, gpu::Error>(None),
         };
         let set = derived(&format!("set_{}", entry.spec.name))?;
-        let values = set.unwrap_or_else(|| flat[entry.range()].to_vec());
+        let values = set.map_or_else(|| flat[entry.range()].to_vec(), |(_, values)| values);
         match entry.spec.role {
             Role::Control => {
                 let detuning = derived("detuning")?;
@@ -63,7 +64,7 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
                     all.push(array(&entry.spec.name, &entry.shape, unit, values));
                 }
                 for (name, unit, values) in [("detuning", "nm", detuning), ("weight", "", derived("weight")?)] {
-                    all.extend(values.map(|values| array(name, &entry.shape, unit, values)));
+                    all.extend(values.map(|(shape, values)| array(name, shape, unit, values)));
                 }
             }
             // Mean and variance of every channel, in turn.

@@ -73,7 +73,8 @@ pub struct Settings {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub noise: BTreeMap<String, f32>,
     /// For `noise`: devices that a batch is spread over, each with draws of its own. Those of a uniformly drawn temperature
-    /// come from as many equal parts of its range, so that every step covers all of it.
+    /// come from as many equal parts of its range, so that every step covers all of it, if nothing else is drawn that a device
+    /// shares.
     #[serde(default = "one")]
     pub devices: usize,
     /// For `pruning`.

@@ -25,6 +25,7 @@ mod resample;
 mod rings;
 mod slope;
 mod source;
+mod tiles;
 
 type Make = Box<dyn Fn(Draws, &[usize]) -> Problem + Send + Sync>;
 /// Outputs from inputs, in `f64`.
@@ -422,6 +423,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(ports::cases());
     cases.extend(source::cases());
     cases.extend(resample::cases());
+    cases.extend(tiles::cases());
     cases
 }
 

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use flatlight::light::{Grid, Method, Space};
 use flatlight::network::Network;
-use flatlight::optics::{FreeSpaceRecipe, LightInput, MaskKind, Resampling};
+use flatlight::ops::resample::Mode as Sampling;
+use flatlight::optics::{FreeSpaceRecipe, LightInput, MaskKind};
 use flatlight::reference::propagation;
 use flatlight::reference::regions::Regions;
 use flatlight::reference::resample::{Mode, Resample};
@@ -113,10 +114,10 @@ impl TwinSpace {
                 .collect(),
             planes: planes.collect(),
             resample: Resample {
-                mode: match recipe.resampling {
-                    Resampling::Area => Mode::Area,
-                    Resampling::Bilinear => Mode::Bilinear,
-                    Resampling::Nearest => Mode::Nearest,
+                mode: match recipe.sampling {
+                    Sampling::Area => Mode::Area,
+                    Sampling::Bilinear => Mode::Bilinear,
+                    Sampling::Nearest => Mode::Nearest,
                 },
                 from: size,
                 to: size,

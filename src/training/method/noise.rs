@@ -1,5 +1,6 @@
 //! Noise injection: imperfections drawn anew each step.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::{Error, setting};
@@ -30,6 +31,10 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
         check(&entry.spec, f64::from(deviation), step.settings.distribution)
             .map_err(|message| setting(format!("training.noise.{}", entry.spec.name), message))?;
     }
+    // Parts of one range are met evenly; those of several would be met together, lowest with lowest.
+    let common = network.imperfections().iter().filter(|entry| entry.spec.cause == Cause::Common);
+    let drawn: BTreeSet<_> =
+        common.map(|entry| entry.spec.name).filter(|name| step.settings.noise.contains_key(*name)).collect();
     let mut plan = PlanBuilder::new(network.gpu(), "disturb");
     for device in 0..network.devices() {
         // The first one's draws do not depend on how many there are.
@@ -42,7 +47,8 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
             let value = network.imperfection(device, entry)?;
             // What all of a device shares is drawn from all parts of its range in each step, if that has ends.
             let (stream, part) = match entry.spec.cause {
-                Cause::Common => (stream(entry.spec.name), (device, network.devices())),
+                Cause::Common if drawn.len() == 1 => (stream(entry.spec.name), (device, network.devices())),
+                Cause::Common => (stream(entry.spec.name), (0, 1)),
                 Cause::Element => (stream(&entry.name), (0, 1)),
                 Cause::Sample => {
                     disturb::constant(&mut plan, deviation, &value)?;
