@@ -596,11 +596,11 @@ fn bench_times_steps_of_a_named_case() {
     assert!(0.0 < least && least <= median && median <= most, "{line}");
     assert!((rate * median - 3.0).abs() < 1e-6, "{line}");
     assert!(!line["adapter"].as_str().unwrap().is_empty());
-    assert!(!bench.done("bench --steps 1 --batch 1").contains('{'));
+    assert!(!bench.done("bench d2nn-128 --steps 1 --batch 1").contains('{'));
     bench.refuse(
         "bench ring-lenett",
         2,
-        &["no case `ring-lenett`; there are: ring-lenet, mesh-64; did you mean `ring-lenet`?"],
+        &["no case `ring-lenett`; there are: ring-lenet, mesh-64, d2nn-128, slm-1080; did you mean `ring-lenet`?"],
     );
     bench.refuse("bench --steps 0", 2, &["--steps"]);
     bench.refuse("bench --method sta", 2, &["standard, noise, pruning, sat"]);

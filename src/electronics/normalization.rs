@@ -62,7 +62,7 @@ pub struct Norm {
     /// Windows of a max-pool behind it, which halve the images.
     windows: Option<pool::Shape>,
     /// Room for sums, shared by all passes that are recorded.
-    scratch: RefCell<Option<Scratch>>,
+    scratch: RefCell<Option<(usize, Scratch)>>,
 }
 
 impl Norm {
@@ -116,13 +116,13 @@ impl Norm {
     fn scratch(&self, plan: &PlanBuilder<'_>, norm: &Normalization) -> Result<Scratch, Error> {
         let mut kept = self.scratch.borrow_mut();
         let scratch = match kept.take() {
-            Some(scratch) => scratch,
-            None => match self.with_pool(*norm) {
+            Some((batch, scratch)) if batch == norm.batch => scratch,
+            _ => match self.with_pool(*norm) {
                 Some(pooled) => pooled.scratch(plan.gpu())?,
                 None => norm.scratch(plan.gpu())?,
             },
         };
-        Ok(kept.insert(scratch).clone())
+        Ok(kept.insert((norm.batch, scratch)).1.clone())
     }
 
     /// What the passes read: by the batch, or by what is kept.

@@ -243,7 +243,7 @@ impl FreeSpaceRecipe {
             }
             if let Some(aperture) = plane.aperture {
                 let extent = Length(height.min(width) as f64 * self.pitch.0);
-                if !(aperture.0 > 0.0) {
+                if aperture.0 <= 0.0 {
                     return refuse(format!("`aperture` must be above 0, not {aperture}"));
                 }
                 if aperture.0 > extent.0 * (1.0 + 1e-9) {

@@ -173,13 +173,11 @@ impl TwinSpace {
         let mut light = self.source.forward(x);
         let mut all = Vec::new();
         let transmissions = self.transmissions(p, chip);
-        for step in 0..self.steps.len() {
-            let arriving = propagation::forward(self.grid, &light, None, &self.transfer(chip, step));
-            if let Some(plane) = self.planes.get(step) {
-                light = plane::forward(&arriving, &transmissions[step], plane.threshold);
-            }
-            all.push(arriving);
+        for (step, (plane, t)) in self.planes.iter().zip(&transmissions).enumerate() {
+            all.push(propagation::forward(self.grid, &light, None, &self.transfer(chip, step)));
+            light = plane::forward(&all[step], t, plane.threshold);
         }
+        all.push(propagation::forward(self.grid, &light, None, &self.transfer(chip, self.planes.len())));
         all
     }
 
