@@ -1,5 +1,5 @@
 // Gradient of a bias that is added to every row: d_bias[n] = sum_row d_y[row, n], over a run of rows.
-// Layout: an invocation owns a column. The first run overwrites d_bias, later ones add to it.
+// Layout: an invocation owns a column, and adds four rows a turn. The first run overwrites d_bias, later ones add to it.
 // The forward pass is part of the matrix product. Reference: src/reference/bias.rs
 
 import package::shared::indexing::{indexing_group};
@@ -23,8 +23,17 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     if column >= params.n {
         return;
     }
+    let end = params.first_row + params.n_rows;
     var sum = 0.0;
-    for (var row = params.first_row; row < params.first_row + params.n_rows; row++) {
+    var row = params.first_row;
+    for (; row + 4u <= end; row += 4u) {
+        let at = row * params.n + column;
+        sum += d_y[at];
+        sum += d_y[at + params.n];
+        sum += d_y[at + 2u * params.n];
+        sum += d_y[at + 3u * params.n];
+    }
+    for (; row < end; row++) {
         sum += d_y[row * params.n + column];
     }
     d_bias[column] = select(0.0, d_bias[column], params.accumulate == 1u) + sum;

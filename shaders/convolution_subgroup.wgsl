@@ -4,9 +4,10 @@
 //   forward, backward_input   a subgroup owns 16 channels x 16 columns of one row of 8 samples, a lane a sample: it loads
 //                             a row of 20 elements for up to 5 taps and all channels, and the weights of two channels.
 //                             All lanes meet the same rows, so that rows outside cost nothing.
-//   backward_weight           a subgroup owns 16 channels out x 8 rows of 5 taps, a lane a row: for 16 positions it loads
-//                             20 elements of its row of x, and 16 gradients of two channels, which it adds to the gradient
-//                             of the bias: those sums follow the others at a multiple of 64 words.
+//   backward_weight           a subgroup owns 16 channels out x 16 rows of 5 taps, a lane two of them, or 8 where there are no
+//                             more: for 16 positions it loads 20 elements of x for each of its rows, and 16 gradients of two
+//                             channels, which it adds to the gradient of the bias: those sums follow the others at a
+//                             multiple of 64 words.
 //   forward_single            for one channel in: a subgroup owns 8 channels x 4 columns of all rows of 8 samples, a lane a sample:
 //                             it loads all weights once, and a row of 8 elements for each row of outputs.
 //   backward_weight_single    for one channel in, which has fewer than 8 rows of taps: a subgroup owns 8 channels out x all
@@ -37,6 +38,8 @@ override PAIRS: u32 = 0u;
 /// Rows of taps and columns of padding, of what takes a single channel in.
 override HEIGHT: u32 = 5u;
 override LIFT: u32 = 0u;
+/// Rows of taps of a lane in backward_weight: 1 or 2.
+override ROWS: u32 = 1u;
 /// Whether backward_weight sums the gradient of the bias too.
 override BIAS: u32 = 0u;
 
@@ -326,23 +329,55 @@ fn add_four(sums: Filter, first: u32, d: vec4<f32>, low: vec4<f32>, high: vec4<f
 }
 
 /// Adds sixteen positions of a channel. One channel after the other, so that its sums stay in registers.
-fn add_positions(sums: Filter, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, x: Row) -> Filter {
-    var all = add_four(sums, 0u, a, x.window[0], x.window[1]);
-    all = add_four(all, 4u, b, x.window[1], x.window[2]);
-    all = add_four(all, 8u, c, x.window[2], x.window[3]);
-    return add_four(all, 12u, d, x.window[3], x.next);
+fn add_positions(sums: Filter, d: mat4x4<f32>, x: Row) -> Filter {
+    var all = add_four(sums, 0u, d[0], x.window[0], x.window[1]);
+    all = add_four(all, 4u, d[1], x.window[1], x.window[2]);
+    all = add_four(all, 8u, d[2], x.window[2], x.window[3]);
+    return add_four(all, 12u, d[3], x.window[3], x.next);
 }
 
-/// Adds sixteen positions of eight channels, a lane's own the gradients that it holds.
-fn add_block(sums: ptr<function, Block>, d: mat4x4<f32>, elements: Row) {
-    (*sums)[0] = add_positions((*sums)[0], subgroupBroadcast(d[0], 0u), subgroupBroadcast(d[1], 0u), subgroupBroadcast(d[2], 0u), subgroupBroadcast(d[3], 0u), elements);
-    (*sums)[1] = add_positions((*sums)[1], subgroupBroadcast(d[0], 1u), subgroupBroadcast(d[1], 1u), subgroupBroadcast(d[2], 1u), subgroupBroadcast(d[3], 1u), elements);
-    (*sums)[2] = add_positions((*sums)[2], subgroupBroadcast(d[0], 2u), subgroupBroadcast(d[1], 2u), subgroupBroadcast(d[2], 2u), subgroupBroadcast(d[3], 2u), elements);
-    (*sums)[3] = add_positions((*sums)[3], subgroupBroadcast(d[0], 3u), subgroupBroadcast(d[1], 3u), subgroupBroadcast(d[2], 3u), subgroupBroadcast(d[3], 3u), elements);
-    (*sums)[4] = add_positions((*sums)[4], subgroupBroadcast(d[0], 4u), subgroupBroadcast(d[1], 4u), subgroupBroadcast(d[2], 4u), subgroupBroadcast(d[3], 4u), elements);
-    (*sums)[5] = add_positions((*sums)[5], subgroupBroadcast(d[0], 5u), subgroupBroadcast(d[1], 5u), subgroupBroadcast(d[2], 5u), subgroupBroadcast(d[3], 5u), elements);
-    (*sums)[6] = add_positions((*sums)[6], subgroupBroadcast(d[0], 6u), subgroupBroadcast(d[1], 6u), subgroupBroadcast(d[2], 6u), subgroupBroadcast(d[3], 6u), elements);
-    (*sums)[7] = add_positions((*sums)[7], subgroupBroadcast(d[0], 7u), subgroupBroadcast(d[1], 7u), subgroupBroadcast(d[2], 7u), subgroupBroadcast(d[3], 7u), elements);
+/// Adds sixteen positions of eight channels to one row of taps or two, a lane's own the gradients that it holds.
+fn add_block(sums: ptr<function, Block>, next_sums: ptr<function, Block>, d: mat4x4<f32>, elements: Row, next: Row) {
+    let d0 = mat4x4(subgroupBroadcast(d[0], 0u), subgroupBroadcast(d[1], 0u), subgroupBroadcast(d[2], 0u), subgroupBroadcast(d[3], 0u));
+    (*sums)[0] = add_positions((*sums)[0], d0, elements);
+    if ROWS > 1u {
+        (*next_sums)[0] = add_positions((*next_sums)[0], d0, next);
+    }
+    let d1 = mat4x4(subgroupBroadcast(d[0], 1u), subgroupBroadcast(d[1], 1u), subgroupBroadcast(d[2], 1u), subgroupBroadcast(d[3], 1u));
+    (*sums)[1] = add_positions((*sums)[1], d1, elements);
+    if ROWS > 1u {
+        (*next_sums)[1] = add_positions((*next_sums)[1], d1, next);
+    }
+    let d2 = mat4x4(subgroupBroadcast(d[0], 2u), subgroupBroadcast(d[1], 2u), subgroupBroadcast(d[2], 2u), subgroupBroadcast(d[3], 2u));
+    (*sums)[2] = add_positions((*sums)[2], d2, elements);
+    if ROWS > 1u {
+        (*next_sums)[2] = add_positions((*next_sums)[2], d2, next);
+    }
+    let d3 = mat4x4(subgroupBroadcast(d[0], 3u), subgroupBroadcast(d[1], 3u), subgroupBroadcast(d[2], 3u), subgroupBroadcast(d[3], 3u));
+    (*sums)[3] = add_positions((*sums)[3], d3, elements);
+    if ROWS > 1u {
+        (*next_sums)[3] = add_positions((*next_sums)[3], d3, next);
+    }
+    let d4 = mat4x4(subgroupBroadcast(d[0], 4u), subgroupBroadcast(d[1], 4u), subgroupBroadcast(d[2], 4u), subgroupBroadcast(d[3], 4u));
+    (*sums)[4] = add_positions((*sums)[4], d4, elements);
+    if ROWS > 1u {
+        (*next_sums)[4] = add_positions((*next_sums)[4], d4, next);
+    }
+    let d5 = mat4x4(subgroupBroadcast(d[0], 5u), subgroupBroadcast(d[1], 5u), subgroupBroadcast(d[2], 5u), subgroupBroadcast(d[3], 5u));
+    (*sums)[5] = add_positions((*sums)[5], d5, elements);
+    if ROWS > 1u {
+        (*next_sums)[5] = add_positions((*next_sums)[5], d5, next);
+    }
+    let d6 = mat4x4(subgroupBroadcast(d[0], 6u), subgroupBroadcast(d[1], 6u), subgroupBroadcast(d[2], 6u), subgroupBroadcast(d[3], 6u));
+    (*sums)[6] = add_positions((*sums)[6], d6, elements);
+    if ROWS > 1u {
+        (*next_sums)[6] = add_positions((*next_sums)[6], d6, next);
+    }
+    let d7 = mat4x4(subgroupBroadcast(d[0], 7u), subgroupBroadcast(d[1], 7u), subgroupBroadcast(d[2], 7u), subgroupBroadcast(d[3], 7u));
+    (*sums)[7] = add_positions((*sums)[7], d7, elements);
+    if ROWS > 1u {
+        (*next_sums)[7] = add_positions((*next_sums)[7], d7, next);
+    }
 }
 
 /// Adds four gradients of a lane's own channel.
@@ -397,25 +432,43 @@ fn store_block(first: u32, channel: u32, room: u32, step: u32, sums: Block) {
     store_filter(first, channel + 7u, room, step, sums[7]);
 }
 
+/// A row of taps: of a kernel's rows and a channel of x, from a tap on.
+struct FilterRow {
+    tap: u32,
+    row: u32,
+    channel: u32,
+}
+
+fn filter_row_of(index: u32, windows: u32) -> FilterRow {
+    let line = index / windows;
+    return FilterRow(index % windows * TAPS, line % params.kernel_height, line / params.kernel_height);
+}
+
+/// What a row of taps meets from an output on.
+fn load_row(own: FilterRow, sample: u32, i: u32, j: u32) -> Row {
+    let row = i + own.row - params.lift_y;
+    let width = select(0u, params.width_in, row < params.height_in);
+    let at = ((sample * params.channels_in + own.channel) * params.height_in + row) * params.width_in;
+    return load_x(at, j + own.tap - params.lift_x, width);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
     // The subgroup's run and channels, and the lane's row of taps.
     let windows = params.kernel_width / TAPS;
     let filter_rows = params.channels_in * params.kernel_height * windows;
-    let across = (filter_rows + LANES - 1u) / LANES;
+    let across = (filter_rows + LANES * ROWS - 1u) / (LANES * ROWS);
     let blocks = (params.channels_out + CHANNELS - 1u) / CHANNELS;
     let tile = (indexing_group(group, groups) * WORKGROUP + index) / LANES;
-    let filter_row = tile % across * LANES + lane;
+    let filter_row = (tile % across * LANES + lane) * ROWS;
     let channel_out = tile / across % blocks * CHANNELS;
     let run = tile / across / blocks;
     if run >= params.n_runs {
         return;
     }
     // Lanes past the end load what the last one loads, for broadcasts, and store nothing.
-    let own_row = min(filter_row, filter_rows - 1u);
-    let l = own_row % windows * TAPS;
-    let k = own_row / windows % params.kernel_height;
-    let channel_in = own_row / windows / params.kernel_height;
+    let first = filter_row_of(min(filter_row, filter_rows - 1u), windows);
+    let second = filter_row_of(min(filter_row + 1u, filter_rows - 1u), windows);
 
     let plane = params.height_out * params.width_out;
     let low = min(channel_out + lane, params.channels_out - 1u) * plane;
@@ -423,24 +476,27 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
     let end = min((run + 1u) * params.run, params.batch * params.height_out);
     var low_sums = Block();
     var high_sums = Block();
+    var next_low_sums = Block();
+    var next_high_sums = Block();
     var low_sum = 0.0;
     var high_sum = 0.0;
     for (var line = run * params.run; line < end; line++) {
         let sample = line / params.height_out;
         let i = line % params.height_out;
-        let row = i + k - params.lift_y;
-        let width = select(0u, params.width_in, row < params.height_in);
-        let at = ((sample * params.channels_in + channel_in) * params.height_in + row) * params.width_in;
         let at_d_y = sample * params.channels_out * plane + i * params.width_out;
         for (var j = 0u; j < params.width_out; j += COLUMNS) {
-            let elements = load_x(at, j + l - params.lift_x, width);
+            let elements = load_row(first, sample, i, j);
+            var next = Row();
+            if ROWS > 1u {
+                next = load_row(second, sample, i, j);
+            }
             let d = load_d_y(i32(low + at_d_y + j));
             low_sum = add_all(low_sum, d);
-            add_block(&low_sums, d, elements);
+            add_block(&low_sums, &next_low_sums, d, elements, next);
             if CHANNELS > 8u {
                 let d = load_d_y(i32(high + at_d_y + j));
                 high_sum = add_all(high_sum, d);
-                add_block(&high_sums, d, elements);
+                add_block(&high_sums, &next_high_sums, d, elements, next);
             }
         }
     }
@@ -460,6 +516,10 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
         let at = (run * params.channels_out + channel_out) * step + filter_row * TAPS;
         store_block(at, 0u, room, step, low_sums);
         store_block(at, 8u, room, step, high_sums);
+        if ROWS > 1u && filter_row + 1u < filter_rows {
+            store_block(at + TAPS, 0u, room, step, next_low_sums);
+            store_block(at + TAPS, 8u, room, step, next_high_sums);
+        }
     }
 }
 

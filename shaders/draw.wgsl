@@ -30,7 +30,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> packed: array<u32>;            // [part samples, features] bytes
 @group(0) @binding(3) var<storage, read> values: array<f32>;            // [part samples, features]
 @group(0) @binding(4) var<storage, read> set_labels: array<u32>;        // [samples]
-@group(0) @binding(5) var<storage, read_write> x: array<f32>;           // [batch, features]
+@group(0) @binding(5) var<storage, read_write> x: array<vec4<f32>>;     // [batch, features]
 @group(0) @binding(6) var<storage, read_write> labels: array<u32>;      // [batch]
 
 const NOT_HERE: u32 = 0xffffffffu;
@@ -67,10 +67,18 @@ fn source(found: Target) -> u32 {
     return select(found.place, 0u, found.place == PADDING) * params.n_features + found.feature;
 }
 
-fn store(found: Target, next: u32, value: f32) {
-    let padding = found.place == PADDING;
-    x[found.at + next] = select(value * params.scale + params.shift, 0.0, padding);
-    if found.feature + next == 0u {
+fn filled(found: Target, values: vec4<f32>) -> vec4<f32> {
+    return select(values * params.scale + params.shift, vec4(0.0), found.place == PADDING);
+}
+
+fn store_one(found: Target, value: f32) {
+    x[found.at / 4u][found.at % 4u] = filled(found, vec4(value)).x;
+}
+
+/// The label of a sample, with its first feature.
+fn store_label(found: Target) {
+    if found.feature == 0u {
+        let padding = found.place == PADDING;
         labels[found.row] = select(set_labels[select(params.part_first + found.place, 0u, padding)], 0u, padding);
     }
 }
@@ -83,12 +91,15 @@ fn bytes(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) group
         if found.place == NOT_HERE {
             continue;
         }
+        store_label(found);
         let byte = source(found);
+        if params.together == 1u {
+            store_one(found, f32((packed[byte / 4u] >> (8u * (byte % 4u))) & 0xffu));
+            continue;
+        }
         for (var next = 0u; next < params.together; next += 4u) {
-            let four = packed[(byte + next) / 4u] >> (8u * (byte % 4u));
-            for (var one = 0u; one < min(4u, params.together); one++) {
-                store(found, next + one, f32((four >> (8u * one)) & 0xffu));
-            }
+            let four = (vec4(packed[(byte + next) / 4u]) >> vec4(0u, 8u, 16u, 24u)) & vec4(0xffu);
+            x[(found.at + next) / 4u] = filled(found, vec4<f32>(four));
         }
     }
 }
@@ -101,8 +112,15 @@ fn floats(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
         if found.place == NOT_HERE {
             continue;
         }
-        for (var next = 0u; next < params.together; next++) {
-            store(found, next, values[source(found) + next]);
+        store_label(found);
+        let at = source(found);
+        if params.together == 1u {
+            store_one(found, values[at]);
+            continue;
+        }
+        for (var next = at; next < at + params.together; next += 4u) {
+            let four = vec4(values[next], values[next + 1u], values[next + 2u], values[next + 3u]);
+            x[(found.at + next - at) / 4u] = filled(found, four);
         }
     }
 }

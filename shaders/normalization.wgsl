@@ -25,17 +25,19 @@ import package::shared::clock::{Clock};
 import package::shared::indexing::{indexing_group, indexing_divide};
 
 const WORKGROUP: u32 = 64u;
+/// Words of a load: 4 or 1.
+override WIDTH: u32 = 4u;
 
 struct Params {
     blocks: u32,
     outer: u32,
     across: u32,
     inner: u32,
-    width: u32,                     // words of a load: 4 or 1
     spread: u32,                    // pieces that a load belongs to, neighbours across: 4 or 1
     apart: u32,                     // 1: the words of a load belong to neighbouring populations
     runs: u32,                      // pieces along outer
     lanes: u32,                     // pieces along inner
+    joint: u32,                     // neighbours along inner that belong to the same piece
     row_blocks: u32,                // blocks in a row; 0: a place along outer is a row
     row_populations: u32,           // population of an element:
     population_channels: u32,       //   row * row_populations + channel / population_channels + position *
@@ -115,19 +117,24 @@ fn word_of(four: vec4<f32>, at: u32) -> f32 {
     return select(select(four.x, four.y, odd), select(four.z, four.w, odd), (at & 2u) == 2u);
 }
 
-/// Aligned quad that a load lies in.
-fn quad_of(load: u32) -> u32 {
-    return select(load / 4u, load, params.width == 4u);
+/// The words of a load of x; one word, four times.
+fn x_at(load: u32) -> vec4<f32> {
+    if WIDTH == 4u {
+        return x[load];
+    }
+    return vec4(x[load / 4u][load % 4u]);
 }
 
-/// The words of a load from its aligned quad; one word, four times.
-fn words_of(four: vec4<f32>, load: u32) -> vec4<f32> {
-    return select(vec4(word_of(four, load)), four, params.width == 4u);
+fn d_y_at(load: u32) -> vec4<f32> {
+    if WIDTH == 4u {
+        return d_y[load];
+    }
+    return vec4(d_y[load / 4u][load % 4u]);
 }
 
 /// Sum over the words of a load.
 fn fold(four: vec4<f32>) -> f32 {
-    return select((four.x + four.y) + (four.z + four.w), four.x, params.width == 1u);
+    return select((four.x + four.y) + (four.z + four.w), four.x, WIDTH == 1u);
 }
 
 /// The pairs of the words of a load, whose first word belongs to this population: (first of each), (second of each).
@@ -172,10 +179,6 @@ fn shift_of(channel: u32) -> vec4<f32> {
     return shift;
 }
 
-fn channel_of(piece: Piece, outer: u32) -> u32 {
-    return select(piece.channel + outer, piece.channel, outer_is_row());
-}
-
 fn rectified(value: vec4<f32>, before: vec4<f32>) -> vec4<f32> {
     return select(value, vec4(0.0), (before <= vec4(0.0)) & vec4(params.rectify == 1u));
 }
@@ -202,7 +205,7 @@ fn moments(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     let end = outer_end();
     let step = params.across * params.inner;
     let begin = piece.first + piece.run * step + piece.lane;
-    let start = words_of(x[quad_of(begin)], begin);
+    let start = x_at(begin);
     let pivot = select(vec4(start.x), start, params.spread == 4u);
     let loads = f32(turns(params.inner, piece.lane, params.lanes));
     var count = 0.0;
@@ -212,7 +215,7 @@ fn moments(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
         var sum = vec4(0.0);
         for (var inner = piece.lane; inner < params.inner; inner += params.lanes) {
             let at = piece.first + outer * step + inner;
-            let above = words_of(x[quad_of(at)], at) - pivot - mean;
+            let above = x_at(at) - pivot - mean;
             sum += above;
             squares += above * above;
         }
@@ -234,6 +237,13 @@ fn mean_of(four: vec4<f32>) -> f32 {
 /// How many of first, first + step, ... lie below the end.
 fn turns(end: u32, first: u32, step: u32) -> u32 {
     return end / step + select(0u, 1u, first < end % step);
+}
+
+/// How many places along inner a lane's piece has.
+fn places_of(lane: u32) -> u32 {
+    let whole = params.inner / params.joint;
+    let rest = select(0u, params.inner - whole * params.joint, lane == whole % params.lanes);
+    return turns(whole, lane, params.lanes) * params.joint + rest;
 }
 
 fn populations() -> u32 {
@@ -267,7 +277,7 @@ fn merge(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) group
         let members = turns(outer_end(), run, params.runs);
         for (var lane = 0u; lane < params.lanes && members > 0u; lane++) {
             let moments = pieces[first + run * row_of_pieces() + lane];
-            let more = f32(members * turns(params.inner, lane, params.lanes));
+            let more = f32(members * places_of(lane));
             let above = moments.x - pivot - mean;
             let share = more / (count + more);
             mean += above * share;
@@ -306,22 +316,24 @@ fn correlate(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) g
     let step = params.across * params.inner;
     let home = piece.population / params.population_channels;
     var own = moments_of(home);
+    var gain = gain_of(piece.channel);
+    var shift = shift_of(piece.channel);
     var first = vec4(0.0);
     var second = vec4(0.0);
     for (var outer = piece.run; outer < end; outer += params.runs) {
         if params.row_populations > 0u {
             own = moments_of(home + outer * params.row_populations);
         }
-        let channel = channel_of(piece, outer);
-        let gain = gain_of(channel);
+        if !outer_is_row() {
+            gain = gain_of(piece.channel + outer);
+            shift = shift_of(piece.channel + outer);
+        }
         let scale = gain * own.inverse;
-        let shift = shift_of(channel);
         let weight = select(vec4(1.0), gain, params.weighted == 1u);
         for (var inner = piece.lane; inner < params.inner; inner += params.lanes) {
             let at = piece.first + outer * step + inner;
-            let quad = quad_of(at);
-            let above = words_of(x[quad], at) - own.mean;
-            let g = weight * rectified(words_of(d_y[quad], at), scale * above + shift);
+            let above = x_at(at) - own.mean;
+            let g = weight * rectified(d_y_at(at), scale * above + shift);
             first += g;
             second += g * above * own.inverse;
         }
@@ -345,11 +357,10 @@ fn correlate_positions(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_wor
     var second = vec4(0.0);
     for (var outer = piece.run; outer < end; outer += params.runs) {
         for (var inner = piece.lane; inner < params.inner; inner += params.lanes) {
-            let own = moments_of(outer * params.row_populations + inner * params.width);
+            let own = moments_of(outer * params.row_populations + inner * WIDTH);
             let at = piece.first + outer * step + inner;
-            let quad = quad_of(at);
-            let above = words_of(x[quad], at) - own.mean;
-            let g = rectified(words_of(d_y[quad], at), gain * own.inverse * above + shift);
+            let above = x_at(at) - own.mean;
+            let g = rectified(d_y_at(at), gain * own.inverse * above + shift);
             first += g;
             second += g * above * own.inverse;
         }

@@ -56,20 +56,22 @@ fn run(gpu: &Gpu, rectify: bool, at_once: bool, spoilt: bool) -> [Vec<f32>; 4] {
     let gradients = Gradients { x: Some(&d_x), gamma: &d_gamma, beta: &d_beta };
     let mut plan = PlanBuilder::new(gpu, "pooled");
     let pooled = Pooled { norm, image: [height / 2, width / 2] };
-    let scratch = pooled.scratch(gpu).unwrap();
     if !spoilt {
-        norm.statistics(&mut plan, state, &scratch).unwrap();
+        norm.statistics(&mut plan, state, &norm.scratch(gpu).unwrap()).unwrap();
     }
     if at_once {
-        pooled.forward(&mut plan, state, &y).unwrap();
-        pooled.backward(&mut plan, state, &scratch, &d_y, gradients).unwrap();
+        // Its statistics are in another order; those of the norm serve both.
+        let (scratch, extremes, own) = (pooled.scratch(gpu).unwrap(), zeros(&[BATCH, outputs]), zeros(&[CHANNELS, 2]));
+        pooled.statistics(&mut plan, State { statistics: &own, ..state }, &scratch, &extremes).unwrap();
+        pooled.forward(&mut plan, state, &extremes, &y).unwrap();
+        pooled.backward(&mut plan, state, &extremes, &scratch, &d_y, gradients).unwrap();
     } else {
         let windows = pool::Shape::new([CHANNELS, height, width], 2, 2).unwrap();
         let [between, d_between] = [zeros(&[BATCH, inputs]), zeros(&[BATCH, inputs])];
         norm.forward(&mut plan, state, &between).unwrap();
         windows.max_forward(&mut plan, &between, &y).unwrap();
         windows.max_backward(&mut plan, &between, &y, &d_y, &d_between).unwrap();
-        norm.backward(&mut plan, state, &scratch, &d_between, gradients).unwrap();
+        norm.backward(&mut plan, state, &norm.scratch(gpu).unwrap(), &d_between, gradients).unwrap();
     }
     gpu.submit(&[&plan.finish().unwrap()]).unwrap();
     [&y, &d_x, &d_gamma, &d_beta].map(|slice: &Slice| gpu.read(slice).unwrap())
@@ -103,14 +105,15 @@ fn a_pool_becomes_part_of_the_norm_before_it_and_names_do_not_show_it() {
         let network = Network::new(&gpu, layers, &[2, 8, 12], outputs, 4).unwrap();
         let shapes: Vec<_> = network.parts().iter().map(|part| format!("{} {:?}", part.name, part.output)).collect();
         let forward = network.forward(Pass::First);
-        let names: Vec<_> = forward.kernels().filter(|name| name.contains("forward")).map(str::to_owned).collect();
+        let is_own = |name: &&str| name.contains("forward") || name.contains("pooled");
+        let names: Vec<_> = forward.kernels().filter(is_own).map(str::to_owned).collect();
         (shapes, names)
     };
     let (shapes, names) = kernels(&[norm(), LayerRecipe::Relu, pool(2), pool(2)], 12);
     assert_eq!(shapes, ["norm1 [2, 8, 12]", "relu1 [2, 8, 12]", "pool1 [2, 4, 6]", "pool2 [2, 2, 3]"]);
-    assert_eq!(names, ["normalization_pooled::forward", "pool::max_forward_half"]);
+    assert_eq!(names, ["normalization_pooled::moments", "normalization::forward", "pool::max_forward_half"]);
     let (_, names) = kernels(&[norm(), pool(2), LayerRecipe::Relu], 48);
-    assert_eq!(names, ["normalization_pooled::forward"]);
+    assert_eq!(names, ["normalization_pooled::moments", "normalization::forward"]);
     // Other windows and other norms stay what they are.
     let (_, names) = kernels(&[norm(), pool(4)], 12);
     assert_eq!(names, ["normalization::forward", "pool::max_forward"]);

@@ -162,7 +162,12 @@ impl Layer for Norm {
     }
 
     fn derived(&self, batch: usize) -> Vec<Derived> {
-        vec![Derived { name: "statistics of the batch", shape: vec![self.norm(batch).populations(), 2] }]
+        let statistics = Derived { name: "statistics of the batch", shape: vec![self.norm(batch).populations(), 2] };
+        let extremes = self.windows.map(|windows| {
+            let shape = vec![batch, windows.output().iter().product()];
+            Derived { name: "extremes of windows", shape }
+        });
+        [statistics].into_iter().chain(extremes).collect()
     }
 
     fn output_shape(&self) -> Vec<usize> {
@@ -183,12 +188,18 @@ impl Layer for Norm {
     fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, pass: Pass) -> Result<(), Error> {
         let norm = self.norm(io.input.shape()[0]);
         let state = self.state(io, pass);
-        if self.over != Over::Batch || pass != Pass::Inference {
-            norm.statistics(plan, state, &self.scratch(plan, &norm)?)?;
-        }
         match self.with_pool(norm) {
-            Some(pooled) => pooled.forward(plan, state, &io.output)?,
-            None => norm.forward(plan, state, &io.output)?,
+            Some(pooled) => {
+                // Finds the extremes as well, which inference needs too.
+                pooled.statistics(plan, self.state(io, Pass::First), &self.scratch(plan, &norm)?, &io.derived[1])?;
+                pooled.forward(plan, state, &io.derived[1], &io.output)?;
+            }
+            None => {
+                if self.over != Over::Batch || pass != Pass::Inference {
+                    norm.statistics(plan, state, &self.scratch(plan, &norm)?)?;
+                }
+                norm.forward(plan, state, &io.output)?;
+            }
         }
         let momentum = match pass {
             Pass::First => Some(self.recipe.momentum),
@@ -207,7 +218,7 @@ impl Layer for Norm {
         let scratch = self.scratch(plan, &norm)?;
         let state = self.state(io, Pass::First);
         match self.with_pool(norm) {
-            Some(pooled) => pooled.backward(plan, state, &scratch, &io.d_output, gradients),
+            Some(pooled) => pooled.backward(plan, state, &io.derived[1], &scratch, &io.d_output, gradients),
             None => norm.backward(plan, state, &scratch, &io.d_output, gradients),
         }
     }

@@ -309,7 +309,9 @@ pub fn backward_weight(
                 ("backward_weight_single", n_runs.div_ceil(8) * blocks, own)
             } else {
                 let aligned = tile.alignment(&params).min(alignment(&[params.width_out]));
-                (entry, n_runs * blocks * filter_rows.div_ceil(8), vec![("ALIGNED", aligned)])
+                let rows = if filter_rows > 8 { 2 } else { 1 };
+                let own = vec![("ALIGNED", aligned), ("ROWS", rows)];
+                (entry, n_runs * blocks * filter_rows.div_ceil(8 * rows as usize), own)
             };
             let constants = [&tile.constants(&params)[..], &own, &[("BIAS", u32::from(d_bias.is_some()))]].concat();
             let binds = [x.read(), d_y.read(), partials.write()];

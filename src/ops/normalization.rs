@@ -10,7 +10,7 @@ use crate::uniform;
 
 uniform! {
     struct Params as "Params" {
-        blocks: u32, outer: u32, across: u32, inner: u32, width: u32, spread: u32, apart: u32, runs: u32, lanes: u32,
+        blocks: u32, outer: u32, across: u32, inner: u32, spread: u32, apart: u32, runs: u32, lanes: u32, joint: u32,
         row_blocks: u32, row_populations: u32, population_channels: u32, position_populations: u32, channels: u32,
         positions: u32, lookups: u32, outer_rows: u32, weighted: u32, rectify: u32, component: u32, epsilon: f32, momentum: f32,
     }
@@ -103,6 +103,8 @@ struct Axes {
 struct Cut {
     runs: usize,
     lanes: usize,
+    /// Neighbours along inner that belong to the same lane.
+    joint: usize,
 }
 
 /// Momentum that says that the clock has it.
@@ -140,7 +142,7 @@ impl Axes {
     fn cut(self) -> Cut {
         let pieces = (self.outer * self.inner / LOADS).clamp(1, SUMMANDS);
         let lanes = even(self.inner, pieces.min(LANES));
-        Cut { runs: even(self.outer, pieces / lanes), lanes }
+        Cut { runs: even(self.outer, pieces / lanes), lanes, joint: 1 }
     }
 
     fn pieces(self, cut: Cut) -> usize {
@@ -189,7 +191,7 @@ impl Normalization {
         let pieces = scratch.of_pieces(axes, cut)?;
         let result = if is_whole { state.statistics } else { &pieces };
         let binds = [state.clock.uniform::<Clock>(), state.x.read(), result.write()];
-        over_pieces(plan, "moments", self.params(axes, cut)?, &binds)?;
+        over_pieces(plan, "moments", axes.width, self.params(axes, cut)?, &binds)?;
         if is_whole {
             return Ok(());
         }
@@ -255,28 +257,9 @@ impl Normalization {
         const OPERATION: &str = "normalization::backward";
         self.check(OPERATION, state)?;
         expect(OPERATION, d_y, state.x.shape())?;
+        self.backward_channels(plan, state, scratch, d_y, gradients)?;
+
         let State { clock, x, gamma, beta, statistics } = state;
-
-        let correlate = |plan: &mut PlanBuilder<'_>, entry, axes, cut, weighted, result: &Slice| {
-            let binds = [
-                clock.uniform::<Clock>(),
-                x.read(),
-                d_y.read(),
-                gamma.read(),
-                beta.read(),
-                statistics.read(),
-                result.write(),
-            ];
-            let params = Params { weighted: u32::from(weighted), ..self.params(axes, cut)? };
-            over_pieces(plan, entry, params, &binds)
-        };
-        let channels = self.channel_axes();
-        let cut = channels.cut();
-        let pieces = scratch.of_pieces(channels, cut)?;
-        let entry = if self.over() == Over::Layer { "correlate_positions" } else { "correlate" };
-        correlate(plan, entry, channels, cut, false, &pieces)?;
-        self.gradients(plan, channels, cut, &pieces, gradients)?;
-
         let Some(d_x) = gradients.x else {
             return Ok(());
         };
@@ -288,7 +271,9 @@ impl Normalization {
         let is_whole = weighted && cut.runs * cut.lanes == 1;
         let (pieces, slopes) = (scratch.of_pieces(axes, cut)?, scratch.of_populations(axes)?);
         if weighted {
-            correlate(plan, "correlate", axes, cut, true, if is_whole { &slopes } else { &pieces })?;
+            let params = Params { weighted: 1, ..self.params(axes, cut)? };
+            let result = if is_whole { &slopes } else { &pieces };
+            correlate(plan, "correlate", axes.width, params, state, d_y, result)?;
         }
         if !is_whole {
             over_populations(plan, "add", self.params(axes, cut)?, &[pieces.read(), slopes.write()])?;
@@ -306,15 +291,20 @@ impl Normalization {
         self.over_columns(plan, "backward", Params { weighted: u32::from(weighted), ..Params::default() }, &binds)
     }
 
-    /// Gradients of gamma and beta from sums over the pieces of channels.
-    fn gradients(
+    /// Gradients of gamma and beta from sums over the pieces of channels, which stay in the scratch.
+    fn backward_channels(
         &self,
         plan: &mut PlanBuilder<'_>,
-        axes: Axes,
-        cut: Cut,
-        pieces: &Slice,
+        state: State<'_>,
+        scratch: &Scratch,
+        d_y: &Slice,
         gradients: Gradients<'_>,
     ) -> Result<(), Error> {
+        let axes = self.channel_axes();
+        let cut = axes.cut();
+        let pieces = scratch.of_pieces(axes, cut)?;
+        let entry = if self.over() == Over::Layer { "correlate_positions" } else { "correlate" };
+        correlate(plan, entry, axes.width, self.params(axes, cut)?, state, d_y, &pieces)?;
         for (component, gradient) in [(0, gradients.beta), (1, gradients.gamma)] {
             expect("normalization::gradient", gradient, &[self.channels])?;
             let params = Params { component, ..self.params(axes, cut)? };
@@ -374,11 +364,11 @@ impl Normalization {
             outer: word(axes.outer)?,
             across: word(axes.across)?,
             inner: word(axes.inner)?,
-            width: word(axes.width)?,
             spread: word(axes.spread)?,
             apart: u32::from(apart),
             runs: word(cut.runs)?,
             lanes: word(cut.lanes)?,
+            joint: word(cut.joint)?,
             row_blocks: word(axes.row_blocks)?,
             lookups: if axes.spread == 4 && axes.row_blocks == 0 { 4 } else { 1 },
             // Pieces of populations are where they are.
@@ -483,7 +473,7 @@ impl Pooled {
     /// # Errors
     /// What the device reports.
     pub fn scratch(&self, gpu: &Gpu) -> Result<Scratch, Error> {
-        let Scratch { pieces, slopes } = self.norm.scratch(gpu)?;
+        let Scratch { pieces, slopes } = self.of_extremes().scratch(gpu)?;
         let own = self.axes().pieces(self.cut());
         let is_enough = pieces.len() >= 2 * own;
         Ok(Scratch {
@@ -492,16 +482,42 @@ impl Pooled {
         })
     }
 
-    /// y `[batch, channels * height * width]`, of half the height and width of x.
+    /// Mean and biased variance of every channel: overwrites `state.statistics`. On the way, the elements of x that become
+    /// the largest of their windows: `extremes`, in the shape of the output.
     ///
     /// # Errors
     /// Shapes that do not fit.
-    pub fn forward(&self, plan: &mut PlanBuilder<'_>, state: State<'_>, y: &Slice) -> Result<(), Error> {
-        const OPERATION: &str = "normalization_pooled::forward";
-        self.check(OPERATION, state, y)?;
+    pub fn statistics(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        state: State<'_>,
+        scratch: &Scratch,
+        extremes: &Slice,
+    ) -> Result<(), Error> {
+        self.check("normalization_pooled::statistics", state, extremes)?;
         let State { clock, x, gamma, beta, statistics } = state;
-        let binds = [clock.uniform::<Clock>(), x.read(), gamma.read(), beta.read(), statistics.read(), y.write()];
-        self.over_pieces(plan, "forward", &binds)
+        let (axes, cut) = (self.axes(), self.cut());
+        let pieces = scratch.of_pieces(axes, cut)?;
+        let read = [clock.uniform::<Clock>(), x.read(), gamma.read(), beta.read()];
+        let binds = [&read[..], &[pieces.write(), extremes.write()]].concat();
+        self.over_pieces(plan, "moments", &binds)?;
+        let binds = [clock.uniform::<Clock>(), pieces.read(), statistics.write()];
+        over_populations(plan, "merge", self.norm.params(axes, cut)?, &binds)
+    }
+
+    /// y `[batch, channels * height * width]`, of half the height and width of x, from the extremes that
+    /// [`statistics`](Self::statistics) found in x.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn forward(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        state: State<'_>,
+        extremes: &Slice,
+        y: &Slice,
+    ) -> Result<(), Error> {
+        self.of_extremes().forward(plan, State { x: extremes, ..state }, y)
     }
 
     /// Gradients from d_y, which has the shape of y; the statistics must be those of x, not stored ones.
@@ -512,44 +528,60 @@ impl Pooled {
         &self,
         plan: &mut PlanBuilder<'_>,
         state: State<'_>,
+        extremes: &Slice,
         scratch: &Scratch,
         d_y: &Slice,
         gradients: Gradients<'_>,
     ) -> Result<(), Error> {
         const OPERATION: &str = "normalization_pooled::backward";
-        self.check(OPERATION, state, d_y)?;
-        let State { clock, x, gamma, beta, statistics } = state;
-        let read = [clock.uniform::<Clock>(), x.read(), d_y.read(), gamma.read(), beta.read(), statistics.read()];
-        let (axes, cut) = (self.axes(), self.cut());
-        let pieces = scratch.of_pieces(axes, cut)?;
-        self.over_pieces(plan, "correlate", &[&read[..], &[pieces.write()]].concat())?;
-        self.norm.gradients(plan, axes, cut, &pieces, gradients)?;
+        self.check(OPERATION, state, extremes)?;
+        expect(OPERATION, d_y, extremes.shape())?;
+        let of_extremes = self.of_extremes();
+        of_extremes.backward_channels(plan, State { x: extremes, ..state }, scratch, d_y, gradients)?;
 
         let Some(d_x) = gradients.x else {
             return Ok(());
         };
+        let State { clock, x, gamma, beta, statistics } = state;
         expect(OPERATION, d_x, x.shape())?;
-        let slopes = scratch.of_populations(axes)?;
-        over_populations(plan, "add", self.norm.params(axes, cut)?, &[pieces.read(), slopes.write()])?;
-        self.over_pieces(plan, "backward", &[&read[..], &[slopes.read(), d_x.write()]].concat())
+        let axes = of_extremes.channel_axes();
+        let (pieces, slopes) = (scratch.of_pieces(axes, axes.cut())?, scratch.of_populations(axes)?);
+        let params = of_extremes.params(axes, axes.cut())?;
+        over_populations(plan, "add", params, &[pieces.read(), slopes.write()])?;
+        let binds = [
+            clock.uniform::<Clock>(),
+            x.read(),
+            gamma.read(),
+            beta.read(),
+            statistics.read(),
+            d_y.read(),
+            slopes.read(),
+            d_x.write(),
+        ];
+        self.over_pieces(plan, "backward", &binds)
     }
 
-    /// Axes with the channels as populations, in windows.
+    /// The normalization of what a window puts out.
+    fn of_extremes(&self) -> Normalization {
+        Normalization { positions: self.image.iter().product(), ..self.norm }
+    }
+
+    /// Axes with the channels as populations, in columns of windows.
     fn axes(&self) -> Axes {
         let Normalization { batch, channels, .. } = self.norm;
-        let inner = self.image.iter().product();
+        let inner = self.image[1];
         Axes { blocks: 1, outer: batch, across: channels, inner, width: 1, spread: 1, row_blocks: 0 }
     }
 
     /// Lanes are pairs of columns, so that neighbours read neighbours.
     fn cut(&self) -> Cut {
         let lanes = even(self.image[1].div_ceil(2), LANES);
-        Cut { runs: even(self.norm.batch, SUMMANDS / lanes), lanes }
+        Cut { runs: even(self.norm.batch, SUMMANDS / lanes), lanes, joint: 2 }
     }
 
     fn over_pieces(&self, plan: &mut PlanBuilder<'_>, entry: &str, binds: &[Bind<'_>]) -> Result<(), Error> {
         let word = |count| word("normalization_pooled", count);
-        let (Cut { runs, lanes }, [height, width]) = (self.cut(), self.image);
+        let (Cut { runs, lanes, .. }, [height, width]) = (self.cut(), self.image);
         let Normalization { batch, channels, rectify, epsilon, .. } = self.norm;
         let params = PooledParams {
             batch: word(batch)?,
@@ -583,13 +615,36 @@ impl Pooled {
     }
 }
 
+/// Sums of gradients, and of these times what is normalized, over pieces.
+fn correlate(
+    plan: &mut PlanBuilder<'_>,
+    entry: &str,
+    width: usize,
+    params: Params,
+    state: State<'_>,
+    d_y: &Slice,
+    result: &Slice,
+) -> Result<(), Error> {
+    let State { clock, x, gamma, beta, statistics } = state;
+    let binds =
+        [clock.uniform::<Clock>(), x.read(), d_y.read(), gamma.read(), beta.read(), statistics.read(), result.write()];
+    over_pieces(plan, entry, width, params, &binds)
+}
+
 /// An invocation a piece.
-fn over_pieces(plan: &mut PlanBuilder<'_>, entry: &str, params: Params, binds: &[Bind<'_>]) -> Result<(), Error> {
+fn over_pieces(
+    plan: &mut PlanBuilder<'_>,
+    entry: &str,
+    width: usize,
+    params: Params,
+    binds: &[Bind<'_>],
+) -> Result<(), Error> {
     let Params { blocks, outer, across, inner, runs, lanes, .. } = params;
     let turns = outer.div_ceil(runs) as usize * (inner.div_ceil(lanes) as usize + 1);
     plan.check_loop(&format!("normalization::{entry}"), turns)?;
     let pieces = [blocks, across, runs, lanes].map(|extent| extent as usize).into_iter().product();
-    plan.dispatch("normalization", entry, &params, binds, Work::Items(pieces))
+    let constants = [("WIDTH", word("normalization", width)?)];
+    plan.dispatch_with("normalization", entry, &constants, &params, binds, Work::Items(pieces))
 }
 
 /// An invocation a population, which goes through all its pieces: at most twice [`SUMMANDS`] turns.
