@@ -41,6 +41,9 @@ fn masks_on_a_modulator_score_as_masks_of_its_levels() {
         bench.done(&format!("evaluate {arguments} --csv {csv}"));
         bench.rows(csv)[0].clone()
     };
+    for figure in ["masks", "light", "training"] {
+        assert!(bench.path(&format!("run/figures/{figure}.svg")).exists(), "{figure}");
+    }
     assert_eq!(bench.done("export run --to even --index 1.5"), "3 arrays in even\n");
     altered(&bench, "run", "quantised", "mask = \"phase\"\n", "mask = \"phase\"\nbits = 8\n");
     let free = evaluate("run", "free.csv");
