@@ -5,13 +5,15 @@
 mod program;
 
 use std::collections::BTreeMap;
+use std::f64::consts::PI;
 use std::io::Read as _;
 use std::path::Path;
 
 use flatlight::data;
+use flatlight::light::{Grid, Space};
 use flatlight::mesh::{Layout, Mesh};
 use flatlight::network::checkpoint;
-use flatlight::reference::{convolution, mesh, normalization, pool, ports};
+use flatlight::reference::{convolution, mesh, normalization, plane, pool, ports, propagation, regions, source};
 use program::Bench;
 use serde_json::Value;
 
@@ -193,8 +195,61 @@ scale = 0.02
 blur = 0.25
 "#;
 
+/// Light in free space: every kind of plane, distances with and without a limited band, pictures in a part of the grid.
+const LIGHT: &str = r#"name = "light"
+
+[data]
+set = "digits"
+
+[[layers]]
+type = "free-space"
+wavelength = "532 nm"
+pitch = "4 um"
+grid = [20, 27]
+picture = [12, 15]
+distance = "1 mm"
+regions = { cells = [3, 4] }
+shares = false
+gain = 0.1
+trainable_gain = true
+start = "random"
+
+[[layers.planes]]
+distance = "2 mm"
+lens = "5 mm"
+aperture = "70 um"
+
+[[layers.planes]]
+distance = "0.3 mm"
+mask = "phase"
+bits = 4
+threshold = 0.5
+
+[[layers.planes]]
+distance = "0 m"
+mask = "amplitude"
+
+[[layers.planes]]
+distance = "0.5 mm"
+mask = "phase"
+
+[[layers]]
+type = "dense"
+outputs = 10
+
+[training]
+method = "standard"
+epochs = 1
+batch = 128
+"#;
+
 fn bench() -> Bench {
-    Bench::with(&[("recipe.toml", RECIPE), ("meshes.toml", MESHES), ("multipliers.toml", MULTIPLIERS)])
+    let paraxial = "input = \"amplitude\"\npropagation = \"fresnel\"\npadding = 3\nstart = \"random\"";
+    let paraxial = LIGHT.replace("shares = false", "shares = true").replace("start = \"random\"", paraxial);
+    let light = [("light.toml", LIGHT), ("paraxial.toml", &paraxial)];
+    Bench::with(
+        &[&[("recipe.toml", RECIPE), ("meshes.toml", MESHES), ("multipliers.toml", MULTIPLIERS)], &light[..]].concat(),
+    )
 }
 
 /// Shape and values of an npy file.
@@ -224,6 +279,55 @@ fn archive(path: &Path) -> BTreeMap<String, (Vec<usize>, Vec<f64>)> {
 
 fn sizes(value: &Value) -> Vec<usize> {
     value.as_array().unwrap().iter().map(|size| size.as_u64().unwrap() as usize).collect()
+}
+
+/// What detectors read of light behind all planes of a layer.
+fn free_space<'a>(layer: &Value, own: &dyn Fn(&str) -> &'a Vec<f64>, x: &[f64]) -> Vec<f64> {
+    let metres = |value: &Value| value.as_f64().unwrap();
+    let pair = |key: &str| <[usize; 2]>::try_from(sizes(&layer[key])).unwrap();
+    let (grid, wavelength, pitch) = (pair("grid"), metres(&layer["wavelength"]), metres(&layer["pitch"]));
+    let [height, width] = grid;
+    let padding = layer["padding"].as_u64().unwrap() as f64;
+    let propagate = |field: &[f64], distance: &Value| {
+        let space = Space {
+            grid: Grid::new(height, width, padding, pitch),
+            wavelength,
+            distance: metres(distance),
+            method: layer["propagation"].as_str().unwrap().parse().unwrap(),
+            band_limited: layer["band_limit"].as_bool().unwrap(),
+        };
+        let transfer: Vec<_> = space.transfer().concat();
+        let on = propagation::Grid { size: grid, padded: [space.grid.padded_height, space.grid.padded_width] };
+        propagation::forward(on, field, None, &transfer)
+    };
+    let pixels: Vec<_> = sizes(&layer["input"]);
+    let pixels = [pixels[pixels.len() - 2], pixels[pixels.len() - 1]];
+    let intensity = layer["shows"] == "intensity";
+    let mut field = source::Source { pixels, picture: pair("picture"), grid, intensity }.forward(x);
+    for at in layer["planes"].as_array().unwrap() {
+        field = propagate(&field, &at["distance"]);
+        let pixel = |pixel: usize| {
+            let from_middle = |place: usize, extent: usize| (place as f64 - (extent as f64 - 1.0) / 2.0) * pitch;
+            let square = from_middle(pixel / width, height).powi(2) + from_middle(pixel % width, width).powi(2);
+            let set = at.get("array").map(|name| own(name.as_str().unwrap())[pixel]);
+            let kind = at["mask"].as_str();
+            let lens = at.get("lens").map_or(0.0, |lens| -PI * square / (wavelength * metres(lens)));
+            let open = at.get("aperture").is_none_or(|aperture| 2.0 * square.sqrt() <= metres(aperture));
+            let amplitude = if kind == Some("amplitude") { set.unwrap() } else { f64::from(u8::from(open)) };
+            let (sin, cos) = (lens + if kind == Some("phase") { set.unwrap() } else { 0.0 }).sin_cos();
+            [amplitude * cos, amplitude * sin]
+        };
+        let t: Vec<_> = (0..height * width).flat_map(pixel).collect();
+        field = plane::forward(&field, &t, at.get("threshold").map_or(0.0, metres));
+    }
+    let camera = propagate(&field, &layer["distance"]);
+    let mut of = vec![None; height * width];
+    let regions = layer["regions"].as_array().unwrap();
+    for (region, rectangle) in regions.iter().enumerate() {
+        let [top, left, rows, columns] = sizes(rectangle)[..] else { panic!("{rectangle}") };
+        (top..top + rows).for_each(|row| of[row * width + left..][..columns].fill(Some(region)));
+    }
+    regions::Regions { count: regions.len(), of, divided: layer["shares"].as_bool().unwrap() }.forward(&camera)
 }
 
 /// Logits from nothing but a manifest, its arrays and raw samples.
@@ -310,6 +414,7 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
                 }
             }
             "attenuators" => ports::attenuate(&x, own("transmission"), shape[0], sizes(&layer["output"])[0]),
+            "free-space" => free_space(layer, &own, &x).into_iter().map(|reading| gain * reading).collect(),
             "max-pool" | "average-pool" => {
                 let planes = x.len() / (height * width);
                 let windows = pool::Shape { planes, height, width, window: number("window"), stride: number("stride") };
@@ -491,6 +596,32 @@ fn an_export_of_multipliers_holds_what_the_camera_reads_of_their_pictures() {
         .filter(|(row, label)| row.iter().all(|logit| *logit <= row[**label as usize]));
     assert_eq!(right.count(), (1797.0 * accuracy(0.0)).round() as usize);
     bench.refuse("evaluate run --vary scale=0:0.6:0.6", 2, &["scale", "not within ±0.5"]);
+}
+
+#[test]
+fn an_export_of_free_space_holds_its_masks_as_modulators_set_them() {
+    let bench = bench();
+    let (raw, _) = digits();
+    // A few do; transforms in f64 take their time.
+    let raw = &raw[..200 * 64];
+    bench.write_npy("X.npy", &[200, 8, 8], raw);
+    let raw: Vec<_> = raw.iter().map(|&value| f64::from(value)).collect();
+    for recipe in ["light", "paraxial"] {
+        bench.done(&format!("train {recipe}.toml --out {recipe}"));
+        bench.done(&format!("predict {recipe} --input X.npy --output Y.npy"));
+        // Three masks, a gain, weights and biases.
+        assert_eq!(bench.done(&format!("export {recipe} --to out-{recipe}")), format!("6 arrays in out-{recipe}\n"));
+        let arrays = archive(&bench.path(&format!("out-{recipe}/light.npz")));
+        let own = forward(&bench.json(&format!("out-{recipe}/manifest.json")), &arrays, &raw);
+        let (_, predicted) = logits(&bench, "Y.npy");
+        let largest = own.iter().fold(0.0, |largest: f64, logit| largest.max(logit.abs()));
+        let worst = own.iter().zip(&predicted).fold(0.0, |worst: f64, (own, device)| worst.max((own - device).abs()));
+        assert!(own.len() == predicted.len() && worst <= 1e-5 * largest, "{recipe}: {worst} of {largest}");
+        // Sixteen levels in a turn.
+        let levels: Vec<_> = arrays["space1.phase1"].1.iter().map(|phase| phase / PI * 8.0).collect();
+        assert!(levels.iter().all(|level| (level - level.round()).abs() < 1e-5 && (0.0..16.0).contains(level)));
+        assert!(arrays["space1.phase2"].1.iter().all(|phase| (0.0..2.0 * PI).contains(phase)));
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use flatlight::mesh::{Layout, Matrix, Mesh};
 use flatlight::network::{LayerRecipe, Network};
 use flatlight::optics::{MeshInput, MeshOutput, MeshRecipe, MeshStart};
 use flatlight::recipe::Recipe;
-use flatlight::run::{Input, export};
+use flatlight::run::{Input, Prints, export};
 use npyz::num_complex::Complex64;
 use program::Bench;
 
@@ -155,7 +155,7 @@ fn the_device_is_the_mesh_that_an_export_holds() {
         let network = Network::new(gpu(), &recipe.layers, &[modes, 2], modes, modes).unwrap();
         gpu().write(&network.flat().parameters, &network.start(1)).unwrap();
         let input = Input { shape: vec![modes, 2], classes: modes, preparation: None, scale: 1.0, shift: 0.0 };
-        assert_eq!(export(&recipe, &input, &network, &bench.path("out")).unwrap(), 3);
+        assert_eq!(export(&recipe, &input, &network, &Prints::default(), &bench.path("out")).unwrap(), 3);
         bench.done("mesh compose out/mesh1.mesh.npz --out U.npy");
         let bytes = std::fs::read(bench.path("U.npy")).unwrap();
         let values = npyz::NpyFile::new(&bytes[..]).unwrap().into_vec().unwrap();

@@ -109,6 +109,62 @@ def attenuate(x, layer, array):
     return out
 
 
+def show(x, layer):
+    """Fields of pictures [samples, rows, columns] in the middle of a dark grid, bilinear with half-pixel centres."""
+    field = np.zeros((len(x), *layer["grid"]), complex)
+    places = []
+    for n, extent, grid in zip(x.shape[1:], layer["picture"], layer["grid"]):
+        at = np.clip((np.arange(extent) + 0.5) * n / extent - 0.5, 0, n - 1)
+        first = (grid - extent) // 2
+        places.append((slice(first, first + extent), np.maximum(1 - np.abs(at[:, None] - np.arange(n)), 0)))
+    (rows, down), (columns, across) = places
+    shown = down @ x @ across.T
+    field[:, rows, columns] = np.sqrt(shown) if layer["shows"] == "intensity" else shown
+    return field
+
+
+def propagate(field, layer, z):
+    """Fields behind a distance: angular spectrum or Fresnel, in a window of zeros, the phase of the plane wave left out."""
+    size, pitch, wavelength = field.shape[1:], layer["pitch"], layer["wavelength"]
+    window = [layer["padding"] * n for n in size]
+    exact = layer["propagation"] == "angular-spectrum"
+    y, x = (np.fft.fftfreq(n, pitch) ** 2 for n in window)
+    y, x = y[:, None], x[None, :]
+    u = wavelength**2 * (x + y)
+    turns = -z / wavelength * (u / (1 + np.sqrt(np.maximum(1 - u, 0))) if exact else u / 2)
+    passes = u < 1
+    for along, across, n in ((x, y, window[1]), (y, x, window[0])) if layer["band_limit"] and z else ():
+        tangent, cross = 2 * abs(z) / (n * pitch), wavelength**2 if exact else 0
+        passes = passes & (along * wavelength**2 * (tangent**2 + exact) + across * cross <= 1)
+    spectrum = np.fft.fft2(field, window) * (np.exp(2j * np.pi * turns) if z else 1) * (passes if z else 1)
+    return np.fft.ifft2(spectrum)[:, : size[0], : size[1]]
+
+
+def free_space(x, layer, array):
+    """What detectors read of light behind all planes."""
+    field = show(x.reshape(len(x), *layer["input"][-2:]), layer)
+    y, x = ((np.arange(n) - (n - 1) / 2) * layer["pitch"] for n in layer["grid"])
+    square = y[:, None] ** 2 + x**2
+    for plane in layer["planes"]:
+        field = propagate(field, layer, plane["distance"])
+        if "array" in plane:
+            mask = array(plane["array"])
+            field = field * (np.exp(1j * mask) if plane["mask"] == "phase" else mask)
+        if "lens" in plane:
+            field = field * np.exp(-1j * np.pi * square / (layer["wavelength"] * plane["lens"]))
+        if "aperture" in plane:
+            field = field * (4 * square <= plane["aperture"] ** 2)
+        if "threshold" in plane:
+            intensity = np.abs(field) ** 2
+            left = np.maximum(intensity - plane["threshold"] * intensity.mean((1, 2), keepdims=True), 0)
+            field = field * np.sqrt(left / np.where(intensity > 0, intensity, 1))
+    intensity = np.abs(propagate(field, layer, layer["distance"])) ** 2
+    light = [intensity[:, top : top + rows, left : left + columns].sum((1, 2)) for top, left, rows, columns in layer["regions"]]
+    light = np.stack(light, -1)
+    total = light.sum(1, keepdims=True) if layer["shares"] else 1
+    return read(light / np.where(total == 0, 1, total), layer, array)
+
+
 def forward(manifest, arrays, x):
     own = manifest["input"]
     x = prepare(x, own).reshape(len(x), *own["shape"]) * own["scale"] + own["shift"]
@@ -128,6 +184,8 @@ def forward(manifest, arrays, x):
             x = mesh(x, layer, array)
         elif kind == "attenuators":
             x = attenuate(x, layer, array)
+        elif kind == "free-space":
+            x = free_space(x, layer, array)
         elif kind in ("max-pool", "average-pool"):
             seen = windows(image(x, layer["input"]), layer["window"], layer["stride"])
             x = seen.max((4, 5)) if kind == "max-pool" else seen.mean((4, 5))
@@ -154,9 +212,10 @@ def main(export, samples, logits, checkpoint):
             table = np.loadtxt(folder / entry["table"], delimiter=",", dtype=np.float32, ndmin=2)
             assert (table == arrays[entry["name"]]).all(), entry["table"]
 
-    # The checkpoint holds what was set. Behind a converter or crosstalk a detuning or a phase is another one, and phases
-    # are set to within a turn.
-    behind = {layer["name"] for layer in manifest["layers"] if layer.get("dac_bits") or layer.get("crosstalk")}
+    # The checkpoint holds what was set. Behind a converter or crosstalk, or of the levels of a mask, a detuning or a phase is
+    # another one, and phases are set to within a turn.
+    moved = lambda layer: layer.get("dac_bits") or layer.get("crosstalk") or any("bits" in at for at in layer.get("planes", []))
+    behind = {layer["name"] for layer in manifest["layers"] if moved(layer)}
     for name, tensor in load_file(checkpoint).items():
         unit = next((entry["unit"] for entry in manifest["arrays"] if entry["name"] == name), None)
         if unit is None or name.split(".")[0] in behind and unit in ("nm", "rad"):

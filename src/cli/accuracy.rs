@@ -15,17 +15,33 @@ pub(super) struct Shown {
     label: String,
     unit: &'static str,
     values: Vec<f64>,
+    /// What a number of the unit is shown as.
+    scale: f64,
 }
+
+/// Lengths are shown in a unit that leaves few digits before the point.
+const LENGTHS: [(&str, f64); 3] = [("m", 1.0), ("mm", 1e3), ("µm", 1e6)];
 
 impl Shown {
     pub(super) fn of(axis: &Axis, network: &Network<'_>) -> Result<Self, Failure> {
-        let unit = axis.unit(network)?.unwrap_or_default();
-        Ok(Self { name: axis.name.clone(), label: axis.label(network)?, unit, values: axis.values.clone() })
+        let (unit, label) = (axis.unit(network)?.unwrap_or_default(), axis.label(network)?);
+        let largest = axis.values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+        let fitting = LENGTHS.into_iter().find(|(_, scale)| largest * scale >= 1.0).unwrap_or(LENGTHS[2]);
+        let (shown, scale) = if unit == "m" && largest > 0.0 { fitting } else { (unit, 1.0) };
+        let label = label.replace(&format!("({unit})"), &format!("({shown})"));
+        let mut own = Self { name: axis.name.clone(), label, unit: shown, values: Vec::new(), scale };
+        own.values = axis.values.iter().map(|&value| own.shown(value)).collect();
+        Ok(own)
+    }
+
+    /// A value in the unit that is shown, rounded to what a person would have written.
+    fn shown(&self, value: f64) -> f64 {
+        (value * self.scale * 1e9).round() / 1e9
     }
 
     /// One value of it, such as `temperature 0.5 K`.
     pub(super) fn place(&self, value: f64) -> String {
-        let (name, value) = (self.name.replace('_', " "), value.to_string().replace('-', "−"));
+        let (name, value) = (self.name.replace('_', " "), self.shown(value).to_string().replace('-', "−"));
         format!("{name} {value} {}", self.unit).trim_end().to_owned()
     }
 
@@ -64,7 +80,7 @@ impl Scored<'_> {
     pub(super) fn draw(&self, folder: &Path, title: &str) -> Result<Option<String>, Failure> {
         let (moving, fixed): (Vec<_>, Vec<_>) =
             self.axes.iter().enumerate().partition(|(_, axis)| axis.values.len() > 1);
-        let places = fixed.iter().map(|(_, axis)| axis.place(axis.values[0]));
+        let places = fixed.iter().map(|(_, axis)| axis.place(axis.values[0] / axis.scale));
         let bars = moving.is_empty();
         let over = Some(self.over.clone()).filter(|over| !over.is_empty() && !bars);
         let title = std::iter::once(title.to_owned()).chain(places).chain(over).collect::<Vec<_>>().join(", ");
@@ -109,7 +125,7 @@ impl Scored<'_> {
             .iter()
             .map(|(name, points)| Curve {
                 name: name.clone(),
-                x: points.iter().map(|point| point.varied[place]).collect(),
+                x: points.iter().map(|point| axis.shown(point.varied[place])).collect(),
                 mean: points.iter().map(|point| 100.0 * point.accuracy().0).collect(),
                 spread: points.iter().map(|point| self.spread(point)).collect(),
                 worst: points.iter().map(|point| self.worst(point)).collect(),

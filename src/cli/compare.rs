@@ -95,6 +95,7 @@ impl Compare {
                 axes: &axes,
                 chips: self.chips,
                 chip: None,
+                masks: None,
                 split: self.split,
                 recalibrate: self.recalibrate,
             };

@@ -17,7 +17,7 @@ use crate::recipe::Recipe;
 use crate::robustness::{
     Axis, EVALUATION_BATCH, Point, Sweep, check_axes, chips_at_once, distinct_chips, grid, rows_at_once,
 };
-use crate::run::{Run, write_figure};
+use crate::run::{Run, load_masks, write_figure};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -35,13 +35,19 @@ joined by +, such as ring1.temperature+ring2.temperature, vary together:
                    recipe has currents, `dac_bits` or `crosstalk`, and of the phases of every mesh
   detection_noise  standard deviation of what detectors read, relative to full scale, drawn for every
                    sample; of layers whose recipe has `full_scale`
+  shift_x, shift_y pixels, by which all masks in free space stand too far to the right and too low
+  rotation         degrees, by which they are turned from x to y, clockwise in a picture
+  scale            by which they are too large, relative to nominal
+  distance_error   m, by which all distances in free space are too long
 
 Examples:
   flatlight evaluate RUN --vary temperature=-2:2:0.5 --csv temperature.csv
   flatlight evaluate RUN --vary ring_offset=0:0.05:0.01 --chips 20 --figure
   flatlight evaluate RUN --vary temperature=-1:1:0.5 --vary ring_offset=0:0.02:0.01 --chips 5
   flatlight evaluate RUN --vary temperature=0.5 --confusion
-  flatlight evaluate RUN --chip chip.npz --vary temperature=-1:1:0.5")]
+  flatlight evaluate RUN --chip chip.npz --vary temperature=-1:1:0.5
+  flatlight evaluate RUN --vary shift_x=-2:2:0.5 --vary rotation=-2:2:0.5 --figure
+  flatlight evaluate RUN --masks EXPORT")]
 pub(super) struct Evaluate {
     /// Run folder, as `flatlight train` makes it
     run: PathBuf,
@@ -57,6 +63,10 @@ pub(super) struct Evaluate {
     /// A device, drawn by `flatlight chip` or measured; --vary then varies what it does not hold
     #[arg(long, value_name = "FILE")]
     chip: Option<PathBuf>,
+
+    /// Phase masks from the pictures in this folder, as `flatlight export` writes them, in place of the trained ones
+    #[arg(long, value_name = "DIR")]
+    masks: Option<PathBuf>,
 
     /// Samples to score
     #[arg(long, value_enum, default_value_t, value_name = "SPLIT")]
@@ -120,6 +130,8 @@ pub(super) struct Scoring<'a> {
     pub(super) chips: u32,
     /// File of what all of them have in common.
     pub(super) chip: Option<&'a Path>,
+    /// Folder of pictures of phase masks.
+    pub(super) masks: Option<&'a Path>,
     /// The samples.
     pub(super) split: SplitName,
     /// Samples that re-estimate the running statistics.
@@ -141,6 +153,7 @@ impl Evaluate {
             axes: &axes,
             chips: self.chips,
             chip: self.chip.as_deref(),
+            masks: self.masks.as_deref(),
             split: self.split,
             recalibrate: self.recalibrate,
         };
@@ -161,7 +174,7 @@ impl Evaluate {
             })
             .collect();
         // What took long to compute is shown even if it cannot be written.
-        let notes = [on_chip(self.chip.as_deref()), recalibrated(self.recalibrate)].concat();
+        let notes = scoring.notes();
         if !notes.is_empty() {
             output::print(&format!("accuracy{notes}\n"))?;
         }
@@ -235,8 +248,7 @@ fn write_confusion(
     }
     files::write(&run.path().join("confusion.csv"), &output::csv(&header, &rows)?)?;
     let method = recipe.training.method.word();
-    let notes = [on_chip(scoring.chip), recalibrated(scoring.recalibrate)].concat();
-    let title = format!("{}, {method}, seed {}{notes}", recipe.name, recipe.seed);
+    let title = format!("{}, {method}, seed {}{}", recipe.name, recipe.seed, scoring.notes());
     Ok(write_figure(run.path(), "confusion", figures::confusion_matrices(&title, &matrices))?)
 }
 
@@ -307,7 +319,10 @@ impl<'g> Trained<'g> {
         let samples = scoring.split.of(data)?;
         let rows = rows.min(samples.len().next_multiple_of(ALIGNMENT_WORDS));
         let network = compile(gpu, recipe, data, devices * rows, devices)?;
-        let parameters = run.parameters(&network)?;
+        let mut parameters = run.parameters(&network)?;
+        if let Some(folder) = scoring.masks {
+            load_masks(&network, folder, &mut parameters)?;
+        }
         gpu.write(&network.flat().parameters, &parameters)?;
         let chip = scoring.chip.map(|path| Chip::load(path, network.imperfections())).transpose()?;
         check_axes(&network, scoring.axes, chip.as_ref())?;
@@ -365,9 +380,13 @@ pub(super) fn score(
     Ok((points, shown))
 }
 
-/// What a table says of the device it is about.
-fn on_chip(chip: Option<&Path>) -> String {
-    chip.map_or_else(String::new, |path| format!(" on the chip in {}", path.display()))
+impl Scoring<'_> {
+    /// What a table says of the device it is about, and of what was done to it.
+    fn notes(&self) -> String {
+        let chip = self.chip.map(|path| format!(" on the chip in {}", path.display()));
+        let masks = self.masks.map(|path| format!(" with the masks in {}", path.display()));
+        [chip.unwrap_or_default(), masks.unwrap_or_default(), recalibrated(self.recalibrate)].concat()
+    }
 }
 
 /// What a table says of re-estimated statistics.

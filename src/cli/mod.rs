@@ -7,6 +7,7 @@ mod compare;
 mod devices;
 mod evaluate;
 mod export;
+mod light;
 mod mesh;
 mod output;
 mod predict;

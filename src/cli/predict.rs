@@ -13,7 +13,7 @@ use crate::gpu::Gpu;
 use crate::network::{Chip, Network};
 use crate::recipe::Recipe;
 use crate::robustness::{self, Axis, EVALUATION_BATCH, check_axes, chip};
-use crate::run::{Input, Run};
+use crate::run::{Input, Run, load_masks};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -38,6 +38,10 @@ pub(super) struct Predict {
     /// Set an imperfection that `evaluate --help` lists, of chip 0 if random; can be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     at: Vec<String>,
+
+    /// Phase masks from the pictures in this folder, as `flatlight export` writes them, in place of the trained ones
+    #[arg(long, value_name = "DIR")]
+    masks: Option<PathBuf>,
 
     /// A device, drawn by `flatlight chip` or measured; --at then sets what it does not hold
     #[arg(long, value_name = "FILE")]
@@ -67,6 +71,11 @@ impl Predict {
         let split = Split { values, labels: vec![0; samples] };
         let gpu = context.open()?;
         let network = trained(&gpu, &run, &recipe, &input, EVALUATION_BATCH.min(samples))?;
+        if let Some(folder) = &self.masks {
+            let mut parameters = run.parameters(&network)?;
+            load_masks(&network, folder, &mut parameters)?;
+            gpu.write(&network.flat().parameters, &parameters)?;
+        }
         let held = self.chip.as_deref().map(|path| Chip::load(path, network.imperfections())).transpose()?;
         let drawn = drawn("--at", &network, &conditions, held.as_ref(), 0)?;
         network.set_chips(0, held.iter().chain([&drawn]))?;

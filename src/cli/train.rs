@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::output::{self, Progress};
-use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe};
+use super::{Context, Failure, RecipeArguments, folder_or, light, load_data, load_recipe};
 use crate::data::Dataset;
 use crate::figures::{self, LayerValues, TrainingCurve};
 use crate::gpu::{Counters, Gpu};
@@ -207,7 +207,7 @@ pub(super) fn train(
     if how.verbose {
         say_timing(context, &trainer, before, gpu.counters());
     }
-    draw(recipe, run, &network, &rows)?;
+    draw(recipe, run, &network, data, &rows)?;
     Ok(rows)
 }
 
@@ -240,14 +240,15 @@ fn profile(context: &Context, gpu: &Gpu, recipe: &Recipe, data: &Dataset, steps:
     output::print(&format!("{}\n", trainer.profile(steps)?))
 }
 
-fn draw(recipe: &Recipe, run: &Run, network: &Network<'_>, rows: &[EpochRow]) -> Result<(), Failure> {
+fn draw(recipe: &Recipe, run: &Run, network: &Network<'_>, data: &Dataset, rows: &[EpochRow]) -> Result<(), Failure> {
     let title = format!("{}, {}, seed {}", recipe.name, recipe.training.method.word(), recipe.seed);
     write_figure(
         run.path(),
         "training",
         figures::training_curves(&title, &[training_curve(recipe.training.method.word(), rows)]),
     )?;
-    draw_layers(run.path(), &title, network, &run.parameters(network)?)
+    draw_layers(run.path(), &title, network, &run.parameters(network)?)?;
+    light::draw(run.path(), &title, network, data, data.normalisation(recipe.data.normalise))
 }
 
 /// The curve of a run for the figure of training.

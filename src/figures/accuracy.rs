@@ -33,7 +33,7 @@ pub struct Bar {
 
 /// Viridis (van der Walt and Smith 2015) at nine even steps: perceptually uniform, and rising in lightness so that it
 /// prints in grey. Between the steps it is linear within a unit of 255.
-const VIRIDIS: [[u8; 3]; 9] = [
+pub(super) const VIRIDIS: [[u8; 3]; 9] = [
     [0x44, 0x01, 0x54],
     [0x47, 0x2d, 0x7b],
     [0x3b, 0x52, 0x8b],
@@ -48,20 +48,25 @@ const VIRIDIS: [[u8; 3]; 9] = [
 /// Most rows or columns of a map with a number in every cell.
 const NUMBERED: usize = 12;
 
-/// The colour of a share of the range, 0..1, and ink that can be read on it.
-fn shade(share: f64) -> (String, &'static str) {
+/// The colour of a share of the range, 0..1.
+pub(super) fn viridis(share: f64) -> [u8; 3] {
     let place = share.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
     let below = (place as usize).min(VIRIDIS.len() - 2);
     let channel = |i: usize| {
         let [low, high] = [VIRIDIS[below][i], VIRIDIS[below + 1][i]].map(f64::from);
         low + (high - low) * (place - below as f64)
     };
-    let [red, green, blue] = [0, 1, 2].map(channel);
+    [0, 1, 2].map(|i| channel(i).round() as u8)
+}
+
+/// The same, and ink that can be read on it.
+fn shade(share: f64) -> (String, &'static str) {
+    let [red, green, blue] = viridis(share).map(f64::from);
     let lightness = 0.299 * red + 0.587 * green + 0.114 * blue;
     (hex([red, green, blue]), if lightness < 140.0 { "#ffffff" } else { INK })
 }
 
-fn hex(colour: [f64; 3]) -> String {
+pub(super) fn hex(colour: [f64; 3]) -> String {
     let [red, green, blue] = colour.map(|channel| channel.round() as u8);
     format!("#{red:02x}{green:02x}{blue:02x}")
 }

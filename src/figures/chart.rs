@@ -534,6 +534,41 @@ impl Panel {
         thinned(&ticks, self.height / LINE)
     }
 
+    /// The plot area in one colour.
+    pub(super) fn background(&self, canvas: &mut Canvas, colour: &str) {
+        let Self { left, top, width, height, .. } = self;
+        canvas.push(format_args!(
+            r#"<rect x="{left:.2}" y="{top:.2}" width="{width:.2}" height="{height:.2}" fill="{colour}"/>"#
+        ));
+    }
+
+    /// A picture between two values of each axis, its pixels sharp; `address` holds it.
+    pub(super) fn image(&self, canvas: &mut Canvas, x: [f64; 2], y: [f64; 2], address: &str) {
+        let (Some((x0, y0)), Some((x1, y1))) = (self.pixel(x[0], y[0]), self.pixel(x[1], y[1])) else {
+            return;
+        };
+        canvas.push(format_args!(
+            r#"<image x="{x0:.2}" y="{y0:.2}" width="{:.2}" height="{:.2}" preserveAspectRatio="none" image-rendering="optimizeSpeed" style="image-rendering:pixelated" href="{address}"/>"#,
+            x1 - x0,
+            y1 - y0
+        ));
+    }
+
+    /// A rectangle between two values of each axis, with a white word in its upper left corner if there is room.
+    pub(super) fn outline(&self, canvas: &mut Canvas, x: [f64; 2], y: [f64; 2], colour: &str, word: &str) {
+        let (Some((x0, y0)), Some((x1, y1))) = (self.pixel(x[0], y[0]), self.pixel(x[1], y[1])) else {
+            return;
+        };
+        let (width, height) = (x1 - x0, y1 - y0);
+        canvas.push(format_args!(
+            r#"<rect x="{x0:.2}" y="{y0:.2}" width="{width:.2}" height="{height:.2}" fill="none" stroke="{colour}" stroke-width="1.5"/>"#
+        ));
+        let size = 0.7 * TICK;
+        if text::width(word, size) + 4.0 <= width && size + 2.0 <= height {
+            canvas.text((x0 + 2.5, y0 + size + 0.5), size, Anchor::Start, "#ffffff", word);
+        }
+    }
+
     /// A vertical bar of colours, from the lowest up, with its axis on the right.
     pub(super) fn colour_bar(&self, canvas: &mut Canvas, colours: &[String], ticks: &[Tick], label: &str) {
         canvas.push(format_args!(r#"<linearGradient id="colours" x1="0" y1="1" x2="0" y2="0">"#));

@@ -1,5 +1,6 @@
 //! Paper figures: accuracy against a disturbance, over two and over methods, training curves, where the
-//! trained rings stand on their curves, histograms and confusion matrices; pictures of fields, a pixel a sample.
+//! trained rings stand on their curves, histograms and confusion matrices; masks and the light of a
+//! sample in planes; pictures of fields, a pixel a sample.
 //!
 //! Each figure is drawn once, as SVG. The PNG is that same SVG rendered at
 //! twice its size with the font this crate carries, so both show one picture
@@ -25,6 +26,7 @@
 mod accuracy;
 mod chart;
 mod picture;
+mod planes;
 mod plots;
 mod scale;
 mod text;
@@ -34,6 +36,7 @@ mod tests;
 
 pub use accuracy::{Bar, Map, accuracy_bars, accuracy_maps};
 pub use picture::{angles, grey};
+pub use planes::{Plane, Readings, Region, Shade, light, masks};
 pub use plots::{
     Confusion, Curve, LayerValues, TrainingCurve, accuracy_curves, confusion_matrices, histograms,
     ring_operating_points, training_curves,

@@ -42,18 +42,22 @@ pub fn grey(shape: [usize; 2], values: &[f64]) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// [`Error::Size`] if there are not so many values or too many, [`Error::Png`].
 pub fn angles(shape: [usize; 2], values: &[f64]) -> Result<Vec<u8>, Error> {
-    let (width, height) = sides(shape)?;
     // The eye sees no more.
     const SHADES: usize = 1024;
-    let circle: Vec<_> = (0..SHADES).map(|at| colour(TAU * at as f64 / SHADES as f64)).collect();
-    let shade = |angle: &f64| circle[(angle / TAU * SHADES as f64).round().rem_euclid(SHADES as f64) as usize];
-    let pixels = values.iter().flat_map(shade).collect();
+    let all: Vec<_> = (0..SHADES).map(|at| circle(TAU * at as f64 / SHADES as f64)).collect();
+    let shade = |angle: &f64| all[(angle / TAU * SHADES as f64).round().rem_euclid(SHADES as f64) as usize];
+    rgb(shape, values.iter().flat_map(shade).collect())
+}
+
+/// Red, green and blue of every pixel as a PNG.
+pub(super) fn rgb(shape: [usize; 2], pixels: Vec<u8>) -> Result<Vec<u8>, Error> {
+    let (width, height) = sides(shape)?;
     let image = ImageBuffer::<Rgb<u8>, _>::from_raw(width, height, pixels).ok_or(Error::Size(width, height))?;
     encode(&DynamicImage::from(image))
 }
 
 /// The colour of an angle: the hue in Oklab (Ottosson 2020) at a lightness and chroma that sRGB has all around.
-fn colour(angle: f64) -> [u8; 3] {
+pub(super) fn circle(angle: f64) -> [u8; 3] {
     let (lightness, chroma, red) = (0.74, 0.12, 0.4);
     let (b, a) = (angle + red).sin_cos();
     let [a, b] = [chroma * a, chroma * b];

@@ -92,13 +92,26 @@ impl Picture {
     /// # Errors
     /// A correction of another size or depth.
     pub fn corrected(&self, correction: &Self) -> Result<Self, Error> {
+        self.combined(correction, u32::wrapping_add)
+    }
+
+    /// What was there before it was [`corrected`](Self::corrected).
+    ///
+    /// # Errors
+    /// Those of [`corrected`](Self::corrected).
+    pub fn uncorrected(&self, correction: &Self) -> Result<Self, Error> {
+        self.combined(correction, u32::wrapping_sub)
+    }
+
+    fn combined(&self, correction: &Self, by: fn(u32, u32) -> u32) -> Result<Self, Error> {
         if (self.shape(), self.bits) != (correction.shape(), correction.bits) {
             let text = |picture: &Self| format!("{} x {}, {} bits", picture.height, picture.width, picture.bits);
             return Err(refuse(format!("a flatness correction of {}, expected {}", text(correction), text(self))));
         }
+        // A power of two, so that what wraps around 32 bits wraps around the levels.
         let levels = 1_u32 << self.bits;
-        let sum = |(a, b): (&u16, &u16)| ((u32::from(*a) + u32::from(*b)) % levels) as u16;
-        Ok(Self { grey: self.grey.iter().zip(&correction.grey).map(sum).collect(), ..*self })
+        let both = |(a, b): (&u16, &u16)| (by(u32::from(*a), u32::from(*b)) % levels) as u16;
+        Ok(Self { grey: self.grey.iter().zip(&correction.grey).map(both).collect(), ..*self })
     }
 }
 
@@ -384,7 +397,9 @@ mod tests {
     fn a_correction_is_added_around_the_circle() {
         let of = |grey: Vec<u16>| Picture::new([1, 3], 8, grey).unwrap();
         let mask = of(vec![10, 200, 255]);
-        assert_eq!(mask.corrected(&of(vec![5, 100, 1])).unwrap(), of(vec![15, 44, 0]));
+        let correction = of(vec![5, 100, 1]);
+        assert_eq!(mask.corrected(&correction).unwrap(), of(vec![15, 44, 0]));
+        assert_eq!(mask.corrected(&correction).unwrap().uncorrected(&correction).unwrap(), mask);
         let deep = Picture::new([1, 3], 16, vec![0; 3]).unwrap();
         let message = mask.corrected(&deep).unwrap_err().to_string();
         assert_eq!(message, "a flatness correction of 1 x 3, 16 bits, expected 1 x 3, 8 bits");

@@ -356,7 +356,13 @@ impl<'g> Network<'g> {
     /// A tensor that a layer derives, by `layer.tensor`, such as `ring1.weight`, which [`actuate`](Self::actuate) fills; of
     /// the first device.
     pub fn derived(&self, name: &str) -> Option<&Slice> {
-        self.wiring.own[0].iter().flat_map(|io| &io.derived).find(|slice| slice.name() == name)
+        self.derived_all(name).next()
+    }
+
+    /// All tensors that a layer derives under one name, in its order, such as `space1.arriving`, the light at every plane and
+    /// the camera; of the first device.
+    pub fn derived_all(&self, name: &str) -> impl Iterator<Item = &Slice> {
+        self.wiring.own[0].iter().flat_map(|io| &io.derived).filter(move |slice| slice.name() == name)
     }
 
     /// The flat vector, its gradient and its segments.

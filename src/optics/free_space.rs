@@ -108,7 +108,7 @@ impl FreeSpace {
             // Light that misses a mask is lost.
             resample: Resample::new(recipe.sampling, recipe.grid, recipe.grid, [0.0; 2]).map_err(fits)?,
             masks,
-            detector: Detector::new(recipe.regions.of(recipe.grid)?, recipe.shares),
+            detector: Detector::new(recipe.detectors()?, recipe.shares),
             readout: Readout::new(recipe.full_scale, recipe.adc_bits, recipe.gain, recipe.trainable_gain),
             recipe,
         })
@@ -323,21 +323,19 @@ fn single(slice: &Slice) -> Result<Slice, Error> {
 impl Layer for FreeSpace {
     fn parameters(&self) -> Vec<Parameter> {
         let random = self.recipe.start == MaskStart::Random;
-        let mut counts = [1, 1];
-        let masks = self.mask_planes().map(|(_, _, kind)| {
-            let (word, number, unit, bounds, start) = match kind {
+        let masks = self.recipe.masks().map(|(_, name, kind)| {
+            let (unit, bounds, start) = match kind {
                 MaskKind::Phase => {
                     let start = if random { Start::Uniform(0.0, TAU) } else { Start::Constant(0.0) };
-                    ("phase", &mut counts[0], "rad", [f32::MIN, f32::MAX], start)
+                    ("rad", [f32::MIN, f32::MAX], start)
                 }
                 MaskKind::Amplitude => {
                     let start = if random { Start::Uniform(0.0, 1.0) } else { Start::Constant(0.5) };
-                    ("amplitude", &mut counts[1], "", [0.0, 1.0], start)
+                    ("", [0.0, 1.0], start)
                 }
             };
-            let name = format!("{word}{number}").into();
-            *number += 1;
-            Parameter { name, shape: self.recipe.grid.to_vec(), unit, bounds, start, role: Role::Control }
+            let shape = self.recipe.grid.to_vec();
+            Parameter { name: name.into(), shape, unit, bounds, start, role: Role::Control }
         });
         let masks: Vec<_> = masks.collect();
         masks.into_iter().chain(self.readout.parameter()).collect()

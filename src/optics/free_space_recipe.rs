@@ -79,7 +79,7 @@ pub struct RegionsRecipe {
 
 impl RegionsRecipe {
     /// The regions of a camera.
-    pub(super) fn of(&self, [height, width]: [usize; 2]) -> Result<Regions, String> {
+    fn of(&self, [height, width]: [usize; 2]) -> Result<Regions, String> {
         let regions = match (&self.rows, self.side, self.cells) {
             (Some(rows), Some(side), None) => Regions::rows(height, width, rows, side),
             (None, None, Some([rows, columns])) => Regions::grid(height, width, None::<Rectangle>, rows, columns),
@@ -191,6 +191,28 @@ impl FreeSpaceRecipe {
             gain: default_gain(),
             trainable_gain: false,
         }
+    }
+
+    /// The masks in order: of each the plane that it stands in, its parameter (`phase1`, `amplitude1`, ...) and its kind.
+    pub fn masks(&self) -> impl Iterator<Item = (usize, String, MaskKind)> {
+        let mut counts = [0, 0];
+        self.planes.iter().enumerate().filter_map(move |(plane, recipe)| {
+            let kind = recipe.mask?;
+            let (word, count) = match kind {
+                MaskKind::Phase => ("phase", &mut counts[0]),
+                MaskKind::Amplitude => ("amplitude", &mut counts[1]),
+            };
+            *count += 1;
+            Some((plane, format!("{word}{count}"), kind))
+        })
+    }
+
+    /// Where the camera reads light.
+    ///
+    /// # Errors
+    /// One line about regions that do not fit.
+    pub fn detectors(&self) -> Result<Regions, String> {
+        self.regions.of(self.grid)
     }
 
     /// Refuses values out of range.

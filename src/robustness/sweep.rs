@@ -119,8 +119,9 @@ impl Axis {
     pub fn label(&self, network: &Network<'_>) -> Result<String, Error> {
         let found = self.resolve(network)?;
         let what = match found[0].spec.cause {
-            Cause::Common => "change of",
-            Cause::Element | Cause::Sample => "standard deviation of",
+            Cause::Common if found.iter().all(|entry| ERRORS.contains(&entry.spec.name)) => "",
+            Cause::Common => "change of ",
+            Cause::Element | Cause::Sample => "standard deviation of ",
         };
         let common = self.unit(network)?.is_some();
         let suffix = |unit: &str| if unit.is_empty() { String::new() } else { format!(" ({unit})") };
@@ -132,9 +133,12 @@ impl Axis {
             let last = place + 1 == names.len();
             format!("{}{}", name.replace('_', " "), suffix(if common && !last { "" } else { unit }))
         });
-        Ok(format!("{what} {}", parts.collect::<Vec<_>>().join(" + ")))
+        Ok(format!("{what}{}", parts.collect::<Vec<_>>().join(" + ")))
     }
 }
+
+/// What is wrong by itself, where others are changes of something.
+const ERRORS: [&str; 4] = ["shift_x", "shift_y", "rotation", "distance_error"];
 
 /// Imperfections, each with the places of the axes that mean it.
 type Meant<'n> = Vec<(&'n Entry<Imperfection>, Vec<usize>)>;

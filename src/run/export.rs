@@ -1,14 +1,18 @@
-//! A trained network for other programs: arrays as CSV and npz, and a manifest that says how to compute with them.
+//! A trained network for other programs: arrays as CSV and npz, pictures of phase masks, and a manifest that says how to
+//! compute with them.
 
+use std::f32::consts::TAU;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::slm::{self, Modulator};
 use super::{Error, Input};
 use crate::layer::{Role, STATISTICS};
+use crate::light::{self, Length, Lookup, Picture, Relief};
 use crate::network::checkpoint::FORMAT;
 use crate::network::{self, LayerRecipe, Network, Part};
-use crate::optics::MeshInput;
+use crate::optics::{FreeSpaceRecipe, MaskKind, MeshInput};
 use crate::recipe::Recipe;
 use crate::{data, files, gpu};
 
@@ -30,7 +34,8 @@ pub struct Array {
 /// Every array that inference needs, with the parameters and imperfections now on the device, layer by layer. Of rings:
 /// `current` where one sets them, `detuning` and `weight` behind converter and crosstalk, read from the device; of meshes:
 /// `theta`, `phi` and `gamma` as heaters set them, behind wrap, converter and crosstalk; of multipliers: `transmission`, and
-/// the `weight` that a misaligned and blurred picture leaves, read from the device.
+/// the `weight` that a misaligned and blurred picture leaves, read from the device; of free space: the phases of masks,
+/// within a turn and of their levels, from what light meets.
 ///
 /// # Errors
 /// What the device reports.
@@ -55,8 +60,11 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
             Some(slice) => gpu.read(slice).map(|values| Some((slice.shape(), values))),
             None => Ok::<_, gpu::Error>(None),
         };
-        let set = derived(&format!("set_{}", entry.spec.name))?;
-        let values = set.map_or_else(|| flat[entry.range()].to_vec(), |(_, values)| values);
+        let set = match phase_mask(network, layer, &entry.spec.name) {
+            Some(transmission) => Some(phases(&gpu.read(transmission)?)),
+            None => derived(&format!("set_{}", entry.spec.name))?.map(|(_, values)| values),
+        };
+        let values = set.unwrap_or_else(|| flat[entry.range()].to_vec());
         match entry.spec.role {
             Role::Control => {
                 let detuning = derived("detuning")?;
@@ -82,25 +90,124 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
     Ok(all)
 }
 
+/// The transmission of the plane that a parameter is the phase mask of, if it is one.
+fn phase_mask<'n>(network: &'n Network<'_>, layer: &str, name: &str) -> Option<&'n gpu::Slice> {
+    let part = network.parts().iter().find(|part| part.name == layer)?;
+    let LayerRecipe::FreeSpace(space) = &part.recipe else { return None };
+    let (plane, ..) = space.masks().find(|(_, own, kind)| own == name && *kind == MaskKind::Phase)?;
+    network.derived_all(&format!("{layer}.transmission")).nth(plane)
+}
+
+/// Phases, rad, from 0 on to less than a turn, of complex numbers.
+fn phases(transmission: &[f32]) -> Vec<f32> {
+    let phase = |t: &[f32]| {
+        let phase = t[1].atan2(t[0]).rem_euclid(TAU);
+        // Rounded up from just below.
+        if phase < TAU { phase } else { 0.0 }
+    };
+    transmission.chunks_exact(2).map(phase).collect()
+}
+
+/// How phase masks are made, beside the arrays.
+#[derive(Clone, Debug, Default)]
+pub struct Prints {
+    /// The modulator that shows them; if none is given one as large as the mask with even levels: of 16 bits where a mask has
+    /// more than 8, of 8 bits elsewhere.
+    pub modulator: Option<Modulator>,
+    /// Refractive index of the material of printed ones; none are made without it.
+    pub index: Option<f64>,
+}
+
+/// A file beside the arrays: its name, its contents, and what it holds in which unit.
+type Beside = (String, Vec<u8>, String);
+
+/// The pictures, and height maps if asked for, of all phase masks, and their entries in the manifest.
+fn masks(network: &Network<'_>, arrays: &[Array], prints: &Prints) -> Result<(Vec<Beside>, Vec<Value>), light::Error> {
+    let spaces = network.parts().iter().filter_map(|part| match &part.recipe {
+        LayerRecipe::FreeSpace(space) => Some((part.name.as_str(), &**space)),
+        _ => None,
+    });
+    let all = spaces.flat_map(|(layer, space)| slm::phase_masks(space).map(move |mask| (layer, space, mask)));
+    let all: Vec<_> = all.collect();
+    let (mut files, mut entries) = (Vec::new(), Vec::new());
+    if all.is_empty() {
+        let asked = prints.modulator.is_some() || prints.index.is_some();
+        let none = "the network has no phase masks to show or to print; leave out --slm and --index";
+        return if asked { Err(light::Error::Picture(none.to_owned())) } else { Ok((files, entries)) };
+    }
+    let deep = all.iter().any(|(.., (_, bits))| bits.is_some_and(|bits| bits > 8));
+    let modulator = match &prints.modulator {
+        Some(modulator) => modulator.clone(),
+        None => Modulator::even(if deep { 16 } else { 8 })?,
+    };
+    for (layer, space, (mask, _)) in all {
+        let Some(array) = arrays.iter().find(|array| array.layer == layer && array.name == mask) else { continue };
+        let values: Vec<_> = array.values.iter().map(|&phase| f64::from(phase)).collect();
+        let placed = |error: light::Error| light::Error::Picture(format!("{layer}.{mask}: {error}"));
+        let file = slm::picture_file(layer, &mask);
+        let mut entry = json!({ "array": format!("{layer}.{mask}"), "picture": file });
+        let picture = modulator.show(space.grid, &values).and_then(|picture| picture.png()).map_err(placed)?;
+        files.push((file, picture, "grey level of the modulator in slm.toml".to_owned()));
+        if let Some(index) = prints.index {
+            let relief = Relief { wavelength: space.wavelength.0, index };
+            let heights: Vec<_> = relief.heights(&values)?.iter().map(|&height| height as f32).collect();
+            let packed =
+                data::npy(&array.shape, &heights).map_err(|error| placed(light::Error::Picture(error.to_string())))?;
+            let turn = relief.turn()?;
+            let picture = levels(space.grid, &values)?.png().map_err(placed)?;
+            let [npy, png] = ["npy", "png"].map(|kind| format!("{layer}.{mask}.height.{kind}"));
+            entry["height"] =
+                json!({ "array": npy, "picture": png, "unit": "m", "turn": turn, "refractive_index": index });
+            files.push((npy, packed, "height, m".to_owned()));
+            files.push((png, picture, format!("height, {} / 65536 a level", Length(turn))));
+        }
+        entries.push(entry);
+    }
+    let described = modulator.files()?.into_iter();
+    files.extend(described.map(|(file, bytes, holds)| (file.to_owned(), bytes, holds)));
+    Ok((files, entries))
+}
+
+/// Phases, rad, in even levels of 16 bits.
+fn levels(grid: [usize; 2], phases: &[f64]) -> Result<Picture, light::Error> {
+    let [height, width] = grid;
+    light::Screen { height, width, offset: [0, 0], lookup: Lookup::even(16)? }.show(grid, phases)
+}
+
 /// Writes the arrays of a network into a folder: one CSV a matrix of a layer, `LAYER.mesh.npz` of a mesh as `flatlight mesh`
-/// takes it, `NAME.npz` with all, and `manifest.json`, which goes last. Gives the number of arrays.
+/// takes it, `LAYER.phaseN.png` of a phase mask and `slm.toml`, for which modulator it is, `NAME.npz` with all, and
+/// `manifest.json`, which goes last. Gives the number of arrays.
 ///
 /// # Errors
-/// What the device or the disk reports.
-pub fn export(recipe: &Recipe, input: &Input, network: &Network<'_>, folder: &Path) -> Result<usize, Error> {
+/// A mask that the modulator cannot show; what the device or the disk reports.
+pub fn export(
+    recipe: &Recipe,
+    input: &Input,
+    network: &Network<'_>,
+    prints: &Prints,
+    folder: &Path,
+) -> Result<usize, Error> {
     let arrays = arrays(network)?;
     let full = |array: &Array| format!("{}.{}", array.layer, array.name);
     let archive = format!("{}.npz", recipe.name);
     let unpacked = |error: std::io::Error| Error::Folder { path: folder.join(&archive), message: error.to_string() };
 
-    let (mut packed, mut beside, mut listed) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut packed, mut listed) = (Vec::new(), Vec::new());
+    let unshown = |error: light::Error| Error::Folder { path: folder.to_owned(), message: error.to_string() };
+    let (mut beside, masks) = masks(network, &arrays, prints).map_err(unshown)?;
+    let is_mask = |array: &Array| {
+        let part = network.parts().iter().find(|part| part.name == array.layer);
+        part.is_some_and(|part| matches!(part.recipe, LayerRecipe::FreeSpace(_)))
+    };
     for array in &arrays {
         let name = full(array);
         packed.push((name.clone(), data::npy(&array.shape, &array.values).map_err(unpacked)?));
         let mut entry = json!({ "name": name, "shape": array.shape, "unit": array.unit });
-        if let [outputs, inputs] = array.shape[..] {
-            let file = format!("{name}.csv");
-            beside.push((file.clone(), table(&name, array, [outputs, inputs]).into_bytes()));
+        if let [outputs, inputs] = array.shape[..]
+            && !is_mask(array)
+        {
+            let (file, unit) = (format!("{name}.csv"), unit(array));
+            beside.push((file.clone(), table(&name, array, [outputs, inputs]).into_bytes(), unit.to_owned()));
             entry["table"] = Value::String(file);
         }
         listed.push(entry);
@@ -112,7 +219,8 @@ pub fn export(recipe: &Recipe, input: &Input, network: &Network<'_>, folder: &Pa
         let pack = |array: &Array| Ok((array.name.clone(), data::npy(&array.shape, &array.values)?));
         let phases = phases.map(pack).collect::<std::io::Result<Vec<_>>>().map_err(unpacked)?;
         let layout = ("layout".to_owned(), data::npy_text(mesh.layout.word()));
-        beside.push((mesh_file(part), data::npz([layout].into_iter().chain(phases)).map_err(unpacked)?));
+        let packed = data::npz([layout].into_iter().chain(phases)).map_err(unpacked)?;
+        beside.push((mesh_file(part), packed, "rad".to_owned()));
     }
     let layers = network.parts().iter().map(|part| {
         let own = arrays.iter().filter(|array| array.layer == part.name).map(|array| array.name.clone()).collect();
@@ -126,10 +234,12 @@ pub fn export(recipe: &Recipe, input: &Input, network: &Network<'_>, folder: &Pa
         "input": input,
         "layers": layers,
         "arrays": listed,
+        "masks": masks,
+        "files": beside.iter().map(|(file, _, holds)| json!({ "file": file, "holds": holds })).collect::<Vec<_>>(),
     });
 
     files::create_folder(folder)?;
-    for (file, bytes) in &beside {
+    for (file, bytes, _) in &beside {
         files::write(&folder.join(file), bytes)?;
     }
     files::write(&folder.join(&archive), &packed)?;
@@ -137,9 +247,13 @@ pub fn export(recipe: &Recipe, input: &Input, network: &Network<'_>, folder: &Pa
     Ok(arrays.len())
 }
 
+fn unit(array: &Array) -> &'static str {
+    if array.unit.is_empty() { "a plain number" } else { array.unit }
+}
+
 /// A row an output, a column an input, below a line that numpy.loadtxt passes over.
 fn table(name: &str, array: &Array, [outputs, inputs]: [usize; 2]) -> String {
-    let unit = if array.unit.is_empty() { "a plain number" } else { array.unit };
+    let unit = unit(array);
     let mut text = format!("# {name}, {unit}; {outputs} rows: outputs; {inputs} columns: inputs\n");
     for row in array.values.chunks(inputs) {
         let cells: Vec<_> = row.iter().map(f32::to_string).collect();
@@ -166,6 +280,10 @@ fn describe(part: &Part, arrays: Vec<String>) -> Value {
         entry["modes"] = json!(mesh.modes.unwrap_or(inputs));
         entry["mesh"] = json!(mesh_file(part));
     }
+    if let LayerRecipe::FreeSpace(space) = recipe {
+        entry["shows"] = entry["input"].take();
+        describe_space(space, &mut entry);
+    }
     entry["name"] = json!(name);
     entry["input"] = json!(input);
     entry["output"] = json!(output);
@@ -181,4 +299,27 @@ fn describe(part: &Part, arrays: Vec<String>) -> Value {
         _ => {}
     }
     entry
+}
+
+/// Lengths as numbers, m; of every plane its `array`, and of every region its first row and column and its rows and columns.
+fn describe_space(space: &FreeSpaceRecipe, entry: &mut Value) {
+    let metres = |length: Length| json!(length.0);
+    entry["wavelength"] = metres(space.wavelength);
+    entry["pitch"] = metres(space.pitch);
+    entry["distance"] = metres(space.distance);
+    entry["picture"] = json!(space.picture.unwrap_or(space.grid));
+    let regions = space.detectors().map_or_else(|_| Vec::new(), |regions| regions.rectangles().to_vec());
+    entry["regions"] =
+        regions.iter().map(|region| json!([region.top, region.left, region.height, region.width])).collect();
+    for (index, plane) in space.planes.iter().enumerate() {
+        let lengths = [("distance", Some(plane.distance)), ("lens", plane.lens), ("aperture", plane.aperture)];
+        for (key, length) in lengths {
+            if let Some(length) = length {
+                entry["planes"][index][key] = metres(length);
+            }
+        }
+        if let Some((_, array, _)) = space.masks().find(|(own, ..)| *own == index) {
+            entry["planes"][index]["array"] = json!(array);
+        }
+    }
 }

@@ -13,13 +13,15 @@
 
 mod events;
 mod export;
+mod slm;
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-pub use export::{Array, arrays, export};
+pub use export::{Array, Prints, arrays, export};
+pub use slm::{Modulator, load_masks};
 
 use crate::data::{Dataset, Preparation};
 use crate::gpu::Gpu;
