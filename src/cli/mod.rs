@@ -76,7 +76,7 @@ enum Command {
 /// The recipe and what to change in it.
 #[derive(Debug, Args)]
 struct RecipeArguments {
-    /// A TOML file, or built in: digits-rings, fashion-rings, mnist-rings, mnist-rings-layernorm
+    /// A TOML file, or built in, such as digits-rings, vowel-mesh or digits-diffractive; the README lists them
     recipe: String,
 
     /// Change a key of the recipe, such as training.epochs=5; can be repeated
