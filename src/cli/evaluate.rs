@@ -64,7 +64,7 @@ pub(super) struct Evaluate {
     #[arg(long, value_name = "FILE")]
     chip: Option<PathBuf>,
 
-    /// Phase masks from the pictures in this folder, as `flatlight export` writes them, in place of the trained ones
+    /// Phase masks from the pictures in this folder, as `export` writes them, not the trained ones
     #[arg(long, value_name = "DIR")]
     masks: Option<PathBuf>,
 

@@ -39,7 +39,7 @@ pub(super) struct Predict {
     #[arg(long, value_name = "NAME=VALUE")]
     at: Vec<String>,
 
-    /// Phase masks from the pictures in this folder, as `flatlight export` writes them, in place of the trained ones
+    /// Phase masks from the pictures in this folder, as `export` writes them, not the trained ones
     #[arg(long, value_name = "DIR")]
     masks: Option<PathBuf>,
 

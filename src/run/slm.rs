@@ -71,6 +71,9 @@ pub(super) fn phase_masks(recipe: &FreeSpaceRecipe) -> impl Iterator<Item = (Str
     masks.map(|(plane, name, _)| (name, recipe.planes[plane].bits))
 }
 
+/// A file's name, its contents, and what these are.
+pub(super) type Described = (&'static str, Vec<u8>, String);
+
 impl Modulator {
     /// As large as a mask, with even levels of 8 or 16 bits.
     ///
@@ -131,8 +134,8 @@ impl Modulator {
         }
     }
 
-    /// The files that describe it, for a folder of pictures: name, contents, and what they hold.
-    pub(super) fn files(&self) -> Result<Vec<(&'static str, Vec<u8>, String)>, light::Error> {
+    /// The files that describe it, for a folder of pictures.
+    pub(super) fn files(&self) -> Result<Vec<Described>, light::Error> {
         let (lookup, flatness) = (self.table.as_ref(), self.flatness.as_ref());
         let keys = Keys {
             lookup: lookup.map(|_| LOOKUP.into()),
