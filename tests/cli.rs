@@ -223,6 +223,7 @@ fn help_and_version_are_no_failures() {
         "chip --help",
         "export --help",
         "bench --help",
+        "propagate --help",
         "mesh --help",
         "mesh decompose --help",
         "mesh compose --help",

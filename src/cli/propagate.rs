@@ -12,15 +12,18 @@ use crate::recipe::did_you_mean;
 use crate::{data, figures, files};
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
-IN.npy holds the amplitudes of a plane, [height, width], rows from top to bottom. Light that travels forward has the phase
+#[command(
+    override_usage = "flatlight propagate --input IN.npy --wavelength L --pitch L --distance L --output OUT.npy [OPTIONS]",
+    after_help = "\
+IN.npy holds the amplitudes of a plane, [height, width], rows from top to bottom. Light going forward has the phase
 exp(+2 pi i z / wavelength), which OUT.npy keeps. Lengths are written with their unit: nm, um, mm, cm, m.
   angular-spectrum   H = exp(2 pi i z sqrt(1/wavelength^2 - fx^2 - fy^2)), exact for scalar fields
   fresnel            H = exp(2 pi i z / wavelength) exp(-i pi wavelength z (fx^2 + fy^2)), for small angles
 
 Examples:
   flatlight propagate --input FIELD.npy --wavelength 532nm --pitch 8um --distance 0.1m --output OUT.npy
-  flatlight propagate --input FIELD.npy --wavelength 532nm --pitch 8um --distance -25mm --output BACK.npy --intensity I.png")]
+  flatlight propagate --input F.npy --wavelength 532nm --pitch 8um --distance -25mm --output B.npy --intensity I.png"
+)]
 pub(super) struct Propagate {
     /// Complex amplitudes [height, width] of type c8 or c16; f4 and f8 are real ones
     #[arg(long, value_name = "IN.npy")]
@@ -46,7 +49,7 @@ pub(super) struct Propagate {
     #[arg(long, value_name = "METHOD", default_value = "angular-spectrum", value_parser = method)]
     method: Method,
 
-    /// How many times as high and wide the window of zeros around the field is; 1: the field repeats on all sides
+    /// Size of the window around the field, in fields; with 1 it repeats on all sides
     #[arg(long, value_name = "TIMES", default_value_t = 2.0)]
     padding: f64,
 

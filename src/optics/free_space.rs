@@ -21,7 +21,7 @@ use crate::ops::transmission::Masks;
 /// really is.
 ///
 /// Kept for the backward pass is the light that arrives at every plane; the rest is computed again. A batch whose planes would be
-/// larger than [`CHUNK`] goes in runs of samples: then the light is kept of one run only, and the backward pass sends it through
+/// larger than 64 MiB goes in runs of samples: then the light is kept of one run only, and the backward pass sends it through
 /// once more.
 #[derive(Clone, Debug)]
 pub struct FreeSpace {
