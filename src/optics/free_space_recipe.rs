@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ring_recipe::{converter, default_gain, positive};
+use super::attenuators::yes;
+use super::readout::Readout;
+use super::ring_recipe::default_gain;
 use crate::light::{Length, Method, Rectangle, Regions};
 use crate::ops::resample::Mode;
 
@@ -155,10 +157,6 @@ fn default_padding() -> usize {
     2
 }
 
-fn yes() -> bool {
-    true
-}
-
 impl PlaneRecipe {
     /// Nothing at a distance.
     pub fn new(distance: Length) -> Self {
@@ -232,15 +230,7 @@ impl FreeSpaceRecipe {
         if self.chunk == Some(0) {
             return Err("`chunk` must be at least 1 sample".to_owned());
         }
-        converter("adc_bits", self.adc_bits)?;
-        positive("gain", self.gain)?;
-        match self.full_scale {
-            Some(full_scale) => positive("full_scale", full_scale)?,
-            None if self.adc_bits.is_some() => {
-                return Err("`adc_bits` needs `full_scale`, the largest reading of the detectors".to_owned());
-            }
-            None => {}
-        }
+        Readout::check(self.full_scale, self.adc_bits, self.gain)?;
         for (index, plane) in self.planes.iter().enumerate() {
             let refuse = |message: String| Err(format!("`planes`, number {}: {message}", index + 1));
             if plane.mask.is_none() && plane.lens.is_none() && plane.aperture.is_none() && plane.threshold.is_none() {

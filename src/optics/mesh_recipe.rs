@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::AttenuatorRecipe;
 use super::attenuators::yes;
-use super::ring_recipe::{converter, default_gain, finite, positive};
+use super::readout::Readout;
+use super::ring_recipe::{converter, default_gain, finite};
 use crate::mesh::Layout;
 
 /// How a mesh becomes a matrix.
@@ -189,15 +190,7 @@ impl MeshRecipe {
             }
         }
         converter("dac_bits", self.dac_bits)?;
-        converter("adc_bits", self.adc_bits)?;
-        positive("gain", self.gain)?;
-        match self.full_scale {
-            Some(full_scale) => positive("full_scale", full_scale)?,
-            None if self.adc_bits.is_some() => {
-                return Err("`adc_bits` needs `full_scale`, the largest reading of the detectors".to_owned());
-            }
-            None => {}
-        }
+        Readout::check(self.full_scale, self.adc_bits, self.gain)?;
         let read = [
             ("ports", self.ports.is_some()),
             ("unit_norm", self.unit_norm),

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ring_recipe::{converter, default_gain, positive};
+use super::readout::Readout;
+use super::ring_recipe::default_gain;
 use crate::ops::resample::Mode;
 use crate::ops::tiles::Tiles;
 
@@ -116,15 +117,7 @@ impl MultiplierRecipe {
         if !(0.0 <= first && first <= last && last <= 1.0) {
             return Err(format!("`start` must be two transmissions of 0 to 1 in order, not {:?}", self.start));
         }
-        converter("adc_bits", self.adc_bits)?;
-        positive("gain", self.gain)?;
-        match self.full_scale {
-            Some(full_scale) => positive("full_scale", full_scale),
-            None if self.adc_bits.is_some() => {
-                Err("`adc_bits` needs `full_scale`, the largest reading of the detectors".to_owned())
-            }
-            None => Ok(()),
-        }
+        Readout::check(self.full_scale, self.adc_bits, self.gain)
     }
 
     /// Where the weights for samples of this shape stand.

@@ -1,6 +1,7 @@
 //! What stands between the light of a layer and its output: detectors with their converter, then an electronic gain, then
 //! a bias. Each only where the recipe asks for it. Rings and meshes share it.
 
+use super::ring_recipe::{converter, positive};
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::layer::{Cause, Derived, Imperfection, Io, Parameter, Role, Start};
 use crate::ops::detect::{Detector, Source};
@@ -31,6 +32,19 @@ struct Amplified<'a> {
 }
 
 impl Readout {
+    /// Refuses keys of a recipe that are out of range.
+    pub(super) fn check(full_scale: Option<f32>, adc_bits: Option<u32>, gain: f32) -> Result<(), String> {
+        converter("adc_bits", adc_bits)?;
+        positive("gain", gain)?;
+        match full_scale {
+            Some(full_scale) => positive("full_scale", full_scale),
+            None if adc_bits.is_some() => {
+                Err("`adc_bits` needs `full_scale`, the largest reading of the detectors".to_owned())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Of the keys of a recipe: there are detectors where there is a full scale.
     pub(super) fn new(full_scale: Option<f32>, adc_bits: Option<u32>, gain: f32, trainable_gain: bool) -> Self {
         let detector = full_scale.map(|full_scale| Detector { full_scale, adc_bits });
