@@ -255,8 +255,9 @@ impl FreeSpace {
                 })?;
             }
         }
-        let [partials, sums] = [run(&io.derived[PARTIALS], samples)?, run(&io.derived[SUMS], samples)?];
-        self.detector.forward(plan, &leaving.0, &partials, &sums, (self.readout.light(io), first))
+        let partials = run(&io.derived[PARTIALS], samples)?;
+        self.detector.collect(plan, &leaving.0, &partials, (0, 1))?;
+        self.detector.read(plan, &partials, &io.derived[SUMS], (self.readout.light(io), first))
     }
 
     /// Gradients of a run of samples, behind [`send`](Self::send).
@@ -269,9 +270,9 @@ impl FreeSpace {
     ) -> Result<(), Error> {
         let [light, d_light] = [run(&io.derived[LIGHT], samples)?, run(&io.derived[D_LIGHT], samples)?];
         let scratch = [&io.derived[SCRATCH], &io.derived[SCRATCH + 1]];
-        let [sums, d_sums] = [run(&io.derived[SUMS], samples)?, run(&io.derived[D_SUMS], samples)?];
         let camera = self.arriving(io, self.n_planes(), samples)?;
-        self.detector.backward(plan, &camera, [&sums, &d_sums], (d_reading, first), &d_light)?;
+        let sums = [&io.derived[SUMS], &io.derived[D_SUMS]];
+        self.detector.backward(plan, &camera, sums, (d_reading, first), &d_light)?;
         for step in (0..=self.n_planes()).rev() {
             if step == 0 && io.d_input.is_none() {
                 break;
@@ -368,9 +369,9 @@ impl Layer for FreeSpace {
             tensor("d_light", &light),
             tensor("intensities", &plane::partials(samples, height, width)),
             tensor("slope", &[samples]),
-            tensor("partials", &self.detector.partials(samples)),
-            tensor("sums", &[samples, regions]),
-            tensor("d_sums", &[samples, regions]),
+            tensor("partials", &self.detector.partials(samples, 1)),
+            tensor("sums", &[batch, regions]),
+            tensor("d_sums", &[batch, regions]),
         ];
         let many = |name, shape: &[usize], count: usize| (0..count).map(|_| tensor(name, shape)).collect::<Vec<_>>();
         all.extend(many("turns", &[rows, columns], self.n_tables()));

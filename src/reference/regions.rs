@@ -5,7 +5,7 @@
 pub struct Regions {
     /// Number of regions.
     pub count: usize,
-    /// Region of every pixel, if any.
+    /// Region of every pixel, if any; in light of several wavelengths, whose intensities add up, of every pixel of each.
     pub of: Vec<Option<usize>>,
     /// Whether light is divided by that on all regions.
     pub divided: bool,

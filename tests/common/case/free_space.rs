@@ -32,16 +32,14 @@ pub fn cases() -> Vec<Case> {
         // More samples than an invocation walks.
         planes("plane, many samples", Some(0.25), &[&[32_768, 1, 1], &[32_771, 1, 3]]).tolerance(5e-5, 0.0).note(RUNS),
         planes("plane, threshold", Some(0.25), PLANES).note("dark and bright pixels, none near the threshold"),
-        regions("regions", false, CAMERAS, |height, width| {
-            Regions::grid(height, width, None, height.min(2), width.min(5))
-        }),
-        regions("regions, divided", true, CAMERAS, |height, width| {
-            Regions::grid(height, width, None, height.min(2), width.min(5))
-        }),
-        regions("regions, 3-4-3", true, SQUARES, |height, width| {
+        regions("regions", false, 1, CAMERAS, cells),
+        regions("regions, divided", true, 1, CAMERAS, cells),
+        regions("regions, divided, wavelengths", true, 3, &CAMERAS[..7], cells).note("two runs of three wavelengths"),
+        regions("regions, wavelengths", false, 2, &CAMERAS[..7], cells).note("two runs of two wavelengths"),
+        regions("regions, 3-4-3", true, 1, SQUARES, |height, width| {
             Regions::rows(height, width, &[3, 4, 3], (height / 3).min(width / 4) / 2 + 1)
         }),
-        regions("regions, one and its rest", false, SQUARES, |height, width| {
+        regions("regions, one and its rest", false, 1, SQUARES, |height, width| {
             let place = |top, left, rows, columns| Rectangle { top, left, height: rows, width: columns };
             Regions::new(height, width, vec![place(1, 2, 1, 1), place(2, 0, height - 2, width - 1)])
         }),
@@ -355,49 +353,97 @@ fn with_threshold(
 
 type Place = fn(usize, usize) -> Result<Regions, flatlight::light::Error>;
 
-fn regions(name: &'static str, divided: bool, sizes: &'static [&'static [usize]], place: Place) -> Case {
+fn cells(height: usize, width: usize) -> Result<Regions, flatlight::light::Error> {
+    Regions::grid(height, width, None, height.min(2), width.min(5))
+}
+
+/// Fields of several wavelengths come in two runs, one of a single wavelength in one.
+fn regions(
+    name: &'static str,
+    divided: bool,
+    n_lines: usize,
+    sizes: &'static [&'static [usize]],
+    place: Place,
+) -> Case {
     case(name, sizes, &[1, 1080, 1920], move |draws, size| {
-        let [batch, height, width] = extents(size);
-        let n = batch * height * width;
+        let [samples, height, width] = extents(size);
+        let n = samples * height * width;
         let regions = place(height, width).expect("regions that fit");
-        let twin = reference::regions::Regions { count: regions.rectangles().len(), of: regions.table(), divided };
+        let of = regions.table();
+        let twin =
+            reference::regions::Regions { count: regions.rectangles().len(), of: of.repeat(n_lines), divided };
         let (again, detector) = (twin.clone(), Detector::new(regions, divided));
         let same = detector.clone();
         let inside = |at: Option<usize>| 2 * at.expect("a region");
-        let nan = vec![
-            inside(twin.of.iter().position(Option::is_some)),
-            2 * (n - height * width) + inside(twin.of.iter().rposition(Option::is_some)) + 1,
+        let nan = [
+            inside(of.iter().position(Option::is_some)),
+            2 * (n - height * width) + inside(of.iter().rposition(Option::is_some)) + 1,
         ];
+        let n_fields = if n_lines == 1 { 1 } else { 2 * n_lines };
+        let batch = samples * n_fields / n_lines;
+        let field = |at: usize| {
+            let name = ["field", "field 2", "field 3", "field 4", "field 5", "field 6"][at];
+            tensor(name, &[samples, height, width, 2], draws.uniform(name, 2 * n, -1.0, 1.0)).nan_at(nan.to_vec())
+        };
+        // Of a sample one wavelength after the other.
+        let pixels = 2 * height * width;
+        let by_sample = move |x: &[Vec<f64>]| {
+            let run = |fields: &[Vec<f64>]| {
+                let sample = |at: usize| fields.iter().flat_map(move |field| field[at * pixels..][..pixels].to_vec());
+                (0..samples).flat_map(sample).collect::<Vec<_>>()
+            };
+            x.chunks(n_lines).flat_map(run).collect::<Vec<_>>()
+        };
+        let by_field = move |d: Vec<f64>| {
+            let field = |at: usize| {
+                let own = d.chunks(pixels).skip(at / n_lines * samples * n_lines + at % n_lines).step_by(n_lines);
+                own.take(samples).flatten().copied().collect()
+            };
+            (0..n_fields).map(field).collect::<Vec<Vec<f64>>>()
+        };
+        let read = |detector: &Detector, plan: &mut PlanBuilder<'_>, on: &Bound<'_>, sums: &Slice, out: &Slice| {
+            let samples = on.inputs[0].shape()[0];
+            for (run, fields) in on.inputs.chunks(on.inputs.len() * samples / out.shape()[0]).enumerate() {
+                let scratch = plan.gpu().zeros("partials", &detector.partials(samples, fields.len()), Scalar::F32)?;
+                for (line, field) in fields.iter().enumerate() {
+                    detector.collect(plan, field, &scratch, (line, fields.len()))?;
+                }
+                detector.read(plan, &scratch, sums, (out, run * samples))?;
+            }
+            Ok(())
+        };
         let gradient = Gradient {
-            of: vec![0],
+            of: (0..n_fields).collect(),
             upstream: None,
             backward: Box::new(move |plan, on| {
                 // With sums of its own, so that the passes need not share them.
                 let [sums, d_sums] =
                     ["sums", "d_sums"].map(|name| plan.gpu().zeros(name, &[batch, same.count()], Scalar::F32));
                 let [sums, d_sums] = [sums?, d_sums?];
-                let scratch = plan.gpu().zeros("partials", &same.partials(batch), Scalar::F32)?;
-                same.forward(plan, &on.inputs[0], &scratch, &sums, (&d_sums, 0))?;
-                same.backward(plan, &on.inputs[0], [&sums, &d_sums], (&on.upstream[0], 0), &on.gradients[0])
+                read(&same, plan, on, &sums, &d_sums)?;
+                for (at, (field, d_field)) in on.inputs.iter().zip(on.gradients).enumerate() {
+                    let first = at / n_lines * samples;
+                    same.backward(plan, field, [&sums, &d_sums], (&on.upstream[0], first), d_field)?;
+                }
+                Ok(())
             }),
-            specification: Box::new(move |x, d| vec![again.backward(&x[0], &d[0])]),
+            specification: Box::new(move |x, d| by_field(again.backward(&by_sample(x), &d[0]))),
         };
-        let lit = twin.of.iter().filter(|region| region.is_some()).count() * batch;
-        let mut costs =
-            vec![cost("regions::column", 4 * lit, 2 * lit), cost("regions::backward", 3 * n, 2 * n + 2 * lit)];
-        costs.push(cost("regions::gather", lit / 32, lit / 32));
+        let lit = of.iter().filter(|region| region.is_some()).count() * samples;
+        let costs = vec![
+            cost("regions::collect", 4 * lit, 2 * lit),
+            cost("regions::backward", 3 * n, 2 * n + 2 * lit),
+            cost("regions::gather", lit / 32, lit / 32),
+        ];
         Problem {
-            inputs: vec![
-                tensor("field", &[batch, height, width, 2], draws.uniform("field", 2 * n, -1.0, 1.0)).nan_at(nan),
-            ],
+            inputs: (0..n_fields).map(field).collect(),
             outputs: vec![fresh("out", &[batch, twin.count])],
             clocks: vec![Clock::default()],
             forward: Box::new(move |plan, on| {
                 let sums = plan.gpu().zeros("sums", &[batch, detector.count()], Scalar::F32)?;
-                let scratch = plan.gpu().zeros("partials", &detector.partials(batch), Scalar::F32)?;
-                detector.forward(plan, &on.inputs[0], &scratch, &sums, (&on.outputs[0], 0))
+                read(&detector, plan, on, &sums, &on.outputs[0])
             }),
-            specification: Box::new(move |x| vec![twin.forward(&x[0])]),
+            specification: Box::new(move |x| vec![twin.forward(&by_sample(x))]),
             gradient: Some(gradient),
             costs,
         }
