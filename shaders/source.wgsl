@@ -1,7 +1,8 @@
 // Light that shows a picture x, resized and centred on a dark grid:
 //   s(i, j) = sum over r, c of w(i, r) w(j, c) x(r, c)        bilinear, half-pixel centres, the border goes on outwards
-//   E(i, j) = s (amplitude), sqrt(s) (intensity)
-//   d_x(r, c) = sum over i, j of w(i, r) w(j, c) Re(d_E(i, j)) ds, ds = 1 (amplitude), 1 / (2 E) (intensity; 0 where E = 0)
+//   E(i, j) = a s (amplitude), a sqrt(s) (intensity)
+//   d_x(r, c) = sum over i, j of w(i, r) w(j, c) Re(d_E(i, j)) ds
+//   ds = a (amplitude), a^2 / (2 E) (intensity; 0 where E = 0)
 // Places are whole numbers of half pixels over the picture's size, so that weights are exact to a rounding.
 // Layout: an invocation owns a sample of the grid, in backward a pixel. Reference: src/reference/source.rs
 
@@ -19,6 +20,8 @@ struct Params {
     width: u32,
     intensity: u32,
     first: u32,             // picture that the first field shows
+    added: u32,             // 1: d_x is added to what is there
+    amplitude: f32,         // a
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -78,7 +81,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     let above = (1.0 - column.next) * x[first] + column.next * x[first + right];
     let below = (1.0 - column.next) * x[first + down] + column.next * x[first + down + right];
     let s = (1.0 - row.next) * above + row.next * below;
-    field[at] = vec2(select(s, sqrt(s), params.intensity == 1u), 0.0);
+    field[at] = vec2(params.amplitude * select(s, sqrt(s), params.intensity == 1u), 0.0);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -95,6 +98,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     let columns = reach(c, params.columns, params.picture_width);
     let top = sample * params.height + (params.height - params.picture_height) / 2u;
     let left = (params.width - params.picture_width) / 2u;
+    let half = 0.5 * params.amplitude * params.amplitude;
     var sum = 0.0;
     for (var i = rows.x; i < rows.y; i++) {
         let across = weight(i, r, params.rows, params.picture_height);
@@ -102,11 +106,15 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
         for (var j = columns.x; j < columns.y; j++) {
             let here = (top + i) * params.width + left + j;
             let e = shown[here].x;
-            let slope = select(1.0, select(0.5 / e, 0.0, e == 0.0), params.intensity == 1u);
+            let slope = select(params.amplitude, select(half / e, 0.0, e == 0.0), params.intensity == 1u);
             let along = weight(j, c, params.columns, params.picture_width);
             line_sum += select(0.0, along * slope * d_field[here].x, along > 0.0);
         }
         sum += select(0.0, across * line_sum, across > 0.0);
     }
-    d_x[params.first * params.rows * params.columns + at] = sum;
+    let own = params.first * params.rows * params.columns + at;
+    if params.added == 1u {
+        sum += d_x[own];
+    }
+    d_x[own] = sum;
 }

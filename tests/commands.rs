@@ -303,7 +303,7 @@ fn free_space<'a>(layer: &Value, own: &dyn Fn(&str) -> &'a Vec<f64>, x: &[f64]) 
     let pixels: Vec<_> = sizes(&layer["input"]);
     let pixels = [pixels[pixels.len() - 2], pixels[pixels.len() - 1]];
     let intensity = layer["shows"] == "intensity";
-    let mut field = source::Source { pixels, picture: pair("picture"), grid, intensity }.forward(x);
+    let mut field = source::Source { pixels, picture: pair("picture"), grid, intensity, amplitude: 1.0 }.forward(x);
     for at in layer["planes"].as_array().unwrap() {
         field = propagate(&field, &at["distance"]);
         let pixel = |pixel: usize| {

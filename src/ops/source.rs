@@ -15,6 +15,8 @@ uniform! {
         width: u32,
         intensity: u32,
         first: u32,
+        added: u32,
+        amplitude: f32,
     }
 }
 
@@ -42,22 +44,24 @@ pub struct Source {
 
 impl Source {
     /// Field `[run, height, width, 2]` that shows as many pictures, of `[batch, rows, columns]` those from `first` on, dark
-    /// around them.
+    /// around them, times an `amplitude`: the root of the share of the light that one of several wavelengths has.
     ///
     /// # Errors
     /// Shapes that do not fit.
     pub fn forward(
         &self,
         plan: &mut PlanBuilder<'_>,
-        pictures: &Slice,
-        first: usize,
+        (pictures, first): (&Slice, usize),
         field: &Slice,
+        amplitude: f32,
     ) -> Result<(), Error> {
         let params = self.params("source::forward", (pictures, first), field, field.len() / 2)?;
+        let params = Params { amplitude, ..params };
         plan.dispatch("source", "forward", &params, &[pictures.read(), field.write()], Work::Items(field.len() / 2))
     }
 
-    /// Gradient of these pictures, within `[batch, rows, columns]`, from the field that `forward` left and its gradient.
+    /// Gradient of these pictures, within `[batch, rows, columns]`, from the field that `forward` left, its gradient and its
+    /// amplitude; `added` to what is there, as for all wavelengths but the first, or written over it.
     ///
     /// # Errors
     /// Shapes that do not fit; a pixel that covers too much.
@@ -66,17 +70,19 @@ impl Source {
         plan: &mut PlanBuilder<'_>,
         field: &Slice,
         d_field: &Slice,
-        d_pictures: &Slice,
-        first: usize,
+        (d_pictures, first): (&Slice, usize),
+        amplitude: f32,
+        added: bool,
     ) -> Result<(), Error> {
         let operation = "source::backward";
         let run = field.shape().first().copied().unwrap_or(0);
         let count = run * self.pixels[0] * self.pixels[1];
         let params = self.params(operation, (d_pictures, first), field, count)?;
+        let params = Params { amplitude, added: u32::from(added), ..params };
         expect(operation, d_field, field.shape())?;
         let reach = |axis: usize| 3 * self.picture[axis].div_ceil(self.pixels[axis]) + 2;
         plan.check_loop(operation, reach(0) * (reach(1) + 1))?;
-        let binds = [field.read(), d_field.read(), d_pictures.write()];
+        let binds = [field.read(), d_field.read(), d_pictures.update()];
         plan.dispatch("source", "backward", &params, &binds, Work::Items(count))
     }
 
@@ -107,6 +113,8 @@ impl Source {
             width: word(operation, width)?,
             intensity: u32::from(self.shown == Shown::Intensity),
             first: word(operation, first)?,
+            added: 0,
+            amplitude: 1.0,
         })
     }
 }

@@ -235,7 +235,7 @@ impl FreeSpace {
     fn send(&self, plan: &mut PlanBuilder<'_>, io: &Io, (first, samples): (usize, usize)) -> Result<(), Error> {
         let light = run(&io.derived[LIGHT], samples)?;
         let scratch = [&io.derived[SCRATCH], &io.derived[SCRATCH + 1]];
-        self.source.forward(plan, &self.pictures(&io.input)?, first, &light)?;
+        self.source.forward(plan, (&self.pictures(&io.input)?, first), &light, 1.0)?;
         let mut leaving = (light.clone(), None);
         for step in 0..=self.n_planes() {
             let arriving = self.arriving(io, step, samples)?;
@@ -292,8 +292,8 @@ impl FreeSpace {
         }
         let Some(d_input) = &io.d_input else { return Ok(()) };
         // What was shown, and what its gradient is.
-        self.source.forward(plan, &self.pictures(&io.input)?, first, &d_light)?;
-        self.source.backward(plan, &d_light, &light, &self.pictures(d_input)?, first)
+        self.source.forward(plan, (&self.pictures(&io.input)?, first), &d_light, 1.0)?;
+        self.source.backward(plan, &d_light, &light, (&self.pictures(d_input)?, first), 1.0, false)
     }
 
     /// Gradient of what a mask is set to from that of its plane's transmission, once it is complete.

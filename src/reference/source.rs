@@ -11,6 +11,8 @@ pub struct Source {
     pub grid: [usize; 2],
     /// Whether pixels are intensities, else amplitudes.
     pub intensity: bool,
+    /// What the light is multiplied with: the root of a wavelength's share of it.
+    pub amplitude: f64,
 }
 
 /// Weights of `n` pixels at a place of the `extent` that they cover: bilinear, half-pixel centres, the border goes on.
@@ -50,9 +52,7 @@ impl Source {
         let batch = x.len() / (self.pixels[0] * self.pixels[1]);
         let mut field = vec![0.0; 2 * batch * self.grid[0] * self.grid[1]];
         self.each(batch, |place, pixel, weight| field[2 * place] += weight * x[pixel]);
-        if self.intensity {
-            field.iter_mut().for_each(|e| *e = e.sqrt());
-        }
+        field.iter_mut().for_each(|e| *e = self.amplitude * if self.intensity { e.sqrt() } else { *e });
         field
     }
 
@@ -64,9 +64,9 @@ impl Source {
         self.each(batch, |place, pixel, weight| {
             let e = field[2 * place];
             let slope = match self.intensity {
-                false => 1.0,
+                false => self.amplitude,
                 true if e == 0.0 => 0.0,
-                true => 0.5 / e,
+                true => 0.5 * self.amplitude.powi(2) / e,
             };
             d_x[pixel] += weight * slope * d_field[2 * place];
         });

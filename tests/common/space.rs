@@ -103,6 +103,7 @@ impl TwinSpace {
                 picture: recipe.picture.unwrap_or(size),
                 grid: size,
                 intensity: recipe.input == LightInput::Intensity,
+                amplitude: 1.0,
             },
             grid: propagation::Grid { size, padded },
             steps: recipe
