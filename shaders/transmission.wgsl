@@ -53,13 +53,12 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     if pixel >= params.n_pixels {
         return;
     }
-    let d = d_t[pixel];
-    var slope = d.x;
+    var along = vec2(1.0, 0.0);
     if params.amplitudes == 0u {
         let e = unit(pixel);
-        slope = params.dispersion * (e.x * d.y - e.y * d.x);
+        along = params.dispersion * vec2(-e.y, e.x);
     }
-    slope *= params.fill;
+    var slope = params.fill * dot(along, d_t[pixel]);
     if params.added == 1u {
         slope += d_values[pixel];
     }

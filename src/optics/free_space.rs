@@ -14,7 +14,7 @@ use crate::ops::regions::Detector;
 use crate::ops::resample::{Geometry, Mode, Resample};
 use crate::ops::source::{Shown, Source};
 use crate::ops::transfer;
-use crate::ops::transmission::Masks;
+use crate::ops::transmission::{Masks, Values};
 
 /// Light from a picture through planes to a camera. Between planes it propagates by its angular spectrum, E' = crop IFFT2 H FFT2 pad E
 /// ([`Space`]); a plane multiplies it with its complex transmission t, made of what the mask is set to, seen where the mask
@@ -47,15 +47,14 @@ const CHUNK: usize = 1 << 26;
 const TRANSFER: usize = 0;
 const SCRATCH: usize = 1;
 const NOMINAL: usize = 3;
-const FLAT: usize = 4;
-const LIGHT: usize = 5;
-const D_LIGHT: usize = 6;
-const INTENSITIES: usize = 7;
-const SLOPE: usize = 8;
-const PARTIALS: usize = 9;
-const SUMS: usize = 10;
-const D_SUMS: usize = 11;
-const FIRST: usize = 12;
+const LIGHT: usize = 4;
+const D_LIGHT: usize = 5;
+const INTENSITIES: usize = 6;
+const SLOPE: usize = 7;
+const PARTIALS: usize = 8;
+const SUMS: usize = 9;
+const D_SUMS: usize = 10;
+const FIRST: usize = 11;
 
 /// Places of what may be wrong; the readout's comes after them.
 const SHIFT_X: usize = 0;
@@ -211,12 +210,13 @@ impl FreeSpace {
     }
 
     /// A mask, as the device sets it.
-    fn mask<'a>(&self, io: &'a Io, plane: usize, parameter: &'a Slice) -> Result<Masks<'a>, Error> {
+    fn mask<'a>(&self, plane: usize, parameter: &'a Slice) -> Masks<'a> {
         let recipe = &self.recipe.planes[plane];
-        match recipe.mask {
-            Some(MaskKind::Amplitude) => Masks::new(None, &io.derived[FLAT], None, Some(parameter)),
-            _ => Masks::new(recipe.bits, parameter, None, None),
-        }
+        let values = match recipe.mask {
+            Some(MaskKind::Amplitude) => Values::Amplitude(parameter),
+            _ => Values::Phase(parameter, recipe.bits),
+        };
+        Masks { values, fill: 1.0, dispersion: 1.0 }
     }
 
     /// Makes the transfer function of a step.
@@ -302,11 +302,7 @@ impl FreeSpace {
         let d_t = single(self.d_transmission(io, plane))?;
         let (nominal, set) = (&io.derived[NOMINAL], single(&io.parameters[mask])?);
         self.resample.numbered(mask).backward(plan, self.geometry(io), &d_t, nominal)?;
-        let (of, gradient) = (self.mask(io, plane, &set)?, single(&io.gradients[mask])?);
-        match self.recipe.planes[plane].mask {
-            Some(MaskKind::Amplitude) => of.backward_amplitude(plan, nominal, &gradient),
-            _ => of.backward_phase(plan, nominal, &gradient),
-        }
+        self.mask(plane, &set).backward(plan, nominal, &single(&io.gradients[mask])?, false)
     }
 }
 
@@ -356,15 +352,12 @@ impl Layer for FreeSpace {
         let [first, second] = self.propagation.scratch(samples);
         let [rows, columns] = self.spaces[0].table();
         let (light, plane) = (vec![samples, height, width, 2], vec![height, width, 2]);
-        let amplitudes = self.mask_planes().any(|(_, _, kind)| kind == MaskKind::Amplitude);
-        let flat = if amplitudes { [1, height, width] } else { [1; 3] };
         let tensor = |name, shape: &[usize]| Derived { name, shape: shape.to_vec() };
         let mut all = vec![
             tensor("transfer", &self.propagation.transfer()),
             tensor("spectrum", &first),
             tensor("spectrum", &second),
             tensor("nominal_mask", &[1, height, width, 2]),
-            tensor("flat_phase", &flat),
             tensor("light", &light),
             tensor("d_light", &light),
             tensor("intensities", &plane::partials(samples, height, width)),
@@ -413,7 +406,7 @@ impl Layer for FreeSpace {
                 continue;
             };
             let (set, nominal) = (single(&io.parameters[mask])?, &io.derived[NOMINAL]);
-            self.mask(io, plane, &set)?.forward(plan, nominal)?;
+            self.mask(plane, &set).forward(plan, nominal)?;
             self.resample.numbered(mask).forward(plan, self.geometry(io), nominal, &single(t)?)?;
         }
         Ok(())

@@ -12,7 +12,7 @@ use flatlight::reference::regions::Regions;
 use flatlight::reference::resample::{Mode, Resample};
 use flatlight::reference::source::Source;
 use flatlight::reference::transfer::Transfer;
-use flatlight::reference::transmission::Mask;
+use flatlight::reference::transmission::{Mask, Values};
 use flatlight::reference::{gain, plane};
 
 struct TwinPlane {
@@ -142,20 +142,18 @@ impl TwinSpace {
         self.lie.each_ref().map(|range| &chip[range.clone()][mask..=mask])
     }
 
-    /// The mask of a plane, its parameter, and what it is for one.
-    fn nominal<T>(&self, p: &[f64], plane: &TwinPlane, act: impl FnOnce(Mask<'_>, &[f64]) -> T) -> Option<T> {
+    /// The mask of a plane, and what it is for its parameter.
+    fn nominal<T>(&self, p: &[f64], plane: &TwinPlane, act: impl FnOnce(Mask, &[f64]) -> T) -> Option<T> {
         let (range, amplitude) = plane.mask.clone()?;
-        let own = &p[range];
-        let flat = vec![0.0; own.len()];
-        let mask = Mask { levels: plane.levels, fixed: &[], amplitude: if amplitude { own } else { &[] } };
-        Some(act(mask, if amplitude { &flat } else { own }))
+        let values = if amplitude { Values::Amplitude } else { Values::Phase(plane.levels) };
+        Some(act(Mask { values, fill: 1.0, dispersion: 1.0 }, &p[range]))
     }
 
     /// Transmissions of all planes as they are built.
     fn transmissions(&self, p: &[f64], chip: &[f64]) -> Vec<Vec<f64>> {
         let mut masks = 0..;
         let of = |plane: &TwinPlane| {
-            let nominal = self.nominal(p, plane, |mask, phase| mask.forward(phase));
+            let nominal = self.nominal(p, plane, |mask, own| mask.forward(own));
             nominal.zip(plane.mask.as_ref().and_then(|_| masks.next())).map_or_else(
                 || plane.fixed.clone(),
                 |(nominal, mask)| self.resample.forward(&nominal, self.lie(chip, mask)),
@@ -204,10 +202,10 @@ impl TwinSpace {
             let [d_x, d_t] = plane::backward(&arriving[plane], &transmissions[plane], own.threshold, &d_light);
             d_light = d_x;
             let mask = self.planes[..plane].iter().filter(|plane| plane.mask.is_some()).count();
-            let Some((range, amplitude)) = own.mask.clone() else { continue };
+            let Some((range, _)) = own.mask.clone() else { continue };
             let d_nominal = self.resample.backward(&d_t, self.lie(chip, mask));
-            let gradients = self.nominal(p, own, |mask, phase| mask.backward(phase, &d_nominal)).expect("a mask");
-            gradient[range].copy_from_slice(&gradients[usize::from(amplitude)]);
+            let d_mask = self.nominal(p, own, |mask, values| mask.backward(values, &d_nominal)).expect("a mask");
+            gradient[range].copy_from_slice(&d_mask);
         }
         self.source.backward(x, &d_light)
     }

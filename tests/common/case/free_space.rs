@@ -4,8 +4,9 @@ use std::f64::consts::TAU;
 
 use flatlight::light::{Grid, Method, Rectangle, Regions, Space};
 use flatlight::ops::regions::Detector;
-use flatlight::ops::transmission::Masks;
+use flatlight::ops::transmission::{self, Masks};
 use flatlight::ops::{inner_product, plane, transfer};
+use flatlight::reference::transmission::Values::{self, Amplitude, Phase};
 
 use super::*;
 
@@ -23,11 +24,13 @@ pub fn cases() -> Vec<Case> {
             .note("most frequencies are cut; close to grazing the square root loses digits"),
         tables("transfer, both tables", Method::AngularSpectrum),
         tables("transfer, both tables, paraxial", Method::Fresnel),
-        masks("transmission", None, Kept::Nothing).note("three turns either way"),
-        masks("transmission, lens and aperture", None, Kept::Shared),
-        masks("transmission, amplitudes", None, Kept::Own),
-        masks("transmission, 1 bit", Some(1), Kept::Shared).note(LEVELS),
-        masks("transmission, 8 bits", Some(8), Kept::Own).note(LEVELS),
+        masks("transmission", Phase(0), 1.0, &[1.0]).note("three turns either way"),
+        masks("transmission, fill", Phase(0), 0.875, &[1.0]).note("three turns either way"),
+        masks("transmission, wavelengths", Phase(0), 0.75, &[1.0, 1.25, 0.8125]).note("gradients add up"),
+        masks("transmission, amplitudes", Amplitude, 1.0, &[1.0]),
+        masks("transmission, amplitudes, wavelengths", Amplitude, 0.875, &[1.0, 1.25]).note("gradients add up"),
+        masks("transmission, 1 bit", Phase(2), 0.875, &[1.25]).note(LEVELS),
+        masks("transmission, 8 bits", Phase(256), 1.0, &[1.0]).note(LEVELS),
         planes("plane", None, PLANES),
         // More samples than an invocation walks.
         planes("plane, many samples", Some(0.25), &[&[32_768, 1, 1], &[32_771, 1, 3]]).tolerance(5e-5, 0.0).note(RUNS),
@@ -198,73 +201,65 @@ fn tables(name: &'static str, method: Method) -> Case {
     .tolerance(3e-6, 1e-30)
 }
 
-/// What is fixed in a mask besides its phases.
-#[derive(Clone, Copy, PartialEq)]
-enum Kept {
-    Nothing,
-    /// A phase and an amplitude of one plane for all masks.
-    Shared,
-    /// A phase and an amplitude of every mask.
-    Own,
-}
-
-fn masks(name: &'static str, bits: Option<u32>, kept: Kept) -> Case {
+/// A transmission at every dispersion, of masks that are the same for all.
+fn masks(name: &'static str, values: Values, fill: f32, dispersions: &'static [f32]) -> Case {
     case(name, PLANES, &[3, 1080, 1920], move |draws, size| {
         let [masks, height, width] = extents(size);
-        let (plane, n) = (height * width, masks * height * width);
-        let phase = match bits {
-            None => draws.uniform("phase", n, -20.0, 20.0),
-            Some(bits) => {
-                let levels = f64::from(1 << bits);
-                let level = draws.below("level", n, 1 << bits);
-                let inside = draws.uniform("inside", n, -0.4, 0.4);
-                let angle = level.iter().zip(inside).map(|(level, inside)| TAU * ((level + inside) / levels - 1.0));
-                angle.map(|angle| f64::from(angle as f32)).collect()
+        let n = masks * height * width;
+        // Some of a step away from where phases are wrapped or rounded, in three turns either way.
+        let (steps, most) = match values {
+            Phase(levels) if levels > 0 => (levels as usize, 0.4),
+            _ => (1, 0.49),
+        };
+        let set = match values {
+            Amplitude => draws.uniform("amplitude", n, 0.0, 1.0),
+            Phase(levels) => {
+                let level = draws.below("level", n, 7 * steps);
+                let inside = draws.uniform("inside", n, -most, most);
+                let middle = if levels == 0 { 0.5 } else { 0.0 };
+                let turns = level.iter().zip(inside).map(|(level, inside)| (level + middle + inside) / steps as f64);
+                turns.map(|turns| f64::from((TAU * (turns - 3.0)) as f32)).collect()
             }
         };
-        let mut inputs = vec![tensor("phase", &[masks, height, width], phase)];
-        let (shape, count) = match kept {
-            Kept::Shared => (vec![height, width], plane),
-            _ => (vec![masks, height, width], n),
+        let twin = move |dispersion: f32| {
+            let [fill, dispersion] = [fill, dispersion].map(f64::from);
+            reference::transmission::Mask { values, fill, dispersion }
         };
-        if kept != Kept::Nothing {
-            inputs.push(tensor("fixed", &shape, draws.uniform("fixed", count, -3.0, 3.0)));
-            inputs.push(tensor("amplitude", &shape, draws.uniform("amplitude", count, 0.0, 1.0)));
-        }
-        let twin = move |x: &[Vec<f64>], act: &dyn Fn(reference::transmission::Mask<'_>) -> Values64| {
-            let (fixed, amplitude): (&[f64], &[f64]) = if x.len() == 3 { (&x[1], &x[2]) } else { (&[], &[]) };
-            act(reference::transmission::Mask { levels: bits.map_or(0, |bits| 1 << bits), fixed, amplitude })
+        let on_device = move |on: &Bound<'_>, dispersion: f32, act: &mut dyn FnMut(Masks<'_>) -> Result<(), Error>| {
+            let values = match values {
+                Phase(levels) => transmission::Values::Phase(&on.inputs[0], levels.checked_ilog2()),
+                Amplitude => transmission::Values::Amplitude(&on.inputs[0]),
+            };
+            act(Masks { values, fill, dispersion })
         };
-        let on_device = move |on: &Bound<'_>, act: &mut dyn FnMut(Masks<'_>) -> Result<(), Error>| {
-            act(Masks::new(bits, &on.inputs[0], on.inputs.get(1), on.inputs.get(2))?)
-        };
-        let own = kept == Kept::Own;
         let gradient = Gradient {
-            of: if own { vec![0, 2] } else { vec![0] },
+            of: vec![0],
             upstream: None,
             backward: Box::new(move |plan, on| {
-                on_device(on, &mut |masks| {
-                    masks.backward_phase(plan, &on.upstream[0], &on.gradients[0])?;
-                    if own { masks.backward_amplitude(plan, &on.upstream[0], &on.gradients[1]) } else { Ok(()) }
-                })
+                for (at, (dispersion, d_t)) in dispersions.iter().zip(on.upstream).enumerate() {
+                    on_device(on, *dispersion, &mut |masks| masks.backward(plan, d_t, &on.gradients[0], at > 0))?;
+                }
+                Ok(())
             }),
             specification: Box::new(move |x, d| {
-                twin(x, &|mask| mask.backward(&x[0], &d[0]).into_iter().take(1 + usize::from(own)).collect())
+                let each: Vec<_> = dispersions.iter().zip(d).map(|(own, d)| twin(*own).backward(&x[0], d)).collect();
+                vec![(0..n).map(|at| each.iter().map(|own| own[at]).sum()).collect()]
             }),
         };
         let mut costs = vec![cost("transmission::forward", 50 * n, 3 * n)];
-        if bits.is_none() {
-            costs.push(cost("transmission::backward_phase", 50 * n, 4 * n));
-            costs.extend(own.then(|| cost("transmission::backward_amplitude", 50 * n, 4 * n)));
-        }
+        let differs = steps == 1;
+        costs.extend(differs.then(|| cost("transmission::backward", 50 * n, 4 * n)));
         Problem {
-            inputs,
-            outputs: vec![fresh("t", &[masks, height, width, 2])],
+            inputs: vec![tensor("values", &[masks, height, width], set)],
+            outputs: dispersions.iter().map(|_| fresh("t", &[masks, height, width, 2])).collect(),
             clocks: vec![Clock::default()],
-            forward: Box::new(move |plan, on| on_device(on, &mut |masks| masks.forward(plan, &on.outputs[0]))),
-            specification: Box::new(move |x| twin(x, &|mask| vec![mask.forward(&x[0])])),
+            forward: Box::new(move |plan, on| {
+                let mut each = dispersions.iter().zip(on.outputs);
+                each.try_for_each(|(own, t)| on_device(on, *own, &mut |masks| masks.forward(plan, t)))
+            }),
+            specification: Box::new(move |x| dispersions.iter().map(|own| twin(*own).forward(&x[0])).collect()),
             // Levels have no differences.
-            gradient: bits.is_none().then_some(gradient),
+            gradient: differs.then_some(gradient),
             costs,
         }
     })
@@ -370,8 +365,7 @@ fn regions(
         let n = samples * height * width;
         let regions = place(height, width).expect("regions that fit");
         let of = regions.table();
-        let twin =
-            reference::regions::Regions { count: regions.rectangles().len(), of: of.repeat(n_lines), divided };
+        let twin = reference::regions::Regions { count: regions.rectangles().len(), of: of.repeat(n_lines), divided };
         let (again, detector) = (twin.clone(), Detector::new(regions, divided));
         let same = detector.clone();
         let inside = |at: Option<usize>| 2 * at.expect("a region");
