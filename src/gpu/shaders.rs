@@ -51,8 +51,10 @@ library![
     "draw",
     "fft",
     "gain",
+    "half",
     "inner_product",
     "intensity",
+    "lens",
     "matmul",
     "matmul_subgroup",
     "matmul_tiled",
@@ -78,6 +80,7 @@ library![
     "slope",
     "source",
     "tiles",
+    "tilt",
     "transfer",
     "transmission",
 ];

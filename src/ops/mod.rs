@@ -19,8 +19,10 @@ pub mod draw;
 pub mod fft;
 mod flat;
 pub mod gain;
+pub mod half;
 pub mod inner_product;
 pub mod intensity;
+pub mod lens;
 pub mod matmul;
 pub mod mean_squared_error;
 pub mod mesh;
@@ -42,6 +44,7 @@ pub mod sgd;
 pub mod slope;
 pub mod source;
 pub mod tiles;
+pub mod tilt;
 pub mod transfer;
 pub mod transmission;
 

@@ -18,8 +18,10 @@ pub mod disturb;
 pub mod draw;
 pub mod fft;
 pub mod gain;
+pub mod half;
 pub mod inner_product;
 pub mod intensity;
+pub mod lens;
 pub mod matmul;
 pub mod mean_squared_error;
 pub mod mesh;
@@ -40,6 +42,7 @@ pub mod sgd;
 pub mod slope;
 pub mod source;
 pub mod tiles;
+pub mod tilt;
 pub mod transfer;
 pub mod transmission;
 

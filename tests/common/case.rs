@@ -6,6 +6,7 @@ mod convolution;
 mod electronics;
 mod fft;
 mod free_space;
+mod lens;
 mod mesh;
 mod normalization;
 
@@ -417,6 +418,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(electronics::cases());
     cases.extend(free_space::cases());
     cases.extend(fft::cases());
+    cases.extend(lens::cases());
     cases.extend(mesh::cases());
     cases.extend(normalization::cases());
     cases.extend(phase_shifter::cases());
