@@ -16,6 +16,7 @@ pub fn cases() -> Vec<Case> {
         lenses("lens, aligned", Some(0.02), Some(1.1), 0.0).note("no shift"),
         lenses("lens, aperture alone", None, Some(0.5), 1.0).note("shifts of samples; the rim has no slope"),
         tilts("tilt", 0.25, SIZES).tolerance(5e-5, 0.0).note("up to 30 turns"),
+        steep(),
         tilts("tilt, none", 0.0, &SIZES[..7]).note("no angles"),
         halves(),
     ]
@@ -171,6 +172,15 @@ fn tilts(name: &'static str, most: f64, sizes: &'static [&'static [usize]]) -> C
             ],
         }
     })
+}
+
+/// Angles of many degrees, without the gradient, whose differences would see the curvature of so many turns.
+fn steep() -> Case {
+    let Case { make, .. } = tilts("tilt", 40.0, SIZES);
+    let alone = move |draws: Draws, size: &[usize]| Problem { gradient: None, ..make(draws, size) };
+    // 2e-7 of the phase.
+    let tolerance = 2e-7 * 5000.0 * std::f64::consts::TAU;
+    case("tilt, steep", SIZES, BENCH, alone).tolerance(tolerance, 0.0).note("up to 5,000 turns; no gradient")
 }
 
 /// A picture that is resampled where it is stays what it is, bit for bit.

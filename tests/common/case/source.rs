@@ -46,8 +46,8 @@ fn pictures(name: &'static str, shown: Shown, amplitudes: &'static [f32], sizes:
             outputs: amplitudes.iter().map(|_| fresh("field", &[batch, height, width, 2])).collect(),
             clocks: vec![Clock::default()],
             forward: Box::new(move |plan, on| {
-                let each = amplitudes.iter().zip(on.outputs);
-                each.map(|(amplitude, field)| on_device.forward(plan, (&on.inputs[0], 0), field, *amplitude)).collect()
+                let mut each = amplitudes.iter().zip(on.outputs);
+                each.try_for_each(|(own, field)| on_device.forward(plan, (&on.inputs[0], 0), field, *own))
             }),
             specification: Box::new(move |x| amplitudes.iter().map(|&own| twin(own).forward(&x[0])).collect()),
             gradient: Some(Gradient {
