@@ -12,6 +12,8 @@ const TURNS: u32 = 32u;
 struct Params {
     n_words: u32,
     n_partials: u32,
+    at: u32,                // place of the product
+    added: u32,             // 1: added to what is there
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -19,7 +21,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;               // [n / 4, 4]
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;        // [partials]
 @group(0) @binding(4) var<storage, read> summands: array<f32>;              // partials, read back
-@group(0) @binding(5) var<storage, read_write> product: array<f32>;         // [1]
+@group(0) @binding(5) var<storage, read_write> product: array<f32>;         // [products]
 
 @compute @workgroup_size(WORKGROUP)
 fn block(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -48,6 +50,6 @@ fn gather(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
     }
     let whole = reduce_sum(lane, sum);
     if lane == 0u && indexing_group(group, groups) == 0u {
-        product[0] = whole;
+        product[params.at] = select(0.0, product[params.at], params.added == 1u) + whole;
     }
 }

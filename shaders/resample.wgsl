@@ -44,6 +44,7 @@ struct Params {
     individual: u32,     // bits: every picture has its own shift_x (1), shift_y (2), rotation (4), scale (8)
     n_groups: u32,       // workgroups that share a picture in `partial`
     component: u32,      // of the geometry, in `total`
+    added: u32,          // 1: `total` adds to what is there
     first: u32,          // picture of a geometry of its own that is the first here
 }
 
@@ -383,6 +384,7 @@ fn total(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) group
     }
     let all = reduce_sum(lane, sum);
     if lane == 0u && index < count {
-        d_geometry[select(0u, params.first, is_own) + index] = all;
+        let place = select(0u, params.first, is_own) + index;
+        d_geometry[place] = select(0.0, d_geometry[place], params.added == 1u) + all;
     }
 }

@@ -246,6 +246,9 @@ batch = 128
 fn bench() -> Bench {
     let paraxial = "input = \"amplitude\"\npropagation = \"fresnel\"\npadding = 3\nstart = \"random\"";
     let paraxial = LIGHT.replace("shares = false", "shares = true").replace("start = \"random\"", paraxial);
+    let lines = "lines = [{ wavelength = \"500 nm\", share = 2.0 }, { wavelength = \"580 nm\", share = 1.0 }]\npitch";
+    let paraxial =
+        paraxial.replace("pitch", lines).replacen("mask = \"phase\"", "mask = \"phase\"\nfill_factor = 0.9", 1);
     let light = [("light.toml", LIGHT), ("paraxial.toml", &paraxial)];
     Bench::with(
         &[&[("recipe.toml", RECIPE), ("meshes.toml", MESHES), ("multipliers.toml", MULTIPLIERS)], &light[..]].concat(),
@@ -285,10 +288,10 @@ fn sizes(value: &Value) -> Vec<usize> {
 fn free_space<'a>(layer: &Value, own: &dyn Fn(&str) -> &'a Vec<f64>, x: &[f64]) -> Vec<f64> {
     let metres = |value: &Value| value.as_f64().unwrap();
     let pair = |key: &str| <[usize; 2]>::try_from(sizes(&layer[key])).unwrap();
-    let (grid, wavelength, pitch) = (pair("grid"), metres(&layer["wavelength"]), metres(&layer["pitch"]));
+    let (grid, design, pitch) = (pair("grid"), metres(&layer["wavelength"]), metres(&layer["pitch"]));
     let [height, width] = grid;
     let padding = layer["padding"].as_u64().unwrap() as f64;
-    let propagate = |field: &[f64], distance: &Value| {
+    let propagate = |field: &[f64], wavelength: f64, distance: &Value| {
         let space = Space {
             grid: Grid::new(height, width, padding, pitch),
             wavelength,
@@ -303,30 +306,41 @@ fn free_space<'a>(layer: &Value, own: &dyn Fn(&str) -> &'a Vec<f64>, x: &[f64]) 
     let pixels: Vec<_> = sizes(&layer["input"]);
     let pixels = [pixels[pixels.len() - 2], pixels[pixels.len() - 1]];
     let intensity = layer["shows"] == "intensity";
-    let mut field = source::Source { pixels, picture: pair("picture"), grid, intensity, amplitude: 1.0 }.forward(x);
-    for at in layer["planes"].as_array().unwrap() {
-        field = propagate(&field, &at["distance"]);
-        let pixel = |pixel: usize| {
-            let from_middle = |place: usize, extent: usize| (place as f64 - (extent as f64 - 1.0) / 2.0) * pitch;
-            let square = from_middle(pixel / width, height).powi(2) + from_middle(pixel % width, width).powi(2);
-            let set = at.get("array").map(|name| own(name.as_str().unwrap())[pixel]);
-            let kind = at["mask"].as_str();
-            let lens = at.get("lens").map_or(0.0, |lens| -PI * square / (wavelength * metres(lens)));
-            let open = at.get("aperture").is_none_or(|aperture| 2.0 * square.sqrt() <= metres(aperture));
-            let amplitude = if kind == Some("amplitude") { set.unwrap() } else { f64::from(u8::from(open)) };
-            let (sin, cos) = (lens + if kind == Some("phase") { set.unwrap() } else { 0.0 }).sin_cos();
-            [amplitude * cos, amplitude * sin]
-        };
-        let t: Vec<_> = (0..height * width).flat_map(pixel).collect();
-        field = plane::forward(&field, &t, at.get("threshold").map_or(0.0, metres));
-    }
-    let camera = propagate(&field, &layer["distance"]);
+    let camera = |line: &Value| {
+        let [wavelength, share] = ["wavelength", "share"].map(|key| metres(&line[key]));
+        let amplitude = share.sqrt();
+        let mut field = source::Source { pixels, picture: pair("picture"), grid, intensity, amplitude }.forward(x);
+        for at in layer["planes"].as_array().unwrap() {
+            field = propagate(&field, wavelength, &at["distance"]);
+            let pixel = |pixel: usize| {
+                let from_middle = |place: usize, extent: usize| (place as f64 - (extent as f64 - 1.0) / 2.0) * pitch;
+                let square = from_middle(pixel / width, height).powi(2) + from_middle(pixel % width, width).powi(2);
+                let set = at.get("array").map(|name| own(name.as_str().unwrap())[pixel]);
+                let kind = at["mask"].as_str();
+                let lens = at.get("lens").map_or(0.0, |lens| -PI * square / (wavelength * metres(lens)));
+                let open = at.get("aperture").is_none_or(|aperture| 2.0 * square.sqrt() <= metres(aperture));
+                let amplitude = if kind == Some("amplitude") { set.unwrap() } else { f64::from(u8::from(open)) };
+                let delay = if kind == Some("phase") { set.unwrap() * design / wavelength } else { 0.0 };
+                let fill = at.get("fill_factor").map_or(1.0, metres);
+                let (sin, cos) = (lens + delay).sin_cos();
+                [fill * amplitude * cos + 1.0 - fill, fill * amplitude * sin]
+            };
+            let t: Vec<_> = (0..height * width).flat_map(pixel).collect();
+            field = plane::forward(&field, &t, at.get("threshold").map_or(0.0, metres));
+        }
+        propagate(&field, wavelength, &layer["distance"])
+    };
     let mut of = vec![None; height * width];
     let regions = layer["regions"].as_array().unwrap();
     for (region, rectangle) in regions.iter().enumerate() {
         let [top, left, rows, columns] = sizes(rectangle)[..] else { panic!("{rectangle}") };
         (top..top + rows).for_each(|row| of[row * width + left..][..columns].fill(Some(region)));
     }
+    // The light of all lines, as if it were one field.
+    let lines = layer["lines"].as_array().unwrap().iter().map(camera);
+    let intensities = lines.map(|field| field.chunks(2).map(|e| e[0] * e[0] + e[1] * e[1]).collect::<Vec<_>>());
+    let all = intensities.reduce(|all, own| all.iter().zip(own).map(|(a, b)| a + b).collect()).unwrap();
+    let camera: Vec<_> = all.iter().flat_map(|intensity| [intensity.sqrt(), 0.0]).collect();
     regions::Regions { count: regions.len(), of, divided: layer["shares"].as_bool().unwrap() }.forward(&camera)
 }
 

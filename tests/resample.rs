@@ -183,7 +183,7 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(message, "resample::forward, `zeros`: expected [pictures, height, width, 1 or 2 channels], got [3, 3]");
     let partials = zeros(&on.partials(2));
     let message = on
-        .backward_geometry(&mut plan, geometry(&alike), &x, &y, &partials, geometry(&alike))
+        .backward_geometry(&mut plan, geometry(&alike), &x, &y, &partials, (geometry(&alike), false))
         .expect_err("nearest")
         .to_string();
     assert_eq!(

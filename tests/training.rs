@@ -24,8 +24,8 @@ use flatlight::ops::disturb::Distribution;
 use flatlight::ops::resample::Mode;
 use flatlight::ops::{Clock, Grouping, Scope};
 use flatlight::optics::{
-    ActuatorKind, FreeSpaceRecipe, LightInput, MaskKind, MaskStart, MeshForm, MeshInput, MeshOutput, MeshRecipe,
-    MeshStart, MultiplierRecipe, PlaneRecipe, RegionsRecipe, RingRecipe, StartSign,
+    ActuatorKind, FreeSpaceRecipe, KeptAs, LightInput, LineRecipe, MaskKind, MaskStart, MeshForm, MeshInput,
+    MeshOutput, MeshRecipe, MeshStart, MultiplierRecipe, PlaneRecipe, RegionsRecipe, RingRecipe, StartSign,
 };
 use flatlight::random;
 use flatlight::recipe::Recipe;
@@ -1528,6 +1528,10 @@ fn the_gradient_reaches_the_masks_of_light_in_free_space() {
     let squares = RegionsRecipe { rows: Some(vec![2, 3]), side: Some(2), cells: None };
     let deep = FreeSpaceRecipe { regions: squares, ..planes(&[plane(90.0), lens, bright, plane(90.0)]) };
     let wide = FreeSpaceRecipe { grid: [13, 16], picture: None, ..deep.clone() };
+    let line = |wavelength, share| LineRecipe { wavelength: Length(wavelength), share };
+    let lines = vec![line(450e-9, 2.0), line(600e-9, 1.0)];
+    let sparse = PlaneRecipe { fill_factor: Some(0.8), ..plane(90.0) };
+    let coloured = FreeSpaceRecipe { lines: lines.clone(), ..planes(&[sparse, lens]) };
     let field = |recipe: &FreeSpaceRecipe| LayerRecipe::FreeSpace(Box::new(recipe.clone()));
     let image = LayerRecipe::Convolution(ConvolutionRecipe::new(1, 3));
     for (layers, smooth) in [
@@ -1539,29 +1543,42 @@ fn the_gradient_reaches_the_masks_of_light_in_free_space() {
         // Behind another layer: the gradient of the pictures.
         (vec![image.clone(), LayerRecipe::Sigmoid, field(&one)], true),
         (
-            vec![image, LayerRecipe::Sigmoid, field(&FreeSpaceRecipe { input: LightInput::Amplitude, ..one.clone() })],
+            vec![
+                image.clone(),
+                LayerRecipe::Sigmoid,
+                field(&FreeSpaceRecipe { input: LightInput::Amplitude, ..one.clone() }),
+            ],
             true,
         ),
+        (vec![image.clone(), LayerRecipe::Sigmoid, field(&coloured)], true),
         // Too many masks for differences; levels have none.
         (vec![field(&wide)], false),
+        (vec![field(&FreeSpaceRecipe { chunk: Some(3), keep_every: Some(2), lines, ..wide.clone() })], false),
         (vec![field(&FreeSpaceRecipe { chunk: Some(3), ..wide.clone() })], false),
         (vec![field(&planes(&[PlaneRecipe { bits: Some(3), ..plane(90.0) }]))], false),
     ] {
         gradients_within(2e-5, &bytes_of(&[8, 8]), &layers, smooth);
     }
+    // Half precision has 11 bits.
+    let halves = FreeSpaceRecipe { keep_every: Some(2), keep_as: KeptAs::F16, ..deep };
+    gradients_within(2e-3, &bytes_of(&[8, 8]), &[field(&halves)], false);
 }
 
 #[test]
-fn training_in_free_space_does_not_depend_on_how_many_samples_go_at_once() {
+fn training_in_free_space_does_not_depend_on_how_many_samples_go_at_once_or_what_is_kept() {
     let plane = PlaneRecipe { mask: Some(MaskKind::Phase), threshold: Some(0.5), ..PlaneRecipe::new(Length(90e-6)) };
     let cells = RegionsRecipe { rows: None, side: None, cells: Some([CLASSES, 1]) };
     let recipe = FreeSpaceRecipe {
         start: MaskStart::Random,
-        planes: vec![plane; 2],
+        planes: vec![plane; 4],
+        lines: vec![
+            LineRecipe { wavelength: Length(532e-9), share: 0.5 },
+            LineRecipe { wavelength: Length(633e-9), share: 0.5 },
+        ],
         ..FreeSpaceRecipe::new(Length(532e-9), Length(3e-6), [13, 12], Length(60e-6), cells)
     };
-    let trained = |chunk| {
-        let recipe = FreeSpaceRecipe { chunk, ..recipe.clone() };
+    let trained = |chunk, keep_every| {
+        let recipe = FreeSpaceRecipe { chunk, keep_every, ..recipe.clone() };
         let data = bytes_of(&[8, 8]);
         let layers = [LayerRecipe::FreeSpace(Box::new(recipe))];
         let network = Network::new(gpu(), &layers, &data.shape, CLASSES, BATCH).unwrap();
@@ -1572,9 +1589,9 @@ fn training_in_free_space_does_not_depend_on_how_many_samples_go_at_once() {
         assert_ne!(parameters, network.start(SEED), "nothing was trained");
         bits(&parameters)
     };
-    let whole = trained(None);
-    for chunk in [1, 3, 8] {
-        assert_eq!(trained(Some(chunk)), whole, "{chunk} at once");
+    let whole = trained(None, None);
+    for (chunk, keep_every) in [(Some(1), None), (Some(3), Some(2)), (Some(8), Some(5)), (None, Some(3))] {
+        assert!(trained(chunk, keep_every) == whole, "{chunk:?} at once, kept at every {keep_every:?}");
     }
 }
 

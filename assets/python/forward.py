@@ -123,9 +123,9 @@ def show(x, layer):
     return field
 
 
-def propagate(field, layer, z):
+def propagate(field, layer, wavelength, z):
     """Fields behind a distance: angular spectrum or Fresnel, in a window of zeros, the phase of the plane wave left out."""
-    size, pitch, wavelength = field.shape[1:], layer["pitch"], layer["wavelength"]
+    size, pitch = field.shape[1:], layer["pitch"]
     window = [layer["padding"] * n for n in size]
     exact = layer["propagation"] == "angular-spectrum"
     y, x = (np.fft.fftfreq(n, pitch) ** 2 for n in window)
@@ -140,25 +140,32 @@ def propagate(field, layer, z):
     return np.fft.ifft2(spectrum)[:, : size[0], : size[1]]
 
 
-def free_space(x, layer, array):
-    """What detectors read of light behind all planes."""
-    field = show(x.reshape(len(x), *layer["input"][-2:]), layer)
+def camera(field, layer, wavelength, array):
+    """Intensity behind all planes, at one wavelength. Phases of masks are those at the layer's own."""
     y, x = ((np.arange(n) - (n - 1) / 2) * layer["pitch"] for n in layer["grid"])
     square = y[:, None] ** 2 + x**2
     for plane in layer["planes"]:
-        field = propagate(field, layer, plane["distance"])
+        field = propagate(field, layer, wavelength, plane["distance"])
         if "array" in plane:
-            mask = array(plane["array"])
-            field = field * (np.exp(1j * mask) if plane["mask"] == "phase" else mask)
+            mask, fill = array(plane["array"]), plane.get("fill_factor", 1)
+            mask = np.exp(1j * mask * layer["wavelength"] / wavelength) if plane["mask"] == "phase" else mask
+            field = field * (fill * mask + 1 - fill)
         if "lens" in plane:
-            field = field * np.exp(-1j * np.pi * square / (layer["wavelength"] * plane["lens"]))
+            field = field * np.exp(-1j * np.pi * square / (wavelength * plane["lens"]))
         if "aperture" in plane:
             field = field * (4 * square <= plane["aperture"] ** 2)
         if "threshold" in plane:
             intensity = np.abs(field) ** 2
             left = np.maximum(intensity - plane["threshold"] * intensity.mean((1, 2), keepdims=True), 0)
             field = field * np.sqrt(left / np.where(intensity > 0, intensity, 1))
-    intensity = np.abs(propagate(field, layer, layer["distance"])) ** 2
+    return np.abs(propagate(field, layer, wavelength, layer["distance"])) ** 2
+
+
+def free_space(x, layer, array):
+    """What detectors read of light behind all planes."""
+    shown = show(x.reshape(len(x), *layer["input"][-2:]), layer)
+    lines = layer["lines"]
+    intensity = sum(camera(np.sqrt(line["share"]) * shown, layer, line["wavelength"], array) for line in lines)
     light = [intensity[:, top : top + rows, left : left + columns].sum((1, 2)) for top, left, rows, columns in layer["regions"]]
     light = np.stack(light, -1)
     total = light.sum(1, keepdims=True) if layer["shares"] else 1

@@ -3,30 +3,41 @@
 use std::path::Path;
 
 use super::Failure;
+use super::train::compile;
 use crate::data::{Dataset, Split, Values};
 use crate::figures::{self, Plane, Readings, Shade};
+use crate::gpu::Gpu;
 use crate::layer::Pass;
 use crate::network::{LayerRecipe, Network, Part};
 use crate::ops::Clock;
-use crate::optics::{FreeSpaceRecipe, LightInput, MaskKind, PlaneRecipe};
+use crate::optics::{FreeSpaceRecipe, KeptAs, LightInput, MaskKind, PlaneRecipe};
+use crate::recipe::Recipe;
 use crate::run::{Array, arrays, write_figure};
 
-/// Draws masks and light of every layer of free space, with the parameters and imperfections now on the device; nothing if there
+/// Draws masks and light of every layer of free space of a trained network, as the nominal device realises it; nothing if there
 /// is none. The light is that of the first test sample.
 pub(super) fn draw(
     folder: &Path,
     title: &str,
-    network: &Network<'_>,
+    gpu: &Gpu,
+    recipe: &Recipe,
     data: &Dataset,
-    normalisation: (f32, f32),
+    parameters: &[f32],
 ) -> Result<(), Failure> {
+    if data.test.is_empty() || !recipe.layers.iter().any(|layer| matches!(layer, LayerRecipe::FreeSpace(_))) {
+        return Ok(());
+    }
+    let mut recipe = recipe.clone();
+    recipe.layers.iter_mut().for_each(show_all);
+    let network = &compile(gpu, &recipe, data, 1, 1)?;
+    gpu.write(&network.flat().parameters, parameters)?;
+    let sample = data.test.labels[0];
     let spaces = network.parts().iter().enumerate().filter_map(|(place, part)| match &part.recipe {
         LayerRecipe::FreeSpace(space) => Some((place, part, &**space)),
         _ => None,
     });
     let spaces: Vec<_> = spaces.collect();
-    let Some(sample) = data.test.labels.first().filter(|_| !spaces.is_empty()) else { return Ok(()) };
-    let read = send(network, data, normalisation)?;
+    let read = send(network, data, data.normalisation(recipe.data.normalise))?;
     let (arrays, several) = (arrays(network)?, spaces.len() > 1);
     for (number, (place, part, space)) in (1..).zip(spaces) {
         let extent = space.grid.map(|count| count as f64 * space.pitch.0);
@@ -46,23 +57,29 @@ pub(super) fn draw(
         }
         planes.extend(arriving(network, part, space, extent)?);
         let last = place + 1 == network.parts().len();
-        let readings = readings(space, &planes, last.then_some(*sample as usize))?;
+        let readings = readings(space, &planes, last.then_some(sample as usize))?;
         let title = format!("{title}: the first test sample, label {sample}, taken for {read}");
         write_figure(folder, &file("light"), figures::light(&title, extent, &planes, &readings))?;
     }
     Ok(())
 }
 
-/// Sends the first test sample through the network and gives the class that it is taken for. The whole batch is copies of it, so
-/// that it is what every run of a batch leaves.
+/// Has a layer leave all light to be looked at: that of the design wavelength, at every plane.
+fn show_all(layer: &mut LayerRecipe) {
+    if let LayerRecipe::FreeSpace(space) = layer {
+        **space = FreeSpaceRecipe { lines: Vec::new(), keep_every: Some(1), keep_as: KeptAs::F32, ..(**space).clone() };
+    }
+}
+
+/// Sends the first test sample through the network and gives the class that it is taken for.
 fn send(network: &Network<'_>, data: &Dataset, normalisation: (f32, f32)) -> Result<usize, Failure> {
-    let (gpu, batch, features) = (network.gpu(), network.batch(), data.sample_len());
+    let (gpu, features) = (network.gpu(), data.sample_len());
     let values = match &data.test.values {
-        Values::Bytes(values) => Values::Bytes(values[..features].repeat(batch)),
-        Values::Floats(values) => Values::Floats(values[..features].repeat(batch)),
+        Values::Bytes(values) => Values::Bytes(values[..features].to_vec()),
+        Values::Floats(values) => Values::Floats(values[..features].to_vec()),
     };
-    let feed = network.feed(&Split { values, labels: vec![data.test.labels[0]; batch] }, normalisation)?;
-    gpu.write_uniform(network.clock(), &Clock { rows: batch as u32, ..Clock::default() })?;
+    let feed = network.feed(&Split { values, labels: vec![data.test.labels[0]] }, normalisation)?;
+    gpu.write_uniform(network.clock(), &Clock { rows: 1, ..Clock::default() })?;
     gpu.submit(&[&*feed.draw(), &*network.actuate(), &*network.forward(Pass::Inference)])?;
     let logits: Vec<f32> = gpu.read(network.logits())?;
     let classes = logits.iter().take(data.classes).enumerate();
@@ -104,13 +121,12 @@ fn arriving(
     space: &FreeSpaceRecipe,
     extent: [f64; 2],
 ) -> Result<Vec<Plane>, Failure> {
-    let [height, width] = space.grid;
     let names = space.planes.iter().enumerate().map(|(index, plane)| format!("plane {}: {}", index + 1, holds(plane)));
     let names = names.chain(["camera".to_owned()]);
     let arriving = format!("{}.arriving", part.name);
     let fields = names.zip(network.derived_all(&arriving));
     let plane = |(name, slice): (String, &crate::gpu::Slice)| {
-        let field: Vec<f32> = network.gpu().read(&slice.part(slice.name(), 0, &[1, height, width, 2])?)?;
+        let field: Vec<f32> = network.gpu().read(slice)?;
         let values = field.chunks_exact(2).map(|z| f64::from(z[0]).powi(2) + f64::from(z[1]).powi(2)).collect();
         Ok(Plane { name, shape: space.grid, extent, values })
     };

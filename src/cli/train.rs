@@ -207,7 +207,15 @@ pub(super) fn train(
     if how.verbose {
         say_timing(context, &trainer, before, gpu.counters());
     }
-    draw(recipe, run, &network, data, &rows)?;
+    let title = format!("{}, {}, seed {}", recipe.name, recipe.training.method.word(), recipe.seed);
+    let curve = training_curve(recipe.training.method.word(), &rows);
+    write_figure(run.path(), "training", figures::training_curves(&title, &[curve]))?;
+    let parameters = run.parameters(&network)?;
+    draw_layers(run.path(), &title, &network, &parameters)?;
+    // What draws the light needs memory of its own.
+    drop(trainer);
+    drop(network);
+    light::draw(run.path(), &title, gpu, recipe, data, &parameters)?;
     Ok(rows)
 }
 
@@ -238,17 +246,6 @@ fn profile(context: &Context, gpu: &Gpu, recipe: &Recipe, data: &Dataset, steps:
         recipe.training.batch
     ));
     output::print(&format!("{}\n", trainer.profile(steps)?))
-}
-
-fn draw(recipe: &Recipe, run: &Run, network: &Network<'_>, data: &Dataset, rows: &[EpochRow]) -> Result<(), Failure> {
-    let title = format!("{}, {}, seed {}", recipe.name, recipe.training.method.word(), recipe.seed);
-    write_figure(
-        run.path(),
-        "training",
-        figures::training_curves(&title, &[training_curve(recipe.training.method.word(), rows)]),
-    )?;
-    draw_layers(run.path(), &title, network, &run.parameters(network)?)?;
-    light::draw(run.path(), &title, network, data, data.normalisation(recipe.data.normalise))
 }
 
 /// The curve of a run for the figure of training.

@@ -127,6 +127,11 @@ impl Slice {
         self.part(&self.name, 0, shape)
     }
 
+    /// The same words as whole numbers.
+    pub fn as_words(&self) -> Self {
+        Self { scalar: Scalar::U32, ..self.clone() }
+    }
+
     /// Name, for messages.
     pub fn name(&self) -> &str {
         &self.name

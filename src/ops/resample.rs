@@ -19,6 +19,7 @@ uniform! {
         individual: u32,
         n_groups: u32,
         component: u32,
+        added: u32,
         first: u32,
     }
 }
@@ -172,7 +173,8 @@ impl Resample {
         [pictures, self.groups(), 4]
     }
 
-    /// Gradients of the geometry of these pictures, shaped as it, from pictures x and the gradient of the result. Where a weight has a kink, as
+    /// Gradients of the geometry of these pictures, shaped as it, from pictures x and the gradient of the result; added to what is
+    /// there, if asked for. Where a weight has a kink, as
     /// all have without misalignment, it is the mean of the slopes on its two sides.
     ///
     /// # Errors
@@ -184,7 +186,7 @@ impl Resample {
         x: &Slice,
         d_y: &Slice,
         partials: &Slice,
-        d_geometry: Geometry<'_>,
+        (d_geometry, added): (Geometry<'_>, bool),
     ) -> Result<(), Error> {
         let operation = "resample::backward_geometry";
         if self.mode == Mode::Nearest {
@@ -204,8 +206,8 @@ impl Resample {
         plan.dispatch_with("resample", "partial", &constants, &params, &binds, Work::Groups(groups))?;
         for ((component, part), d_part) in (0..).zip(geometry.parts()).zip(d_geometry.parts()) {
             expect(operation, d_part, part.shape())?;
-            let params = Params { component, ..params };
-            plan.dispatch("resample", "total", &params, &[partials.read(), d_part.write()], Work::Groups(part.len()))?;
+            let params = Params { component, added: u32::from(added), ..params };
+            plan.dispatch("resample", "total", &params, &[partials.read(), d_part.update()], Work::Groups(part.len()))?;
         }
         Ok(())
     }
@@ -262,6 +264,7 @@ impl Resample {
             individual,
             n_groups: word(operation, self.groups())?,
             component: 0,
+            added: 0,
             first: word(operation, self.first.unwrap_or(0))?,
         };
         let mode = match self.mode {

@@ -1,49 +1,79 @@
 //! Coherent light in free space: a picture, masks, lenses and thresholds in planes at distances, a camera.
 
 use std::f32::consts::TAU;
-use std::f64::consts::PI;
 
-use super::free_space_recipe::{FreeSpaceRecipe, LightInput, MaskKind, MaskStart, PlaneRecipe};
+use super::free_space_recipe::{FreeSpaceRecipe, KeptAs, LightInput, MaskKind, MaskStart, PlaneRecipe};
+use super::keeping::Keeping;
 use super::readout::Readout;
 use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::layer::{self, Cause, Derived, Imperfection, Io, Layer, Parameter, Pass, Role, Start};
-use crate::light::{Grid, Space};
+use crate::light::{Grid, Length, Space};
+use crate::ops::half;
+use crate::ops::lens::{self, Lens};
 use crate::ops::plane::{self, Threshold};
 use crate::ops::propagation::Propagation;
 use crate::ops::regions::Detector;
 use crate::ops::resample::{Geometry, Mode, Resample};
 use crate::ops::source::{Shown, Source};
+use crate::ops::tilt::{self, Tilt};
 use crate::ops::transfer;
 use crate::ops::transmission::{Masks, Values};
 
 /// Light from a picture through planes to a camera. Between planes it propagates by its angular spectrum, E' = crop IFFT2 H FFT2 pad E
 /// ([`Space`]); a plane multiplies it with its complex transmission t, made of what the mask is set to, seen where the mask
-/// really is.
+/// really is. The intensities of several spectral lines add up at the camera.
 ///
-/// Kept for the backward pass is the light that arrives at every plane; the rest is computed again. A batch whose planes would be
-/// larger than 64 MiB goes in runs of samples: then the light is kept of one run only, and the backward pass sends it through
+/// Kept for the backward pass is the light that arrives at planes ([`Keeping`]); the rest is computed again. Of a batch that goes
+/// in several runs, or light of several lines, the light is kept of the last only, and the backward pass sends each through
 /// once more.
 #[derive(Clone, Debug)]
 pub struct FreeSpace {
     recipe: FreeSpaceRecipe,
     source: Source,
-    /// Before every plane, and before the camera.
-    spaces: Vec<Space>,
-    /// Which table of turns each of these has: equal distances share one.
-    tables: Vec<usize>,
+    /// One at least.
+    lines: Vec<Line>,
+    /// Whose turns are tabled.
+    tables: Vec<Space>,
     propagation: Propagation,
     resample: Resample,
-    /// Which mask a plane holds.
-    masks: Vec<Option<usize>>,
+    /// What a plane holds, and which of its kind that is.
+    elements: Vec<Element>,
     detector: Detector,
     readout: Readout,
 }
 
-/// Bytes that the light in a plane may take, for as many samples as go at once.
-const CHUNK: usize = 1 << 26;
+/// Light of one wavelength.
+#[derive(Clone, Debug)]
+struct Line {
+    /// Of its field, relative to the picture's.
+    amplitude: f32,
+    /// How much more it is delayed, in phase, than light of the design wavelength.
+    dispersion: f32,
+    /// Before every plane, and before the camera.
+    spaces: Vec<Space>,
+    /// Which table of turns each of these has: equal ones share one.
+    tables: Vec<usize>,
+}
 
-/// Places of what is derived. Behind them come the tables of turns, t of every plane, the light before every plane and the
-/// camera, the means of every plane, and the gradients of t; last what the readout has.
+#[derive(Clone, Copy, Debug)]
+enum Element {
+    Mask(usize, MaskKind),
+    /// A lens, an aperture, or neither.
+    Lens(usize),
+}
+
+/// A run of samples of one line on its way: first sample, number of samples.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    line: (usize, &'a Line),
+    first: usize,
+    samples: usize,
+}
+
+/// Bytes up to which the transmissions of all planes are kept; beyond, each is made when it is needed.
+const TRANSMISSIONS: usize = 1 << 26;
+
+/// Places of what is derived. Behind them come the families of tensors, last what the readout has.
 const TRANSFER: usize = 0;
 const SCRATCH: usize = 1;
 const NOMINAL: usize = 3;
@@ -56,11 +86,38 @@ const SUMS: usize = 9;
 const D_SUMS: usize = 10;
 const FIRST: usize = 11;
 
-/// Places of what may be wrong; the readout's comes after them.
+/// Families of tensors that are derived, in order.
+#[derive(Clone, Copy)]
+enum Family {
+    /// Tables of turns.
+    Turns,
+    /// t of every line and plane, or of the one that is needed.
+    Transmission,
+    /// Light that arrives, in turn, where it is kept in another form.
+    Working,
+    /// Light that arrived.
+    Arriving,
+    /// Mean intensities of every plane.
+    Mean,
+    /// Gradients of t: one for all planes, and of every mask where they are summed over runs.
+    DTransmission,
+}
+
+/// Places of what may be wrong, where there are masks; those of lenses, of distances and of the readout come after them.
 const SHIFT_X: usize = 0;
 const SHIFT_Y: usize = 1;
 const ROTATION: usize = 2;
 const SCALE: usize = 3;
+const TILT_X: usize = 4;
+const TILT_Y: usize = 5;
+const OF_MASKS: usize = 6;
+const OF_LENSES: usize = 2;
+
+impl Line {
+    fn wavelength(&self) -> f64 {
+        self.spaces[0].wavelength
+    }
+}
 
 impl FreeSpace {
     /// A layer for samples of this shape.
@@ -82,86 +139,118 @@ impl FreeSpace {
         let picture = recipe.picture.unwrap_or(recipe.grid);
         let source = Source { pixels: [rows, columns], picture, grid: recipe.grid, shown };
         let grid = Grid { height, width, padded_height, padded_width, pitch: recipe.pitch.0 };
-        let distances = recipe.planes.iter().map(|plane| plane.distance).chain([recipe.distance]);
-        let space = |distance: crate::light::Length| Space {
-            grid,
-            wavelength: recipe.wavelength.0,
-            distance: distance.0,
-            method: recipe.propagation,
-            band_limited: recipe.band_limit,
+        let mut different: Vec<Space> = Vec::new();
+        let line = |(wavelength, share): (f64, f64)| {
+            let distances = recipe.planes.iter().map(|plane| plane.distance).chain([recipe.distance]);
+            let (method, band_limited) = (recipe.propagation, recipe.band_limit);
+            let space = |distance: Length| Space { grid, wavelength, distance: distance.0, method, band_limited };
+            let spaces: Vec<_> = distances.map(space).collect();
+            let table = |space: &Space| {
+                different.iter().position(|other| other == space).unwrap_or_else(|| {
+                    different.push(*space);
+                    different.len() - 1
+                })
+            };
+            let tables = spaces.iter().map(table).collect();
+            let dispersion = (recipe.wavelength.0 / wavelength) as f32;
+            Line { amplitude: share.sqrt() as f32, dispersion, spaces, tables }
         };
-        let spaces: Vec<_> = distances.map(space).collect();
-        spaces.iter().try_for_each(Space::check).map_err(|error| error.to_string())?;
-        let same = |space: &Space| spaces.iter().position(|other| other == space).unwrap_or_default();
-        let firsts: Vec<_> = spaces.iter().map(same).collect();
-        let number = |first: &usize| (0..*first).filter(|&at| firsts[at] == at).count();
-        let tables = firsts.iter().map(number).collect();
+        let lines = recipe.spectrum().into_iter().map(line).collect();
+        different.iter().try_for_each(Space::check).map_err(|error| error.to_string())?;
         let fits = |error: Error| format!("`grid`: {error}");
-        let mut count = 0..;
-        let masks = recipe.planes.iter().map(|plane| plane.mask.and_then(|_| count.next())).collect();
+        let (mut masks, mut lenses) = (0.., 0..);
+        let element = |plane: &PlaneRecipe| match plane.mask {
+            Some(kind) => masks.next().map(|mask| Element::Mask(mask, kind)),
+            None => lenses.next().map(Element::Lens),
+        };
+        let elements = recipe.planes.iter().filter_map(element).collect();
         Ok(Self {
             source,
-            spaces,
-            tables,
+            lines,
+            tables: different,
             propagation: Propagation::new(height, width, padded_height, padded_width).map_err(fits)?,
             // Light that misses a mask is lost.
             resample: Resample::new(recipe.sampling, recipe.grid, recipe.grid, [0.0; 2]).map_err(fits)?,
-            masks,
+            elements,
             detector: Detector::new(recipe.detectors()?, recipe.shares),
             readout: Readout::new(recipe.full_scale, recipe.adc_bits, recipe.gain, recipe.trainable_gain),
             recipe,
         })
     }
 
-    /// Planes that hold a mask: of the plane, the mask and its kind.
-    fn mask_planes(&self) -> impl Iterator<Item = (usize, usize, MaskKind)> {
-        let planes = self.masks.iter().zip(&self.recipe.planes).enumerate();
-        planes.filter_map(|(plane, (mask, recipe))| Some((plane, (*mask)?, recipe.mask?)))
-    }
-
     fn n_planes(&self) -> usize {
-        self.recipe.planes.len()
+        self.elements.len()
     }
 
     fn n_masks(&self) -> usize {
-        self.mask_planes().count()
+        self.elements.iter().filter(|element| matches!(element, Element::Mask(..))).count()
     }
 
-    fn n_tables(&self) -> usize {
-        self.tables.iter().max().map_or(0, |last| last + 1)
+    fn n_lenses(&self) -> usize {
+        self.n_planes() - self.n_masks()
     }
 
-    /// Samples that go at once.
-    fn chunk(&self, batch: usize) -> usize {
+    fn keeping(&self, batch: usize) -> Keeping {
         let [height, width] = self.recipe.grid;
-        self.recipe.chunk.unwrap_or(CHUNK / (8 * height * width)).clamp(1, batch.max(1))
+        Keeping::new(batch, self.n_planes() + 1, 8 * height * width, self.recipe.chunk, self.recipe.keep_every)
     }
 
-    /// Runs of a batch: first sample and number of samples.
-    fn runs(&self, batch: usize) -> impl DoubleEndedIterator<Item = (usize, usize)> {
-        let chunk = self.chunk(batch);
-        (0..batch).step_by(chunk).map(move |first| (first, chunk.min(batch - first)))
+    fn batch(io: &Io) -> usize {
+        io.input.shape()[0]
     }
 
-    fn turns<'a>(&self, io: &'a Io, step: usize) -> &'a Slice {
-        &io.derived[FIRST + self.tables[step]]
+    /// Whether every line and plane has a transmission of its own.
+    fn keeps_transmissions(&self) -> bool {
+        let [height, width] = self.recipe.grid;
+        self.lines.len() * self.n_planes() * 8 * height * width <= TRANSMISSIONS
     }
 
-    fn transmission<'a>(&self, io: &'a Io, plane: usize) -> &'a Slice {
-        &io.derived[FIRST + self.n_tables() + plane]
+    /// How many tensors there are of every family.
+    fn counts(&self, keeping: &Keeping) -> [usize; 6] {
+        let transmissions = if self.keeps_transmissions() { self.lines.len() * self.n_planes() } else { 1 };
+        let working = match self.recipe.keep_as {
+            KeptAs::F32 => 0,
+            KeptAs::F16 => 2,
+        };
+        let summed = if keeping.is_divided() { self.n_masks() } else { 0 };
+        [self.tables.len(), transmissions, working, keeping.slots(), self.n_planes(), 1 + summed]
     }
 
-    /// Light that arrives at a plane, or at the camera, of a run of samples.
-    fn arriving(&self, io: &Io, step: usize, samples: usize) -> Result<Slice, Error> {
-        run(&io.derived[FIRST + self.n_tables() + self.n_planes() + step], samples)
+    fn derived_of<'a>(&self, io: &'a Io, family: Family, at: usize) -> &'a Slice {
+        let counts = self.counts(&self.keeping(Self::batch(io)));
+        &io.derived[FIRST + counts[..family as usize].iter().sum::<usize>() + at]
     }
 
-    /// Where the gradient of the transmission of a mask is summed: one place for all, if a batch is one run.
+    /// Where the light that arrives at a step is worked with.
+    fn arriving(&self, io: &Io, run: Run<'_>, step: usize) -> Result<Slice, Error> {
+        let slice = match self.recipe.keep_as {
+            KeptAs::F32 => self.kept(io, step),
+            KeptAs::F16 => self.derived_of(io, Family::Working, step % 2),
+        };
+        part(slice, run.samples)
+    }
+
+    fn kept<'a>(&self, io: &'a Io, step: usize) -> &'a Slice {
+        self.derived_of(io, Family::Arriving, self.keeping(Self::batch(io)).slot(step))
+    }
+
+    /// Brings the light that arrived at a step back from where it is kept.
+    fn restore(&self, plan: &mut PlanBuilder<'_>, io: &Io, run: Run<'_>, step: usize) -> Result<Slice, Error> {
+        let arriving = self.arriving(io, run, step)?;
+        if self.recipe.keep_as == KeptAs::F16 {
+            half::unpack(plan, &part(self.kept(io, step), run.samples)?.as_words(), &arriving)?;
+        }
+        Ok(arriving)
+    }
+
+    /// Where the gradient of the transmission of a plane is summed: one place for all, if a batch is one run.
     fn d_transmission<'a>(&self, io: &'a Io, plane: usize) -> &'a Slice {
-        let first = FIRST + self.n_tables() + 3 * self.n_planes() + 1;
-        let own = if self.chunk(io.input.shape()[0]) == io.input.shape()[0] { None } else { self.masks[plane] };
-        // Where a plane has no mask nobody asks, and it may be written over.
-        &io.derived[first + own.map_or(0, |mask| mask + 1)]
+        let own = match self.elements[plane] {
+            Element::Mask(mask, _) if self.keeping(Self::batch(io)).is_divided() => mask + 1,
+            // Of a lens nobody asks for it, and it may be written over.
+            _ => 0,
+        };
+        self.derived_of(io, Family::DTransmission, own)
     }
 
     /// Calls back with the threshold behind a plane, if it has one.
@@ -173,9 +262,9 @@ impl FreeSpace {
         record: impl FnOnce(Option<&Threshold<'_>>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let Some(fraction) = self.recipe.planes[plane].threshold else { return record(None) };
-        let mean = &io.derived[FIRST + self.n_tables() + 2 * self.n_planes() + 1 + plane];
+        let mean = self.derived_of(io, Family::Mean, plane);
         let [mean, slope, partials] =
-            [run(mean, samples)?, run(&io.derived[SLOPE], samples)?, run(&io.derived[INTENSITIES], samples)?];
+            [part(mean, samples)?, part(&io.derived[SLOPE], samples)?, part(&io.derived[INTENSITIES], samples)?];
         record(Some(&Threshold { fraction, mean: &mean, slope: &slope, partials: &partials }))
     }
 
@@ -185,44 +274,79 @@ impl FreeSpace {
         Geometry { shift_x, shift_y, rotation, scale }
     }
 
-    /// Where the errors of distances are: behind the misalignment of masks, if there are any.
-    fn distance_error<'a>(&self, io: &'a Io) -> &'a Slice {
-        &io.imperfections[if self.n_masks() == 0 { 0 } else { SCALE + 1 }]
+    /// Where the misalignment of lenses is, and behind it the errors of distances.
+    fn behind_masks(&self) -> usize {
+        if self.n_masks() > 0 { OF_MASKS } else { 0 }
     }
 
-    /// Transmission of a lens and an aperture, at the samples of the grid.
-    fn fixed(&self, plane: &PlaneRecipe) -> Vec<f32> {
-        let [height, width] = self.recipe.grid;
-        let (pitch, wavelength) = (self.recipe.pitch.0, self.recipe.wavelength.0);
-        let from_middle = |at: usize, extent: usize| (at as f64 - 0.5 * (extent as f64 - 1.0)) * pitch;
-        let mut values = Vec::with_capacity(2 * height * width);
-        for row in 0..height {
-            for column in 0..width {
-                let square = from_middle(row, height).powi(2) + from_middle(column, width).powi(2);
-                let open = plane.aperture.is_none_or(|diameter| 4.0 * square <= diameter.0.powi(2));
-                // Goodman, Introduction to Fourier Optics, 3rd edition, equation 5-10.
-                let phase = plane.lens.map_or(0.0, |focal_length| -PI * square / (wavelength * focal_length.0));
-                let (sin, cos) = if open { phase.sin_cos() } else { (0.0, 0.0) };
-                values.extend([cos as f32, sin as f32]);
-            }
-        }
-        values
+    fn distance_error<'a>(&self, io: &'a Io) -> &'a Slice {
+        &io.imperfections[self.behind_masks() + if self.n_lenses() > 0 { OF_LENSES } else { 0 }]
+    }
+
+    fn tilt(&self, line: &Line) -> Tilt {
+        Tilt { pitch: self.recipe.pitch.0, wavelength: line.wavelength() }
+    }
+
+    /// By how much a mask turns light.
+    fn angles<'a>(&self, io: &'a Io, mask: usize) -> tilt::Angles<'a> {
+        ([TILT_X, TILT_Y].map(|place| &io.imperfections[place]), mask)
+    }
+
+    fn lens(&self, line: &Line, plane: usize) -> Lens {
+        let PlaneRecipe { lens, aperture, .. } = self.recipe.planes[plane];
+        let [focal_length, aperture] = [lens, aperture].map(|length| length.map(|length| length.0));
+        Lens { pitch: self.recipe.pitch.0, wavelength: line.wavelength(), focal_length, aperture }
+    }
+
+    /// Where a lens is.
+    fn shifts<'a>(&self, io: &'a Io, lens: usize) -> lens::Shifts<'a> {
+        ([0, 1].map(|axis| &io.imperfections[self.behind_masks() + axis]), lens)
     }
 
     /// A mask, as the device sets it.
-    fn mask<'a>(&self, plane: usize, parameter: &'a Slice) -> Masks<'a> {
+    fn mask<'a>(&self, line: &Line, plane: usize, set: &'a Slice, kind: MaskKind) -> Masks<'a> {
         let recipe = &self.recipe.planes[plane];
-        let values = match recipe.mask {
-            Some(MaskKind::Amplitude) => Values::Amplitude(parameter),
-            _ => Values::Phase(parameter, recipe.bits),
+        let values = match kind {
+            MaskKind::Phase => Values::Phase(set, recipe.bits),
+            MaskKind::Amplitude => Values::Amplitude(set),
         };
-        Masks { values, fill: 1.0, dispersion: 1.0 }
+        Masks { values, fill: recipe.fill_factor.unwrap_or(1.0), dispersion: line.dispersion }
+    }
+
+    /// Makes the transmission of a plane, as it is built.
+    fn build(&self, plan: &mut PlanBuilder<'_>, io: &Io, line: &Line, plane: usize, t: &Slice) -> Result<(), Error> {
+        match self.elements[plane] {
+            Element::Mask(mask, kind) => {
+                let (set, nominal) = (single(&io.parameters[mask])?, &io.derived[NOMINAL]);
+                self.mask(line, plane, &set, kind).forward(plan, nominal)?;
+                self.resample.numbered(mask).forward(plan, self.geometry(io), nominal, &single(t)?)?;
+                self.tilt(line).forward(plan, self.angles(io, mask), t)
+            }
+            Element::Lens(lens) => self.lens(line, plane).forward(plan, self.shifts(io, lens), t),
+        }
+    }
+
+    /// The transmission of a plane, made now if it is not kept.
+    fn transmission<'a>(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        io: &'a Io,
+        (number, line): (usize, &Line),
+        plane: usize,
+    ) -> Result<&'a Slice, Error> {
+        if self.keeps_transmissions() {
+            return Ok(self.derived_of(io, Family::Transmission, number * self.n_planes() + plane));
+        }
+        let t = self.derived_of(io, Family::Transmission, 0);
+        self.build(plan, io, line, plane, t)?;
+        Ok(t)
     }
 
     /// Makes the transfer function of a step.
-    fn transfer(&self, plan: &mut PlanBuilder<'_>, io: &Io, step: usize) -> Result<(), Error> {
+    fn transfer(&self, plan: &mut PlanBuilder<'_>, io: &Io, line: &Line, step: usize) -> Result<(), Error> {
+        let turns = self.derived_of(io, Family::Turns, line.tables[step]);
         let error = (self.distance_error(io), step);
-        transfer::forward(plan, &self.spaces[step], self.turns(io, step), error, &io.derived[TRANSFER])
+        transfer::forward(plan, &line.spaces[step], turns, error, &io.derived[TRANSFER])
     }
 
     /// Pictures, one a sample.
@@ -231,83 +355,117 @@ impl FreeSpace {
         rows.reshape(&[rows.shape()[0], height, width])
     }
 
-    /// Light of a run of samples, from the picture to the camera's readings.
-    fn send(&self, plan: &mut PlanBuilder<'_>, io: &Io, (first, samples): (usize, usize)) -> Result<(), Error> {
-        let light = run(&io.derived[LIGHT], samples)?;
-        let scratch = [&io.derived[SCRATCH], &io.derived[SCRATCH + 1]];
-        self.source.forward(plan, (&self.pictures(&io.input)?, first), &light, 1.0)?;
-        let mut leaving = (light.clone(), None);
-        for step in 0..=self.n_planes() {
-            let arriving = self.arriving(io, step, samples)?;
-            self.transfer(plan, io, step)?;
-            let (field, through) = leaving;
-            self.propagation.forward(plan, &field, through, &io.derived[TRANSFER], scratch, &arriving)?;
-            leaving = (arriving.clone(), None);
-            if step < self.n_planes() {
-                let t = self.transmission(io, step);
-                leaving = self.with_threshold(io, step, samples, |threshold| match threshold {
+    /// Light from the plane before a step, or from the picture, to the step. `between` is where it may be as it leaves.
+    fn advance(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        io: &Io,
+        run: Run<'_>,
+        step: usize,
+        between: usize,
+    ) -> Result<(), Error> {
+        let (light, line) = (part(&io.derived[between], run.samples)?, run.line.1);
+        let (leaving, through) = match step.checked_sub(1) {
+            None => {
+                self.source.forward(plan, (&self.pictures(&io.input)?, run.first), &light, line.amplitude)?;
+                (light, None)
+            }
+            Some(plane) => {
+                let arriving = self.arriving(io, run, plane)?;
+                let t = self.transmission(plan, io, run.line, plane)?;
+                self.with_threshold(io, plane, run.samples, |threshold| match threshold {
                     // The propagation takes the transmission along.
                     None => Ok((arriving, Some(t))),
                     threshold => {
                         plane::forward(plan, &arriving, t, threshold, &light)?;
-                        Ok((light.clone(), None))
+                        Ok((light, None))
                     }
-                })?;
+                })?
             }
+        };
+        self.transfer(plan, io, line, step)?;
+        let scratch = [&io.derived[SCRATCH], &io.derived[SCRATCH + 1]];
+        let arriving = self.arriving(io, run, step)?;
+        self.propagation.forward(plan, &leaving, through, &io.derived[TRANSFER], scratch, &arriving)?;
+        if self.recipe.keep_as == KeptAs::F16 {
+            half::pack(plan, &arriving, &part(self.kept(io, step), run.samples)?.as_words())?;
         }
-        let partials = run(&io.derived[PARTIALS], samples)?;
-        self.detector.collect(plan, &leaving.0, &partials, (0, 1))?;
-        self.detector.read(plan, &partials, &io.derived[SUMS], (self.readout.light(io), first))
+        Ok(())
     }
 
-    /// Gradients of a run of samples, behind [`send`](Self::send).
-    fn send_back(
+    /// Gradients of a run, once its light has been sent through.
+    fn send_back(&self, plan: &mut PlanBuilder<'_>, io: &Io, run: Run<'_>, d_reading: &Slice) -> Result<(), Error> {
+        let mut fresh = true;
+        for stretch in self.keeping(Self::batch(io)).stretches().rev() {
+            if !fresh {
+                self.restore(plan, io, run, stretch.start)?;
+                // The gradient so far is where light leaves in the forward pass.
+                (stretch.start + 1..stretch.end).try_for_each(|step| self.advance(plan, io, run, step, D_LIGHT))?;
+            }
+            fresh = false;
+            stretch.rev().try_for_each(|step| self.step_back(plan, io, run, step, d_reading))?;
+        }
+        Ok(())
+    }
+
+    /// Gradient of the light that leaves the plane before a step, or the picture, from that of the light that leaves the
+    /// step.
+    fn step_back(
         &self,
         plan: &mut PlanBuilder<'_>,
         io: &Io,
-        (first, samples): (usize, usize),
+        run: Run<'_>,
+        step: usize,
         d_reading: &Slice,
     ) -> Result<(), Error> {
-        let [light, d_light] = [run(&io.derived[LIGHT], samples)?, run(&io.derived[D_LIGHT], samples)?];
-        let scratch = [&io.derived[SCRATCH], &io.derived[SCRATCH + 1]];
-        let camera = self.arriving(io, self.n_planes(), samples)?;
-        let sums = [&io.derived[SUMS], &io.derived[D_SUMS]];
-        self.detector.backward(plan, &camera, sums, (d_reading, first), &d_light)?;
-        for step in (0..=self.n_planes()).rev() {
-            if step == 0 && io.d_input.is_none() {
-                break;
-            }
-            self.transfer(plan, io, step)?;
-            self.propagation.adjoint(plan, &d_light, &io.derived[TRANSFER], scratch, &light)?;
-            let Some(plane) = step.checked_sub(1) else { continue };
-            let arriving = self.arriving(io, plane, samples)?;
-            let d_t = (self.d_transmission(io, plane), first > 0);
-            let t = self.transmission(io, plane);
-            self.with_threshold(io, plane, samples, |threshold| {
+        let ((number, line), first) = (run.line, run.first);
+        let [light, d_light] = [part(&io.derived[LIGHT], run.samples)?, part(&io.derived[D_LIGHT], run.samples)?];
+        let arriving = self.restore(plan, io, run, step)?;
+        if step == self.n_planes() {
+            let sums = [&io.derived[SUMS], &io.derived[D_SUMS]];
+            self.detector.backward(plan, &arriving, sums, (d_reading, first), &d_light)?;
+        } else {
+            let t = self.transmission(plan, io, run.line, step)?;
+            let d_t = (self.d_transmission(io, step), first > 0);
+            self.with_threshold(io, step, run.samples, |threshold| {
                 plane::backward(plan, &arriving, t, threshold, &light, &d_light, d_t)
             })?;
-            if first + samples == io.input.shape()[0] {
-                self.mask_backward(plan, io, plane)?;
+            if first + run.samples == Self::batch(io) {
+                self.mask_backward(plan, io, run.line, step)?;
             }
         }
-        let Some(d_input) = &io.d_input else { return Ok(()) };
+        if step == 0 && io.d_input.is_none() {
+            return Ok(());
+        }
+        self.transfer(plan, io, line, step)?;
+        let scratch = [&io.derived[SCRATCH], &io.derived[SCRATCH + 1]];
+        self.propagation.adjoint(plan, &d_light, &io.derived[TRANSFER], scratch, &light)?;
+        let Some(d_input) = io.d_input.as_ref().filter(|_| step == 0) else { return Ok(()) };
         // What was shown, and what its gradient is.
-        self.source.forward(plan, (&self.pictures(&io.input)?, first), &d_light, 1.0)?;
-        self.source.backward(plan, &d_light, &light, (&self.pictures(d_input)?, first), 1.0, false)
+        self.source.forward(plan, (&self.pictures(&io.input)?, first), &d_light, line.amplitude)?;
+        let d_pictures = (&self.pictures(d_input)?, first);
+        self.source.backward(plan, &d_light, &light, d_pictures, line.amplitude, number > 0)
     }
 
-    /// Gradient of what a mask is set to from that of its plane's transmission, once it is complete.
-    fn mask_backward(&self, plan: &mut PlanBuilder<'_>, io: &Io, plane: usize) -> Result<(), Error> {
-        let Some(mask) = self.masks[plane] else { return Ok(()) };
-        let d_t = single(self.d_transmission(io, plane))?;
+    /// Gradient of what a mask is set to from that of its plane's transmission, once that is summed over the batch.
+    fn mask_backward(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        io: &Io,
+        (number, line): (usize, &Line),
+        plane: usize,
+    ) -> Result<(), Error> {
+        let Element::Mask(mask, kind) = self.elements[plane] else { return Ok(()) };
+        let d_t = self.d_transmission(io, plane);
         let (nominal, set) = (&io.derived[NOMINAL], single(&io.parameters[mask])?);
-        self.resample.numbered(mask).backward(plan, self.geometry(io), &d_t, nominal)?;
-        self.mask(plane, &set).backward(plan, nominal, &single(&io.gradients[mask])?, false)
+        self.tilt(line).backward(plan, self.angles(io, mask), d_t)?;
+        self.resample.numbered(mask).backward(plan, self.geometry(io), &single(d_t)?, nominal)?;
+        self.mask(line, plane, &set, kind).backward(plan, nominal, &single(&io.gradients[mask])?, number > 0)
     }
 }
 
 /// The first samples of a tensor.
-fn run(slice: &Slice, samples: usize) -> Result<Slice, Error> {
+fn part(slice: &Slice, samples: usize) -> Result<Slice, Error> {
     let shape = [&[samples], &slice.shape()[1..]].concat();
     slice.part(slice.name(), 0, &shape)
 }
@@ -341,17 +499,29 @@ impl Layer for FreeSpace {
     fn imperfections(&self) -> Vec<Imperfection> {
         let common =
             |name, unit, count| Imperfection { name, shape: vec![count], unit, cause: Cause::Common, limit: None };
-        let masks = self.n_masks();
-        let lie = [("shift_x", "pixels"), ("shift_y", "pixels"), ("rotation", "degrees"), ("scale", "")];
-        let lie = lie.into_iter().filter(|_| masks > 0).map(|(name, unit)| common(name, unit, masks));
-        lie.chain([common("distance_error", "m", self.spaces.len())]).chain(self.readout.imperfection()).collect()
+        let (masks, lenses) = (self.n_masks(), self.n_lenses());
+        let of_masks = [
+            ("shift_x", "pixels"),
+            ("shift_y", "pixels"),
+            ("rotation", "degrees"),
+            ("scale", ""),
+            ("tilt_x", "degrees"),
+            ("tilt_y", "degrees"),
+        ];
+        let of_lenses = [("lens_shift_x", "pixels"), ("lens_shift_y", "pixels")];
+        let of_masks = of_masks.into_iter().filter(|_| masks > 0).map(|(name, unit)| common(name, unit, masks));
+        let of_lenses = of_lenses.into_iter().filter(|_| lenses > 0).map(|(name, unit)| common(name, unit, lenses));
+        let of_distances = common("distance_error", "m", self.n_planes() + 1);
+        of_masks.chain(of_lenses).chain([of_distances]).chain(self.readout.imperfection()).collect()
     }
 
     fn derived(&self, batch: usize) -> Vec<Derived> {
-        let ([height, width], samples, regions) = (self.recipe.grid, self.chunk(batch), self.detector.count());
+        let keeping = self.keeping(batch);
+        let ([height, width], samples, regions) = (self.recipe.grid, keeping.chunk(), self.detector.count());
         let [first, second] = self.propagation.scratch(samples);
-        let [rows, columns] = self.spaces[0].table();
+        let [rows, columns, _] = self.propagation.transfer();
         let (light, plane) = (vec![samples, height, width, 2], vec![height, width, 2]);
+        let packed = vec![samples, height, width];
         let tensor = |name, shape: &[usize]| Derived { name, shape: shape.to_vec() };
         let mut all = vec![
             tensor("transfer", &self.propagation.transfer()),
@@ -362,17 +532,22 @@ impl Layer for FreeSpace {
             tensor("d_light", &light),
             tensor("intensities", &plane::partials(samples, height, width)),
             tensor("slope", &[samples]),
-            tensor("partials", &self.detector.partials(samples, 1)),
+            tensor("partials", &self.detector.partials(samples, self.lines.len())),
             tensor("sums", &[batch, regions]),
             tensor("d_sums", &[batch, regions]),
         ];
-        let many = |name, shape: &[usize], count: usize| (0..count).map(|_| tensor(name, shape)).collect::<Vec<_>>();
-        all.extend(many("turns", &[rows, columns], self.n_tables()));
-        all.extend(many("transmission", &plane, self.n_planes()));
-        all.extend(many("arriving", &light, self.n_planes() + 1));
-        all.extend(many("mean", &[samples], self.n_planes()));
-        let kept = if samples == batch { 0 } else { self.n_masks() };
-        all.extend(many("d_transmission", &plane, 1 + kept));
+        let arriving = if self.recipe.keep_as == KeptAs::F16 { &packed } else { &light };
+        let families: [(_, &[usize]); 6] = [
+            ("turns", &[rows, columns]),
+            ("transmission", &plane),
+            ("working", &light),
+            ("arriving", arriving),
+            ("mean", &[samples]),
+            ("d_transmission", &plane),
+        ];
+        for ((name, shape), count) in families.into_iter().zip(self.counts(&keeping)) {
+            all.extend((0..count).map(|_| tensor(name, shape)));
+        }
         all.into_iter().chain(self.readout.derived(batch, regions)).collect()
     }
 
@@ -381,8 +556,8 @@ impl Layer for FreeSpace {
     }
 
     fn warnings(&self) -> Vec<String> {
-        let mut found: Vec<_> =
-            self.spaces.iter().flat_map(Space::warnings).map(|warning| warning.to_string()).collect();
+        let spaces = self.lines.iter().flat_map(|line| &line.spaces);
+        let mut found: Vec<_> = spaces.flat_map(Space::warnings).map(|warning| warning.to_string()).collect();
         if self.recipe.sampling == Mode::Nearest {
             found.push("`sampling = \"nearest\"` hides every misalignment of less than half a pixel".to_owned());
         }
@@ -393,39 +568,48 @@ impl Layer for FreeSpace {
 
     fn actuate(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
         // What never changes is written as the plan is recorded.
-        for (step, space) in self.spaces.iter().enumerate() {
-            if self.tables[..step].iter().all(|table| *table != self.tables[step]) {
-                let turns: Vec<_> = space.turns().into_iter().map(|turns| turns as f32).collect();
-                plan.gpu().write(self.turns(io, step), &turns)?;
-            }
+        for (table, space) in self.tables.iter().enumerate() {
+            let turns: Vec<_> = space.turns().into_iter().map(|turns| turns as f32).collect();
+            plan.gpu().write(self.derived_of(io, Family::Turns, table), &turns)?;
         }
-        for (plane, recipe) in self.recipe.planes.iter().enumerate() {
-            let t = self.transmission(io, plane);
-            let Some(mask) = self.masks[plane] else {
-                plan.gpu().write(t, &self.fixed(recipe))?;
-                continue;
-            };
-            let (set, nominal) = (single(&io.parameters[mask])?, &io.derived[NOMINAL]);
-            self.mask(plane, &set).forward(plan, nominal)?;
-            self.resample.numbered(mask).forward(plan, self.geometry(io), nominal, &single(t)?)?;
+        if !self.keeps_transmissions() {
+            return Ok(());
+        }
+        for line in self.lines.iter().enumerate() {
+            for plane in 0..self.n_planes() {
+                let t = self.derived_of(io, Family::Transmission, line.0 * self.n_planes() + plane);
+                self.build(plan, io, line.1, plane, t)?;
+            }
         }
         Ok(())
     }
 
     fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, _pass: Pass) -> Result<(), Error> {
-        self.runs(io.input.shape()[0]).try_for_each(|samples| self.send(plan, io, samples))?;
+        for (first, samples) in self.keeping(Self::batch(io)).runs() {
+            let partials = part(&io.derived[PARTIALS], samples)?;
+            for line in self.lines.iter().enumerate() {
+                let run = Run { line, first, samples };
+                (0..=self.n_planes()).try_for_each(|step| self.advance(plan, io, run, step, LIGHT))?;
+                let camera = self.arriving(io, run, self.n_planes())?;
+                self.detector.collect(plan, &camera, &partials, (line.0, self.lines.len()))?;
+            }
+            self.detector.read(plan, &partials, &io.derived[SUMS], (self.readout.light(io), first))?;
+        }
         self.readout.forward(plan, io, None)
     }
 
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
         let d_reading = self.readout.backward(plan, io)?;
-        let batch = io.input.shape()[0];
-        let several = self.chunk(batch) < batch;
-        for samples in self.runs(batch) {
-            if several {
-                self.send(plan, io, samples)?;
+        let keeping = self.keeping(Self::batch(io));
+        let several = keeping.is_divided() || self.lines.len() > 1;
+        for line in self.lines.iter().enumerate() {
+            for (first, samples) in keeping.runs() {
+                let run = Run { line, first, samples };
+                if several {
+                    (0..=self.n_planes()).try_for_each(|step| self.advance(plan, io, run, step, LIGHT))?;
+                }
+                self.send_back(plan, io, run, d_reading)?;
             }
-            self.send_back(plan, io, samples, d_reading)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ mod attenuators;
 mod curve;
 mod free_space;
 mod free_space_recipe;
+mod keeping;
 mod mesh;
 mod mesh_recipe;
 mod multiplier;
@@ -17,7 +18,9 @@ mod rings;
 pub use attenuators::{AttenuatorRecipe, Attenuators};
 pub use curve::Fitted;
 pub use free_space::FreeSpace;
-pub use free_space_recipe::{FreeSpaceRecipe, LightInput, MaskKind, MaskStart, PlaneRecipe, RegionsRecipe};
+pub use free_space_recipe::{
+    FreeSpaceRecipe, KeptAs, LightInput, LineRecipe, MaskKind, MaskStart, PlaneRecipe, RegionsRecipe,
+};
 pub use mesh::Mesh;
 pub use mesh_recipe::{MeshForm, MeshInput, MeshOutput, MeshRecipe, MeshStart};
 pub use multiplier::Multiplier;

@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 
 use super::slm::{self, Modulator};
 use super::{Error, Input};
+use crate::gpu::{Gpu, PlanBuilder, Scalar};
 use crate::layer::{Role, STATISTICS};
 use crate::light::{self, Length, Lookup, Picture, Relief};
 use crate::network::checkpoint::FORMAT;
 use crate::network::{self, LayerRecipe, Network, Part};
+use crate::ops::transmission::{Masks, Values};
 use crate::optics::{FreeSpaceRecipe, MaskKind, MeshInput};
 use crate::recipe::Recipe;
 use crate::{data, files, gpu};
@@ -61,7 +63,7 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
             None => Ok::<_, gpu::Error>(None),
         };
         let set = match phase_mask(network, layer, &entry.spec.name) {
-            Some(transmission) => Some(phases(&gpu.read(transmission)?)),
+            Some(bits) => Some(phases(gpu, bits, &entry.shape, &flat[entry.range()])?),
             None => derived(&format!("set_{}", entry.spec.name))?.map(|(_, values)| values),
         };
         let values = set.unwrap_or_else(|| flat[entry.range()].to_vec());
@@ -90,22 +92,28 @@ pub fn arrays(network: &Network<'_>) -> Result<Vec<Array>, network::Error> {
     Ok(all)
 }
 
-/// The transmission of the plane that a parameter is the phase mask of, if it is one.
-fn phase_mask<'n>(network: &'n Network<'_>, layer: &str, name: &str) -> Option<&'n gpu::Slice> {
+/// The bits of the phase mask that a parameter is, if it is one.
+fn phase_mask(network: &Network<'_>, layer: &str, name: &str) -> Option<Option<u32>> {
     let part = network.parts().iter().find(|part| part.name == layer)?;
     let LayerRecipe::FreeSpace(space) = &part.recipe else { return None };
     let (plane, ..) = space.masks().find(|(_, own, kind)| own == name && *kind == MaskKind::Phase)?;
-    network.derived_all(&format!("{layer}.transmission")).nth(plane)
+    Some(space.planes[plane].bits)
 }
 
-/// Phases, rad, from 0 on to less than a turn, of complex numbers.
-fn phases(transmission: &[f32]) -> Vec<f32> {
+/// Phases as a mask has them, rad, from 0 on to less than a turn: made by the kernel that light meets.
+fn phases(gpu: &Gpu, bits: Option<u32>, shape: &[usize], set: &[f32]) -> Result<Vec<f32>, gpu::Error> {
+    let shape = [&[1], shape].concat();
+    let set = gpu.upload("phases of a mask", &shape, set)?;
+    let t = gpu.zeros("transmission of a mask", &[&shape[..], &[2]].concat(), Scalar::F32)?;
+    let mut plan = PlanBuilder::new(gpu, "masks");
+    Masks { values: Values::Phase(&set, bits), fill: 1.0, dispersion: 1.0 }.forward(&mut plan, &t)?;
+    gpu.submit(&[&plan.finish()?])?;
     let phase = |t: &[f32]| {
         let phase = t[1].atan2(t[0]).rem_euclid(TAU);
         // Rounded up from just below.
         if phase < TAU { phase } else { 0.0 }
     };
-    transmission.chunks_exact(2).map(phase).collect()
+    Ok(gpu.read::<f32>(&t)?.chunks_exact(2).map(phase).collect())
 }
 
 /// How phase masks are made, beside the arrays.
@@ -305,6 +313,8 @@ fn describe(part: &Part, arrays: Vec<String>) -> Value {
 fn describe_space(space: &FreeSpaceRecipe, entry: &mut Value) {
     let metres = |length: Length| json!(length.0);
     entry["wavelength"] = metres(space.wavelength);
+    let line = |(wavelength, share)| json!({ "wavelength": wavelength, "share": share });
+    entry["lines"] = space.spectrum().into_iter().map(line).collect();
     entry["pitch"] = metres(space.pitch);
     entry["distance"] = metres(space.distance);
     entry["picture"] = json!(space.picture.unwrap_or(space.grid));

@@ -96,7 +96,7 @@ fn products() -> Case {
             outputs: vec![fresh("partials", &scratch), fresh("product", &[1])],
             clocks: vec![Clock::default()],
             forward: Box::new(|plan, on| {
-                inner_product::forward(plan, &on.inputs[0], &on.inputs[1], &on.outputs[0], &on.outputs[1])
+                inner_product::forward(plan, &on.inputs[0], &on.inputs[1], &on.outputs[0], (&on.outputs[1], 0, false))
             }),
             specification: Box::new(move |x| {
                 // The quads of lane l of workgroup g are 64 (32 g + turn) + l.
@@ -160,7 +160,7 @@ fn transfers(name: &'static str, method: Method, distance: f64, pitch: f64, band
                 let slope = plan.gpu().zeros("slope", &shape, Scalar::F32)?;
                 let scratch = plan.gpu().zeros("partials", &inner_product::partials(2 * n), Scalar::F32)?;
                 transfer::derivative(plan, &space, &on.inputs[0], (&on.inputs[1], 0), &slope)?;
-                inner_product::forward(plan, &slope, &on.upstream[0], &scratch, &on.gradients[0])
+                inner_product::forward(plan, &slope, &on.upstream[0], &scratch, (&on.gradients[0], 0, false))
             }),
             specification: Box::new(move |x, d| {
                 vec![vec![reference::inner_product::forward(&twin.derivative(&x[0], x[1][0]), &d[0])]]

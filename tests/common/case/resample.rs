@@ -194,7 +194,7 @@ fn slopes(name: &'static str, mode: Mode, lie: Lie, step: [f64; 2], sizes: &'sta
             backward: Box::new(move |plan, bound| {
                 let partials = plan.gpu().zeros("partials", &on.partials(seen[0]), Scalar::F32)?;
                 let (lie, d_lie) = (geometry(&bound.inputs[1..]), geometry(bound.gradients));
-                on.backward_geometry(plan, lie, &bound.inputs[0], &bound.upstream[0], &partials, d_lie)
+                on.backward_geometry(plan, lie, &bound.inputs[0], &bound.upstream[0], &partials, (d_lie, false))
             }),
             specification: Box::new(move |x, d| twin.backward_geometry(&x[0], &d[0], geometry64(x)).to_vec()),
         });
@@ -230,7 +230,7 @@ fn handed_down(name: &'static str, mode: Mode, lie: Lie, step: [f64; 2], sizes: 
             forward: Box::new(move |plan, bound| {
                 let partials = plan.gpu().zeros("partials", &on.partials(seen[0]), Scalar::F32)?;
                 let (lie, d_lie) = (geometry(&bound.inputs[1..]), geometry(bound.outputs));
-                on.backward_geometry(plan, lie, &bound.inputs[0], &bound.inputs[5], &partials, d_lie)
+                on.backward_geometry(plan, lie, &bound.inputs[0], &bound.inputs[5], &partials, (d_lie, false))
             }),
             specification: Box::new(move |x| twin.backward_geometry(&x[0], &x[5], geometry64(x)).to_vec()),
             gradient: None,
