@@ -378,6 +378,7 @@ families!(phase_shifter, ports);
 families!(inner_product, plane, regions, transfer, transmission);
 families!(fft, propagation);
 families!(resample, tiles, blur);
+families!(adversary, sum);
 
 /// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
 /// transpose undoes it.
