@@ -3,6 +3,7 @@
 //   s = gain q   or   gain q^2                                       shift by the ring's own heater, nm
 //   detuning[i] = rest + s[i] + k (s[i - 1] + s[i + 1])              thermal crosstalk, k = crosstalk + change
 //   d_c[i] = ds/dq[i] (d[i] + k (d[i - 1] + d[i + 1]))               the converter counts as 1 (straight-through)
+//   terms[i] = d[i] (s[i - 1] + s[i + 1])                            whose sum is the gradient of k
 // Rows begin and end without a neighbour. With the square it is Joule's law, gain = nm/mW times kOhm, c in mA.
 // Layout: an invocation owns a ring; neighbours' shifts are computed again rather than stored.
 // Reference: src/reference/actuator.rs
@@ -29,6 +30,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> d_detuning: array<f32>;                // [rows, columns] 1/nm
 @group(0) @binding(4) var<storage, read_write> detuning: array<f32>;            // [rows, columns] nm
 @group(0) @binding(5) var<storage, read_write> d_control: array<f32>;           // [rows, columns]
+@group(0) @binding(6) var<storage, read_write> terms: array<f32>;               // [rows, columns]
 
 /// The control that a ring meets.
 fn quantised(ring: u32) -> f32 {
@@ -51,12 +53,8 @@ fn crosstalk() -> f32 {
     return params.crosstalk + crosstalk_change[0];
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let ring = indexing_group(group, groups) * WORKGROUP + lane;
-    if ring >= params.n_rings {
-        return;
-    }
+/// Shifts of a ring's neighbours.
+fn around(ring: u32) -> f32 {
     let column = ring % params.n_columns;
     var neighbours = 0.0;
     if column > 0u {
@@ -65,7 +63,24 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     if column + 1u < params.n_columns {
         neighbours += shift(ring + 1u);
     }
-    detuning[ring] = params.rest + (shift(ring) + crosstalk() * neighbours);
+    return neighbours;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let ring = indexing_group(group, groups) * WORKGROUP + lane;
+    if ring >= params.n_rings {
+        return;
+    }
+    detuning[ring] = params.rest + (shift(ring) + crosstalk() * around(ring));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn spill(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let ring = indexing_group(group, groups) * WORKGROUP + lane;
+    if ring < params.n_rings {
+        terms[ring] = d_detuning[ring] * around(ring);
+    }
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -19,6 +19,7 @@ struct Params {
     first: f32,             // uniform numbers come from this part of their range: where it starts, of 1
     share: f32,             // and how large it is
     limit: f32,             // what `limited` keeps values within
+    alike: u32,             // 1: all elements are the first
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -26,7 +27,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> value: array<f32>;       // [count]
 
 /// A number of the standard deviation, by the random bits of an attempt.
-fn drawn(at: u32, attempt: u32) -> f32 {
+fn drawn(element: u32, attempt: u32) -> f32 {
+    let at = select(element, 0u, params.alike == 1u);
     let bits = random_bits(random_again(vec2(clock.seed, params.stream), attempt), vec2(clock.step, at / 2u));
     var pair = vec2(0.0);
     if params.uniformly == 1u {

@@ -25,6 +25,7 @@ struct Params {
     element: u32,        // of the shifts
     n_groups: u32,       // workgroups of `partial`
     component: u32,      // of the shift, in `total`: 0 along x, 1 along y
+    added: u32,          // 1: `total` adds to what is there
     turn: u32,           // k, in 2^-32 turns ...
     rest: f32,           // ... and the rest, turns
     step: f32,           // 4 k, turns
@@ -102,6 +103,7 @@ fn total(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) group
     }
     let all = reduce_sum(lane, sum);
     if lane == 0u && indexing_group(group, groups) == 0u {
-        d_shift[params.element] = MATH_TAU * params.step * all;
+        let before = select(0.0, d_shift[params.element], params.added == 1u);
+        d_shift[params.element] = before + MATH_TAU * params.step * all;
     }
 }

@@ -8,7 +8,7 @@
 //   backward            d_x = (the whole)^H d_y, and partial sums over samples for the gradients of what made M; walks the
 //                       columns backwards and has the field there from the output, or what was kept, by M^-1: nothing else
 //                       is stored of a column; rounding grows as much as light is lost on the way
-//   backward_theta, backward_phi, backward_gamma, backward_splitter_error
+//   backward_theta, backward_phi, backward_gamma, backward_phase_error (all three), backward_splitter_error
 //                       sums of the partial sums, then the chain rule by K = M^-1 dM (see mesh_flow):
 //       phi     k0 = 1
 //       theta   k0 = a^2, k1 = b^2, k = -a b exp(-i phi)          with a = sqrt((1+left)/2), b = sqrt((1-left)/2)
@@ -55,6 +55,7 @@ const CELLS: u32 = 2048u;               // 16 KiB
 @group(0) @binding(21) var<storage, read_write> d_phi: array<f32>;              // [interferometers] 1/rad
 @group(0) @binding(22) var<storage, read_write> d_gamma: array<vec4<f32>>;      // [modes] 1/rad
 @group(0) @binding(23) var<storage, read_write> d_splitter_error: array<f32>;   // [2, interferometers]
+@group(0) @binding(24) var<storage, read_write> d_phase_error: array<f32>;      // [modes^2] 1/rad: of theta, of phi, of gamma
 
 /// Fields, [sample, mode]; in the backward pass the gradients behind them.
 var<workgroup> cells: array<vec2<f32>, CELLS>;
@@ -269,17 +270,35 @@ fn total(element: u32) -> vec4<f32> {
     return sum;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn backward_theta(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let own = indexing_group(group, groups) * WORKGROUP + lane;
-    if own >= params.n_interferometers {
-        return;
-    }
+/// Gradient of theta of an interferometer.
+fn theta_gradient(own: u32) -> f32 {
     let flow = total(own);
     let left = coupler(splitter_error[own]);
     let outer = outer_phase(own);
-    d_theta[own] = left.x * left.x * flow.x + left.y * left.y * flow.y
+    return left.x * left.x * flow.x + left.y * left.y * flow.y
         - left.x * left.y * (flow.z * outer.x - flow.w * outer.y);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn backward_theta(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let own = indexing_group(group, groups) * WORKGROUP + lane;
+    if own < params.n_interferometers {
+        d_theta[own] = theta_gradient(own);
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn backward_phase_error(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    let n = params.n_interferometers;
+    if at < n {
+        d_phase_error[at] = theta_gradient(at);
+    } else if at < 2u * n {
+        d_phase_error[at] = total(at - n).x;
+    } else if at < 2u * n + params.n_modes {
+        let mode = at - 2u * n;
+        d_phase_error[at] = total(mesh_screen(params, mode))[mode % 4u];
+    }
 }
 
 @compute @workgroup_size(WORKGROUP)

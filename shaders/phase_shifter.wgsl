@@ -3,6 +3,7 @@
 //   set[i] = 2 pi / n_levels (round(set[i] n_levels / 2 pi) mod n_levels)        converter of n_levels levels, if any
 //   phase[i] = set[i] + c sum_j set[j] + drift temperature                       j: neighbours of i, c = crosstalk + change
 //   d_control[i] = d[i] + c sum_j d[j]                                           wrap and converter count as 1
+//   terms[i] = d[i] sum_j set[j]                                                 whose sum is the gradient of c
 // neighbours[i]: bit 0: i - 1 is one, bit 1: i + 1 is one. Two are neighbours of each other or not at all.
 // Layout: an invocation owns a heater; what neighbours are set to is computed again rather than stored.
 // Reference: src/reference/phase_shifter.rs
@@ -27,6 +28,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read> d_phase: array<f32>;               // [heaters] 1/rad
 @group(0) @binding(6) var<storage, read_write> phase: array<f32>;           // [heaters] rad
 @group(0) @binding(7) var<storage, read_write> d_control: array<f32>;       // [heaters] 1/rad
+@group(0) @binding(8) var<storage, read_write> terms: array<f32>;           // [heaters]
 
 /// What a heater is set to.
 fn set_phase(heater: u32) -> f32 {
@@ -37,12 +39,8 @@ fn crosstalk() -> f32 {
     return params.crosstalk + crosstalk_change[0];
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let heater = indexing_group(group, groups) * WORKGROUP + lane;
-    if heater >= params.n_heaters {
-        return;
-    }
+/// What a heater's neighbours are set to.
+fn set_around(heater: u32) -> f32 {
     var around = 0.0;
     if (neighbours[heater] & 1u) != 0u {
         around += set_phase(heater - 1u);
@@ -50,7 +48,24 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     if (neighbours[heater] & 2u) != 0u {
         around += set_phase(heater + 1u);
     }
-    phase[heater] = set_phase(heater) + crosstalk() * around + params.drift * temperature[0];
+    return around;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let heater = indexing_group(group, groups) * WORKGROUP + lane;
+    if heater >= params.n_heaters {
+        return;
+    }
+    phase[heater] = set_phase(heater) + crosstalk() * set_around(heater) + params.drift * temperature[0];
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn spill(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let heater = indexing_group(group, groups) * WORKGROUP + lane;
+    if heater < params.n_heaters {
+        terms[heater] = d_phase[heater] * set_around(heater);
+    }
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -3,15 +3,19 @@
 //   T_j(i) = 1 - A_j / (1 + (d/g_j)^2)                      what ring j lets through at channel i
 //   weight_i = 2 prod_j T_j(i) - 1                          through minus drop
 //   d_x_j = sum_i d_weight_i 2 dT_j(i)/dx prod_(k != j) T_k(i)
+// and likewise by dT/dw and dT/da of the changes of width and contrast, ABOUT 1 and 2 (microring.wgsl).
 // Products over the other rings come from products of those before and of those behind: exact where a ring lets
 // nothing through. Source: Tait et al., "Microring weight banks", IEEE JSTQE 22, 5900214 (2016).
 // Layout: an invocation owns a channel in `forward` and `spread`, which leaves the terms of its sum over rings in a
 // scratch of [rings, size], and a ring in `gather`, which adds them up. Reference: src/reference/ring_bank.rs
 
 import package::shared::indexing::{indexing_group};
-import package::shared::ring::{ring_half_width, ring_contrast};
+import package::shared::ring::{ring_half_width, ring_contrast, ring_width_moves, ring_contrast_moves};
 
 const WORKGROUP: u32 = 64u;
+
+/// What the gradient is about: 0 the detuning, 1 the change of the width, 2 that of the contrast.
+override ABOUT: u32 = 0u;
 
 struct Params {
     n_rings: u32,
@@ -50,7 +54,7 @@ fn bank_of(ring: u32) -> Bank {
     return Bank(ring - place, select(left, params.size, params.size < left), place);
 }
 
-/// (T, dT/dx) of ring j of a bank at its channel i.
+/// (T, slope of T) of ring j of a bank at its channel i.
 fn through(bank: Bank, j: u32, i: u32) -> vec2<f32> {
     let ring = bank.first + j;
     let x = detuning[ring] + offset[ring] + params.drift * temperature[0];
@@ -59,7 +63,14 @@ fn through(bank: Bank, j: u32, i: u32) -> vec2<f32> {
     let u = (far - params.fsr * floor(far / params.fsr + 0.5)) / half_width;
     let width = 1.0 + u * u;
     let contrast = ring_contrast(params.contrast, contrast_change[ring]);
-    return vec2(1.0 - contrast / width, 2.0 * contrast * u / (half_width * width * width));
+    var slope = 2.0 * contrast * u / (half_width * width * width);
+    if ABOUT == 1u {
+        slope *= -u * params.half_width * ring_width_moves(width_change[ring]);
+    }
+    if ABOUT == 2u {
+        slope = -ring_contrast_moves(params.contrast, contrast_change[ring]) / width;
+    }
+    return vec2(1.0 - contrast / width, slope);
 }
 
 @compute @workgroup_size(WORKGROUP)

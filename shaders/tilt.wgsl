@@ -22,6 +22,7 @@ struct Params {
     element: u32,        // of the angles
     n_groups: u32,       // workgroups of `partial`
     component: u32,      // of the angles, in `total`: 0 along x, 1 along y
+    added: u32,          // 1: `total` adds to what is there
     back: u32,           // 1: conj(r)
     rate: f32,           // pitch / (2 lambda)
 }
@@ -99,6 +100,7 @@ fn total(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) group
     let all = reduce_sum(lane, sum);
     if lane == 0u && indexing_group(group, groups) == 0u {
         let cosine = math_circle(RADIAN * angle[params.element]).x;
-        d_angle[params.element] = MATH_TAU * RADIAN * params.rate * cosine * all;
+        let before = select(0.0, d_angle[params.element], params.added == 1u);
+        d_angle[params.element] = before + MATH_TAU * RADIAN * params.rate * cosine * all;
     }
 }

@@ -170,6 +170,9 @@ pub struct Io {
     pub gradients: Vec<Slice>,
     /// Imperfections.
     pub imperfections: Vec<Slice>,
+    /// Where gradients of imperfections go, of those that a method asks for and that [have one](Layer::has_gradient), in the
+    /// order of the imperfections; empty unless a method asks. [`d_imperfection`](Self::d_imperfection) looks into it.
+    pub d_imperfections: Vec<Option<Slice>>,
     /// Derived tensors.
     pub derived: Vec<Slice>,
     /// The clock: how many rows of the batch are valid, and the keys of the random numbers.
@@ -188,6 +191,13 @@ pub struct Io {
     pub d_input: Option<Slice>,
 }
 
+impl Io {
+    /// Where the gradient of an imperfection goes, by its place, if it is asked for.
+    pub fn d_imperfection(&self, place: usize) -> Option<&Slice> {
+        self.d_imperfections.get(place)?.as_ref()
+    }
+}
+
 /// A layer: what it holds, and how it records its passes into a plan.
 pub trait Layer {
     /// Trainable tensors.
@@ -198,6 +208,12 @@ pub trait Layer {
     /// What a real device may get wrong.
     fn imperfections(&self) -> Vec<Imperfection> {
         Vec::new()
+    }
+
+    /// Whether [`backward`](Self::backward) writes the gradient of an imperfection of this name where it is asked for. What a
+    /// layer has no gradient of is never asked for.
+    fn has_gradient(&self, _imperfection: &str) -> bool {
+        false
     }
 
     /// Tensors that the layer derives and keeps, for batches of this size.
@@ -238,7 +254,8 @@ pub trait Layer {
     /// What the plan reports.
     fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, pass: Pass) -> Result<(), Error>;
 
-    /// Gradients of parameters and input from that of the output, after a pass of training. Overwrites.
+    /// Gradients of parameters and input from that of the output, after a pass of training, and of those imperfections that
+    /// [`Io::d_imperfection`] has a place for. Overwrites.
     ///
     /// # Errors
     /// What the plan reports.

@@ -16,7 +16,7 @@ use common::{alone, gpu, open, resident};
 use flatlight::data::{self, Dataset, Split, Values};
 use flatlight::electronics::{AveragePool, ConvolutionRecipe, DenseRecipe, MaxPool, NormRecipe, PoolRecipe};
 use flatlight::gpu::{Gpu, Options, Plan, PlanBuilder, Scalar, Slice};
-use flatlight::layer::{Io, Layer, Pass, Role};
+use flatlight::layer::{Cause, Imperfection, Io, Layer, Pass, Role};
 use flatlight::light::{self, Length};
 use flatlight::mesh::Layout;
 use flatlight::network::{Entry, LayerRecipe, Network};
@@ -34,20 +34,20 @@ use flatlight::reference::adam::Adam;
 use flatlight::reference::convolution;
 use flatlight::reference::detect::{self, Detector};
 use flatlight::reference::mesh::{self, Mesh as Mesh64};
-use flatlight::reference::microring::{Ring, State as State64};
+use flatlight::reference::microring::{About, Ring, State as State64};
 use flatlight::reference::normalization::{Normalization, Over};
 use flatlight::reference::phase_shifter::Shifters;
 use flatlight::reference::ports::{self, Reading};
 use flatlight::reference::ring_bank::RingBank;
 use flatlight::reference::sgd::Sgd;
 use flatlight::reference::{
-    self, Segment, activation, bias, blur, cross_entropy, disturb, draw, gain, matmul, norm, perturb, pool, resample,
-    slope, tiles,
+    self, Segment, activation, adversary, bias, blur, cross_entropy, disturb, draw, gain, matmul, norm, perturb, pool,
+    resample, slope, tiles,
 };
 use flatlight::training::method::Step;
 use flatlight::training::{
-    EpochRow, Error, Method, Optimizer, OptimizerKind, OptimizerSettings, PruningSettings, SatSettings, Schedule,
-    Settings, State, StepSettings, Trainer,
+    EpochRow, Error, Method, Optimizer, OptimizerKind, OptimizerSettings, PruningSettings, SatScope, SatSettings,
+    Schedule, Settings, State, StepSettings, Trainer,
 };
 
 use space::TwinSpace;
@@ -168,7 +168,8 @@ fn odd_chip(network: &Network<'_>) -> Vec<f32> {
             // The twin's detectors are quiet.
             "detection_noise" => 0.0,
             "distance_error" => 2e-5,
-            "shift_x" | "shift_y" | "blur" => 1.8,
+            "shift_x" | "shift_y" | "lens_shift_x" | "lens_shift_y" | "blur" => 1.8,
+            "tilt_x" | "tilt_y" => 1.0,
             "rotation" => 9.0,
             "scale" => 0.2,
             _ => 0.04,
@@ -200,6 +201,15 @@ fn twin_scope(scope: Scope) -> reference::Scope {
         Scope::Control => reference::Scope::Control,
         Scope::All => reference::Scope::All,
         Scope::Digital => reference::Scope::Digital,
+    }
+}
+
+fn twin_sat_scope(scope: SatScope) -> Option<reference::Scope> {
+    match scope {
+        SatScope::Control => Some(reference::Scope::Control),
+        SatScope::All => Some(reference::Scope::All),
+        SatScope::Digital => Some(reference::Scope::Digital),
+        SatScope::Imperfections => None,
     }
 }
 
@@ -346,8 +356,8 @@ impl TwinRing {
         let detuning = self.detuning(p, chip);
         let state = self.state(&detuning, chip);
         let d_detuning = match self.bank {
-            Some(bank) => bank.backward(state, self.inputs, d_weight),
-            None => self.ring.backward(state, d_weight),
+            Some(bank) => bank.backward(About::Detuning, state, self.inputs, d_weight),
+            None => self.ring.backward(About::Detuning, state, d_weight),
         };
         self.actuator.backward(&p[self.control.clone()], self.inputs, self.change(chip), &d_detuning)
     }
@@ -599,6 +609,7 @@ enum TwinLayer {
 /// A network in `f64`, over the flat vectors of the one on the device.
 struct Twin {
     layers: Vec<TwinLayer>,
+    imperfections: Vec<Entry<Imperfection>>,
     segments: Vec<Segment>,
     chip_len: usize,
 }
@@ -815,7 +826,8 @@ impl Twin {
             });
             shape = layer.build(&shape).unwrap().output_shape();
         }
-        Self { layers, segments, chip_len: network.chip_len() }
+        let imperfections = network.imperfections().to_vec();
+        Self { layers, imperfections, segments, chip_len: network.chip_len() }
     }
 
     fn rings(&self) -> impl Iterator<Item = &TwinRing> {
@@ -855,6 +867,12 @@ impl Twin {
         Passed { loss, correct, gradient }
     }
 
+    /// Mean loss of a batch.
+    fn loss(&self, p: &[f64], chip: &[f64], x: &[f64], labels: &[u32]) -> f64 {
+        let logits = self.layers.iter().fold(x.to_vec(), |x, layer| layer.forward(p, chip, &x, labels.len()));
+        cross_entropy::forward(&logits, labels, CLASSES).iter().sum::<f64>() / labels.len() as f64
+    }
+
     fn ideal(&self) -> Vec<f64> {
         vec![0.0; self.chip_len]
     }
@@ -883,6 +901,7 @@ struct TwinRun<'a> {
 /// What a step of sharpness-aware training goes through: points and what is met there, the centre first.
 struct Sat {
     points: Vec<Vec<f64>>,
+    chips: Vec<Vec<f64>>,
     passed: Vec<Passed>,
 }
 
@@ -937,20 +956,74 @@ impl<'a> TwinRun<'a> {
     }
 
     fn sat(&self) -> Sat {
-        let (twin, SatSettings { rho, rho_digital, steps, adaptive, scope, normalise }) =
-            (self.twin, self.settings.sat);
+        let twin = self.twin;
+        let SatSettings { rho, rho_digital, steps, adaptive, scope, normalise, .. } = self.settings.sat;
         let part = |rho: f32| f64::from(rho) / f64::from(steps);
-        let measure = norm::Measure { scope: twin_scope(scope), adaptive, grouping: twin_grouping(normalise) };
-        let ascent = perturb::Ascent { measure, rho: part(rho), rho_digital: part(rho_digital.unwrap_or(rho)) };
-        let ((x, labels), ideal) = (self.batch(), twin.ideal());
-        let pass = |p: &[f64]| twin.pass(p, &ideal, &x, &labels);
-        let mut sat = Sat { passed: vec![pass(&self.parameters)], points: vec![self.parameters.clone()] };
+        let ascent = twin_sat_scope(scope).map(|scope| {
+            let measure = norm::Measure { scope, adaptive, grouping: twin_grouping(normalise) };
+            perturb::Ascent { measure, rho: part(rho), rho_digital: part(rho_digital.unwrap_or(rho)) }
+        });
+        let (x, labels) = self.batch();
+        let pass = |p: &[f64], chip: &[f64]| twin.pass(p, chip, &x, &labels);
+        let (p, chip) = (self.parameters.clone(), self.worst_start());
+        let mut sat = Sat { passed: vec![pass(&p, &chip)], points: vec![p], chips: vec![chip] };
         for k in 0..steps as usize {
-            let next = ascent.ascend(&sat.points[k], &sat.passed[k].gradient, &twin.segments);
-            sat.passed.push(pass(&next));
+            let (p, chip) = (&sat.points[k], &sat.chips[k]);
+            let next = ascent.map_or(p.clone(), |ascent| ascent.ascend(p, &sat.passed[k].gradient, &twin.segments));
+            let chip = self.worse(p, chip, [&x[..]], &labels);
+            sat.passed.push(pass(&next, &chip));
             sat.points.push(next);
+            sat.chips.push(chip);
         }
         sat
+    }
+
+    /// Where the adversary over imperfections starts: evenly within their ranges.
+    fn worst_start(&self) -> Vec<f64> {
+        let mut chip = self.twin.ideal();
+        for (entry, range) in self.known() {
+            let common = entry.spec.cause == Cause::Common;
+            let stream = random::stream(if common { entry.spec.name } else { &entry.name });
+            let deviation = f64::from((range / 3.0_f64.sqrt()) as f32);
+            let drawn = disturb::forward(self.seed, stream, self.step, Some((0, 1)), deviation, None, entry.len());
+            chip[entry.range()].copy_from_slice(&drawn);
+        }
+        chip
+    }
+
+    /// Imperfections that the adversary moves, with their half ranges.
+    fn known(&self) -> impl Iterator<Item = (&Entry<Imperfection>, f64)> {
+        let ranges = &self.settings.sat.imperfections;
+        self.twin.imperfections.iter().filter_map(|entry| Some((entry, f64::from(*ranges.get(entry.spec.name)?))))
+    }
+
+    /// One step of the adversary over imperfections, by differences of the loss.
+    fn worse(&self, p: &[f64], chip: &[f64], [x]: [&[f64]; 1], labels: &[u32]) -> Vec<f64> {
+        let mut next = chip.to_vec();
+        for (entry, range) in self.known() {
+            let own: Vec<_> = match entry.spec.cause {
+                // One value for all layers.
+                Cause::Common => vec![
+                    self.known()
+                        .filter(|(other, _)| other.spec.name == entry.spec.name)
+                        .flat_map(|(it, _)| it.range())
+                        .collect(),
+                ],
+                _ => entry.range().map(|place| vec![place]).collect(),
+            };
+            let slope = |places: &Vec<usize>| {
+                let along = |h: f64| {
+                    let mut chip = chip.to_vec();
+                    places.iter().for_each(|&place| chip[place] += h);
+                    self.twin.loss(p, &chip, x, labels)
+                };
+                along(1e-5) - along(-1e-5)
+            };
+            let slopes: Vec<_> = own.iter().map(slope).collect();
+            let step = 1.25 * range / f64::from(self.settings.sat.steps);
+            next[entry.range()].copy_from_slice(&adversary::forward(step, range, &slopes, &chip[entry.range()]));
+        }
+        next
     }
 
     fn learning_rate(&self) -> f64 {
@@ -1040,6 +1113,15 @@ impl<'a, 'g> Stages<'a, 'g> {
         self.read(&self.network.flat().parameters)
     }
 
+    /// Imperfections of the first device.
+    fn chip(&self) -> Vec<f64> {
+        let mut chip = vec![0.0; self.network.chip_len()];
+        for entry in self.network.imperfections() {
+            chip[entry.range()].copy_from_slice(&wide(&self.read(&self.network.imperfection(0, entry).unwrap())));
+        }
+        chip
+    }
+
     fn gradient(&self) -> Vec<f64> {
         wide(&self.read(&self.network.flat().gradient))
     }
@@ -1078,6 +1160,18 @@ fn methods_are_the_lists_of_plans_that_their_names_promise() {
          climb actuate forward backward restore update"
     );
     assert_eq!(Method::ALL.map(|method| method.cost(&settings)), [[1, 1], [1, 1], [1, 1], [4, 4]]);
+    let names = |scope, steps| {
+        let sat = SatSettings { scope, steps, imperfections: known(), ..SatSettings::default() };
+        Stages::new(&network, &Settings { sat, ..settings.clone() }, &data).names().join(" ")
+    };
+    assert_eq!(
+        names(SatScope::Control, 1),
+        "draw disturb actuate forward score backward ascend actuate forward backward restore update"
+    );
+    assert_eq!(
+        names(SatScope::Imperfections, 2),
+        "draw disturb actuate forward score backward ascend actuate forward backward climb actuate forward backward update"
+    );
 }
 
 /// Takes a step of sharpness-aware training apart, then takes it whole; errors of the perturbation and of the final
@@ -1101,16 +1195,28 @@ fn sat_step(settings: &Settings, variant: &str) -> [f64; 2] {
     let stages = Stages::new(&network, settings, &data);
     stages.set(&run.clock());
 
-    stages.submit(0..5);
+    // One plan more draws imperfections.
+    let drawn = usize::from(!settings.sat.imperfections.is_empty());
+    stages.submit(0..5 + drawn);
     let gradient = error(&stages.gradient(), &want.passed[0].gradient);
     assert!(gradient < GRADIENT_BAR, "{variant}: gradient {gradient:.1e}");
+    let restored = settings.sat.scope != SatScope::Imperfections;
 
     let mut perturbation = 0.0;
     for k in 1..want.points.len() {
-        let first = 1 + 4 * k;
+        let first = 1 + 4 * k + drawn;
         stages.submit(first..first + 1);
         let perturbed = stages.parameters();
-        perturbation = error(&moved(&centre, &wide(&perturbed)), &moved(&centre, &want.points[k]));
+        if restored {
+            perturbation = error(&moved(&centre, &wide(&perturbed)), &moved(&centre, &want.points[k]));
+        } else {
+            assert_eq!(bits(&perturbed), bits(state.vector("parameters").unwrap()), "{variant}: parameters stay");
+        }
+        if drawn > 0 {
+            let off = error(&stages.chip(), &want.chips[k]);
+            assert!(off < 1e-6, "{variant}: imperfections of step {k} {off:.1e}");
+            assert_ne!(want.chips[k], want.chips[k - 1], "{variant}: imperfections move");
+        }
 
         // The gradient is that of the point reached, which is not that of the one before.
         stages.submit(first + 1..first + 4);
@@ -1122,8 +1228,10 @@ fn sat_step(settings: &Settings, variant: &str) -> [f64; 2] {
     }
 
     let end = stages.plans.len() - 2;
-    assert_eq!(stages.plans[end].name(), "restore");
-    stages.submit(end..end + 1);
+    assert_eq!(stages.plans[end].name() == "restore", restored);
+    if restored {
+        stages.submit(end..end + 1);
+    }
     assert_eq!(bits(&stages.parameters()), bits(state.vector("parameters").unwrap()), "{variant}: restored");
 
     run.train_step();
@@ -1139,7 +1247,7 @@ fn a_sat_step_is_that_of_the_twin_down_to_the_perturbation_and_the_final_paramet
     let mut variants = Vec::new();
     for (optimizer_word, optimizer) in [("adam", adam(0.1)), ("sgd", sgd(0.1))] {
         for (form, adaptive, rho) in [("plain", false, 0.3), ("adaptive", true, 2.0)] {
-            for (scope_word, scope) in [("control", Scope::Control), ("all", Scope::All)] {
+            for (scope_word, scope) in [("control", SatScope::Control), ("all", SatScope::All)] {
                 let sat = SatSettings { rho, adaptive, scope, ..SatSettings::default() };
                 variants.push((format!("{form} {scope_word} {optimizer_word}"), sat, optimizer));
             }
@@ -1151,23 +1259,102 @@ fn a_sat_step_is_that_of_the_twin_down_to_the_perturbation_and_the_final_paramet
 /// The adversary's walk, its radii and what its lengths are taken over.
 #[test]
 fn sat_in_steps_by_groups_and_by_layers_is_that_of_the_twin() {
-    let all = SatSettings { rho: 0.3, scope: Scope::All, ..SatSettings::default() };
-    let group = SatSettings { normalise: Grouping::Group, ..all };
-    let layer = SatSettings { rho: 0.2, normalise: Grouping::Layer, ..all };
+    let all = SatSettings { rho: 0.3, scope: SatScope::All, ..SatSettings::default() };
+    let group = SatSettings { normalise: Grouping::Group, ..all.clone() };
+    let layer = SatSettings { rho: 0.2, normalise: Grouping::Layer, ..all.clone() };
     let variants = [
-        ("two steps", SatSettings { steps: 2, scope: Scope::Control, ..all }),
-        ("three steps, all", SatSettings { steps: 3, ..all }),
-        ("adaptive, two steps", SatSettings { steps: 2, rho: 2.0, adaptive: true, ..all }),
+        ("two steps", SatSettings { steps: 2, scope: SatScope::Control, ..all.clone() }),
+        ("three steps, all", SatSettings { steps: 3, ..all.clone() }),
+        ("adaptive, two steps", SatSettings { steps: 2, rho: 2.0, adaptive: true, ..all.clone() }),
         ("group", group),
-        ("group, two radii", SatSettings { rho_digital: Some(0.1), ..group }),
-        ("group, no digital", SatSettings { rho_digital: Some(0.0), ..group }),
-        ("adaptive group", SatSettings { rho: 1.0, rho_digital: Some(0.3), adaptive: true, ..group }),
+        ("group, two radii", SatSettings { rho_digital: Some(0.1), ..group.clone() }),
+        ("group, no digital", SatSettings { rho_digital: Some(0.0), ..group.clone() }),
+        ("adaptive group", SatSettings { rho: 1.0, rho_digital: Some(0.3), adaptive: true, ..group.clone() }),
         ("layer", layer),
-        ("layer, control", SatSettings { scope: Scope::Control, ..layer }),
-        ("layer, two radii", SatSettings { rho_digital: Some(0.1), steps: 2, ..layer }),
-        ("adaptive layer", SatSettings { rho: 1.0, adaptive: true, ..layer }),
+        ("layer, control", SatSettings { scope: SatScope::Control, ..layer.clone() }),
+        ("layer, two radii", SatSettings { rho_digital: Some(0.1), steps: 2, ..layer.clone() }),
+        ("adaptive layer", SatSettings { rho: 1.0, adaptive: true, ..layer.clone() }),
     ];
     sat_steps(&variants.map(|(variant, sat)| (variant.to_owned(), sat, adam(0.1))));
+}
+
+/// Half ranges of what the small network knows may be wrong with it.
+fn known() -> BTreeMap<String, f32> {
+    let ranges = [("temperature", 0.7), ("ring_offset", 0.03), ("ring_width", 0.1), ("ring_contrast", 0.04)];
+    ranges.map(|(name, range)| (name.to_owned(), range)).into()
+}
+
+/// The adversary over imperfections alone and with parameters. The contrast of 0.95 stays below 1 within its range.
+#[test]
+fn sat_over_known_imperfections_is_that_of_the_twin() {
+    let alone = SatSettings { scope: SatScope::Imperfections, imperfections: known(), ..SatSettings::default() };
+    let few = BTreeMap::from([("temperature".to_owned(), 1.0)]);
+    let variants = [
+        ("alone", alone.clone()),
+        ("alone, three steps", SatSettings { steps: 3, ..alone.clone() }),
+        ("temperature alone", SatSettings { imperfections: few, ..alone.clone() }),
+        ("with controls", SatSettings { rho: 0.3, scope: SatScope::Control, ..alone.clone() }),
+        ("with all, two steps", SatSettings { rho: 0.3, steps: 2, scope: SatScope::All, ..alone }),
+    ];
+    sat_steps(&variants.map(|(variant, sat)| (variant.to_owned(), sat, adam(0.1))));
+}
+
+#[test]
+fn imperfections_that_the_adversary_cannot_move_are_refused() {
+    let data = dataset();
+    let refused = |layers: &[LayerRecipe], scope, name: &str, range| {
+        let imperfections = BTreeMap::from([(name.to_owned(), range)]);
+        let sat = SatSettings { scope, imperfections, ..SatSettings::default() };
+        let settings = Settings { sat, ..settings(Method::Sat, adam(0.01)) };
+        settings.check().err().map_or_else(
+            || {
+                let network = compile(gpu(), layers);
+                let made = Trainer::new(&network, &settings, &data, (data.scale, 0.0), SEED).map(|_| ());
+                made.unwrap_err().to_string()
+            },
+            |error| error.to_string(),
+        )
+    };
+    let rings = rings_like(&[CLASSES], &RingRecipe { full_scale: Some(4.0), ..ring(1, [0.0, 1.0]) });
+    let lossy = MeshRecipe { insertion_loss: 0.1, ports: Some(CLASSES), ..MeshRecipe::default() };
+    let (mesh, lossy) = (meshed(MeshRecipe { insertion_loss: 0.0, ..lossy.clone() }), meshed(lossy));
+    for (layers, scope, name, range, want) in [
+        (
+            &rings[..],
+            SatScope::Imperfections,
+            "humidity",
+            1.0,
+            "humidity` names no imperfection of any layer; there are: ",
+        ),
+        (
+            &rings[..],
+            SatScope::Control,
+            "detection_noise",
+            0.1,
+            "detection_noise` differs from sample to sample, and has",
+        ),
+        (&rings[..], SatScope::Control, "temperature", -1.0, "temperature` must be 0 or more, not -1"),
+        (
+            &[mesh][..],
+            SatScope::Control,
+            "splitter_error",
+            1.0,
+            "splitter_error` 1 is not within ±1, these not included",
+        ),
+        (
+            &[lossy][..],
+            SatScope::Control,
+            "splitter_error",
+            0.1,
+            "splitter_error` has no gradient in any layer of this",
+        ),
+    ] {
+        let message = refused(layers, scope, name, range);
+        assert!(message.starts_with(&format!("`training.sat.imperfections.{want}")), "{message}");
+    }
+    let sat = SatSettings { scope: SatScope::Imperfections, ..SatSettings::default() };
+    let message = Settings { sat, ..settings(Method::Sat, adam(0.01)) }.check().unwrap_err().to_string();
+    assert!(message.starts_with("`training.sat.scope` needs half ranges in training.sat.imperfections"), "{message}");
 }
 
 /// One step of each variant against the twin.
@@ -1175,7 +1362,7 @@ fn sat_steps(variants: &[(String, SatSettings, OptimizerSettings)]) {
     let mut table = format!("{:<22} {:>12} {:>17}\n", "variant", "perturbation", "final parameters");
     let mut fine = true;
     for (variant, sat, optimizer) in variants {
-        let settings = Settings { sat: *sat, ..settings(Method::Sat, *optimizer) };
+        let settings = Settings { sat: sat.clone(), ..settings(Method::Sat, *optimizer) };
         let [perturbation, parameters] = sat_step(&settings, variant);
         writeln!(table, "{variant:<22} {perturbation:>12.1e} {parameters:>17.1e}").unwrap();
         fine &= perturbation < STEP_BAR && parameters < STEP_BAR;
@@ -1201,13 +1388,13 @@ fn where_the_adversary_goes_depends_on_what_its_lengths_are_taken_over() {
     };
     // Two tensors of detunings, then two of biases.
     let near = |got: f64, want: f64| assert!((got / want - 1.0).abs() < 1e-5, "{got} instead of {want}");
-    let all = SatSettings { rho: 0.3, scope: Scope::All, ..SatSettings::default() };
+    let all = SatSettings { rho: 0.3, scope: SatScope::All, ..SatSettings::default() };
     let together = moves(all);
     near(together.iter().map(|m| m * m).sum::<f64>().sqrt(), 0.3);
-    let groups = moves(SatSettings { normalise: Grouping::Group, rho_digital: Some(0.2), ..all });
+    let groups = moves(SatSettings { normalise: Grouping::Group, rho_digital: Some(0.2), ..all.clone() });
     near(groups[0].hypot(groups[1]), 0.3);
     near(groups[2].hypot(groups[3]), 0.2);
-    let layers = moves(SatSettings { normalise: Grouping::Layer, rho_digital: Some(0.2), ..all });
+    let layers = moves(SatSettings { normalise: Grouping::Layer, rho_digital: Some(0.2), ..all.clone() });
     layers.iter().zip([0.3, 0.3, 0.2, 0.2]).for_each(|(&got, want)| near(got, want));
 }
 
@@ -1215,15 +1402,15 @@ fn where_the_adversary_goes_depends_on_what_its_lengths_are_taken_over() {
 fn settings_of_the_adversary_that_make_no_sense_are_refused() {
     let refused =
         |sat: SatSettings| Settings { sat, ..settings(Method::Sat, adam(0.01)) }.check().unwrap_err().to_string();
-    let (all, group) = (SatSettings { scope: Scope::All, ..SatSettings::default() }, Grouping::Group);
+    let (all, group) = (SatSettings { scope: SatScope::All, ..SatSettings::default() }, Grouping::Group);
     for steps in [0, 65] {
-        let message = refused(SatSettings { steps, ..all });
+        let message = refused(SatSettings { steps, ..all.clone() });
         assert_eq!(message, format!("`training.sat.steps` must be 1 to 64, not {steps}"));
     }
-    let message = refused(SatSettings { rho_digital: Some(-1.0), normalise: group, ..all });
+    let message = refused(SatSettings { rho_digital: Some(-1.0), normalise: group, ..all.clone() });
     assert_eq!(message, "`training.sat.rho_digital` must be 0 or more, not -1");
-    for sat in [all, SatSettings { scope: Scope::Control, normalise: group, ..all }] {
-        let message = refused(SatSettings { rho_digital: Some(0.1), ..sat });
+    for sat in [all.clone(), SatSettings { scope: SatScope::Control, normalise: group, ..all }] {
+        let message = refused(SatSettings { rho_digital: Some(0.1), ..sat.clone() });
         assert!(message.starts_with("`training.sat.rho_digital` needs training.sat.scope = \"all\""), "{message}");
     }
     let pruning = PruningSettings { strength: f32::NAN };
@@ -1679,6 +1866,14 @@ fn gradients_within(bar: f64, data: &Dataset, recipes: &[LayerRecipe], smooth: b
         }
         let own = error(&want, &reference::central_differences(loss, &p, 1e-5));
         assert!(own < 1e-7, "{rows} rows: twin against its differences {own:.1e}");
+        if rows < 16 {
+            imperfections_against_differences(bar, &network, |chip| twin.loss(&p, chip, &x, &labels), &chip);
+            assert_eq!(
+                stages.gradient(),
+                got,
+                "gradients of parameters are as if none of imperfections were asked for"
+            );
+        }
 
         // Along random directions, the device's gradient against differences of the twin's loss.
         for direction in 0..5 {
@@ -1690,6 +1885,32 @@ fn gradients_within(bar: f64, data: &Dataset, recipes: &[LayerRecipe], smooth: b
             let (sum, size) = terms.fold((0.0, 0.0), |(sum, size): (f64, f64), term| (sum + term, size + term.abs()));
             assert!((sum - slope).abs() < 0.5 * bar * size, "{rows} rows: {sum} along v, {slope} by differences");
         }
+    }
+}
+
+/// Gradients of all imperfections that have one, after a forward pass, against differences of the twin's loss.
+fn imperfections_against_differences(bar: f64, network: &Network<'_>, loss: impl Fn(&[f64]) -> f64, chip: &[f64]) {
+    let asked = network.ask(|_| true).unwrap();
+    for entry in asked.entries() {
+        gpu().write(&asked.gradient(0, entry).unwrap(), &vec![f32::NAN; entry.len()]).unwrap();
+    }
+    gpu().submit(&[&network.backward_asked(0, &asked).unwrap()]).unwrap();
+    for entry in asked.entries() {
+        let got = wide(&gpu().read::<f32>(&asked.gradient(0, entry).unwrap()).unwrap());
+        let along = |own: &[f64]| {
+            let mut chip = chip.to_vec();
+            chip[entry.range()].copy_from_slice(own);
+            loss(&chip)
+        };
+        let want = reference::central_differences(along, &chip[entry.range()], 1e-5);
+        if want.iter().all(|slope| *slope == 0.0) {
+            assert!(got.iter().all(|slope| *slope == 0.0), "{}: moves nothing, but has a gradient", entry.name);
+            continue;
+        }
+        // A sum over many of both signs keeps the rounding of its terms.
+        let off = error(&got, &want);
+        let bar = if entry.spec.cause == Cause::Common { 10.0 * bar } else { bar };
+        assert!(off < bar, "{}: device against differences {off:.1e}", entry.name);
     }
 }
 
@@ -1764,6 +1985,7 @@ fn pooling_hands_down_the_gradient_of_its_input() {
             parameters: vec![],
             gradients: vec![],
             imperfections: vec![],
+            d_imperfections: vec![],
             derived: vec![],
             clock: Clock::uniform(gpu()).unwrap(),
             draw_step: 0,
@@ -1879,9 +2101,11 @@ fn sat_of_radius_0_is_standard_training_bit_for_bit() {
     // rho / ||g|| * g is +-0, so the point that the second pass sees has the very bits of the centre, and the same
     // kernels on the same bits give the same gradient.
     let data = dataset();
-    for adaptive in [false, true] {
+    for (adaptive, known) in [(false, &[][..]), (true, &[]), (false, &["temperature", "ring_width"])] {
         let [standard, sat] = [Method::Standard, Method::Sat].map(|method| {
-            let sat = SatSettings { rho: 0.0, adaptive, steps: 2, scope: Scope::All, ..SatSettings::default() };
+            let imperfections = known.iter().map(|name| ((*name).to_owned(), 0.0)).collect();
+            let (rho, steps, scope) = (0.0, 2, SatScope::All);
+            let sat = SatSettings { rho, adaptive, steps, scope, imperfections, ..SatSettings::default() };
             let settings = Settings { sat, ..settings(method, adam(0.02)) };
             let network = compile(gpu(), &small());
             let mut trainer = trainer(&network, &settings, &data, SEED);
@@ -1905,7 +2129,8 @@ fn layers_before_those_that_the_adversary_moves_are_run_once_a_step() {
             .chain(rings(&[CLASSES], [0.0, 1.0]))
             .collect::<Vec<_>>();
     let control = SatSettings { rho: 0.05, steps: 2, ..SatSettings::default() };
-    let all = SatSettings { scope: Scope::All, normalise: Grouping::Group, rho_digital: Some(0.0), ..control };
+    let all =
+        SatSettings { scope: SatScope::All, normalise: Grouping::Group, rho_digital: Some(0.0), ..control.clone() };
     let data = dataset();
     let [(alone, few), (whole, many)] = [control, all].map(|sat| {
         let settings = Settings { sat, ..settings(Method::Sat, adam(0.02)) };
@@ -2180,7 +2405,8 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
         for (optimizer, average, steps) in
             [(adam(0.02), 0.0, 1), (sgd(0.05), 0.0, 2), (adamw(0.02, 0.1, Scope::Digital), 0.9, 1)]
         {
-            let sat = SatSettings { rho: 0.05, steps, ..SatSettings::default() };
+            let imperfections = if average > 0.0 { known() } else { BTreeMap::new() };
+            let sat = SatSettings { rho: 0.05, steps, imperfections, ..SatSettings::default() };
             let settings = Settings { schedule: Schedule::Cosine, average, sat, ..settings(method, optimizer) };
             let (rows, end) = whole_run(&settings, &data, SEED);
             // In the middle of the first epoch, of another, and between two.
@@ -2474,7 +2700,7 @@ fn a_gain_is_trained_only_where_the_recipe_asks_for_it() {
     for (method, trainable_gain) in [(Method::Sat, false), (Method::Sat, true), (Method::Standard, true)] {
         let ring = RingRecipe { gain: 1.5, trainable_gain, ..RingRecipe::new(1) };
         let network = compile(gpu(), &rings_like(&[8, CLASSES], &ring));
-        let sat = SatSettings { rho: 0.05, scope: Scope::All, ..SatSettings::default() };
+        let sat = SatSettings { rho: 0.05, scope: SatScope::All, ..SatSettings::default() };
         let settings = Settings { sat, ..settings(method, adam(0.01)) };
         let mut trainer = trainer(&network, &settings, &data, SEED);
         (0..7).for_each(|_| {

@@ -15,3 +15,14 @@ fn ring_contrast(nominal: f32, change: f32) -> f32 {
     let raised = select(contrast, 0.0, contrast < 0.0);
     return select(raised, 1.0, raised > 1.0);
 }
+
+/// 1 where a half width follows its change, 0 where it is held.
+fn ring_width_moves(change: f32) -> f32 {
+    return select(1.0, 0.0, 1.0 + change < RING_NARROWEST);
+}
+
+/// 1 where a contrast follows its change, its ends included, 0 where it is held.
+fn ring_contrast_moves(nominal: f32, change: f32) -> f32 {
+    let contrast = nominal + change;
+    return select(1.0, 0.0, contrast < 0.0 || contrast > 1.0);
+}

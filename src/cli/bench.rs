@@ -46,6 +46,7 @@ const CASES: [Case; 4] = [
         settings: &[
             r#"layers.0.planes=[{distance="10 cm",mask="phase"},{distance="10 cm",mask="phase"},{distance="10 cm",mask="phase"}]"#,
             "layers.0.picture=[1080,1920]",
+            "layers.0.keep_as=f32",
             "layers.0.regions={cells=[10,1]}",
             "layers.0.start=random",
         ],

@@ -9,7 +9,7 @@ use super::scores::{SLOTS, Scores};
 use super::{Chip, Entry, Error, LayerRecipe, Tally};
 use crate::data::Split;
 use crate::gpu::{ALIGNMENT_WORDS, Gpu, Plan, PlanBuilder, Scalar, Slice, align, bytes};
-use crate::layer::{Imperfection, Layer, Parameter, Pass, Role, STATISTICS, Start};
+use crate::layer::{Imperfection, Io, Layer, Parameter, Pass, Role, STATISTICS, Start};
 use crate::ops::draw::Samples;
 use crate::ops::{Clock, Flat, Segment, bias, cross_entropy, metrics};
 use crate::{mesh, random};
@@ -61,6 +61,39 @@ impl Feed {
     /// The plan that fills the network's input with the batch that the clock points at.
     pub fn draw(&self) -> Arc<Plan> {
         Arc::clone(&self.draw)
+    }
+}
+
+/// Gradients of imperfections that a method asks for, of every device.
+#[derive(Debug)]
+pub struct Asked {
+    entries: Vec<Entry<Imperfection>>,
+    gradients: Slice,
+    /// Words of the imperfections of a device.
+    words: usize,
+}
+
+impl Asked {
+    /// The imperfections.
+    pub fn entries(&self) -> &[Entry<Imperfection>] {
+        &self.entries
+    }
+
+    /// The gradient of one of them, of a device; that of the mean loss of the batch that all devices share.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn gradient(&self, device: usize, entry: &Entry<Imperfection>) -> Result<Slice, Error> {
+        Ok(self.gradients.part(&entry.name, device * self.words + entry.offset, &entry.shape)?)
+    }
+
+    /// Of a layer, in the order of its imperfections.
+    fn of_layer(&self, device: usize, layer: usize, imperfections: usize) -> Result<Vec<Option<Slice>>, Error> {
+        let mut all = vec![None; imperfections];
+        for entry in self.entries.iter().filter(|entry| entry.layer == layer) {
+            all[entry.position] = Some(self.gradient(device, entry)?);
+        }
+        Ok(all)
     }
 }
 
@@ -229,7 +262,7 @@ impl<'g> Network<'g> {
                 forward(Pass::Recalibrate)?,
             ],
             score: Arc::new(score.finish()?),
-            backward: Self::record_backward(gpu, &layers, &wiring, [&clock, &logits, &labels], 0)?,
+            backward: Self::record_backward(gpu, &layers, &wiring, [&clock, &logits, &labels], 0, None)?,
             each,
             gpu,
             batch,
@@ -266,21 +299,28 @@ impl<'g> Network<'g> {
         Ok(Arc::new(plan.finish()?))
     }
 
-    /// Gradients of the layers from a place on, of the mean loss.
+    /// Gradients of the layers from a place on, of the mean loss; of imperfections where some are asked for.
     fn record_backward(
         gpu: &Gpu,
         layers: &[Named],
         wiring: &Wiring,
         [clock, logits, labels]: [&Slice; 3],
         from: usize,
+        asked: Option<&Asked>,
     ) -> Result<Arc<Plan>, Error> {
         let mut plan = PlanBuilder::new(gpu, "backward");
         if let Some(last) = wiring.whole.last() {
             cross_entropy::backward(&mut plan, clock, logits, labels, &last.d_output)?;
         }
         for (place, (_, layer)) in layers.iter().enumerate().skip(from).rev() {
-            for io in wiring.of_layer(place) {
-                layer.backward(&mut plan, io)?;
+            for (device, io) in wiring.of_layer(place).into_iter().enumerate() {
+                match asked {
+                    Some(asked) => {
+                        let d_imperfections = asked.of_layer(device, place, io.imperfections.len())?;
+                        layer.backward(&mut plan, &Io { d_imperfections, ..io.clone() })?;
+                    }
+                    None => layer.backward(&mut plan, io)?,
+                }
             }
             for (copies, gradient) in &wiring.sums[place] {
                 bias::backward(&mut plan, copies, gradient)?;
@@ -430,7 +470,28 @@ impl<'g> Network<'g> {
             return Ok(self.backward());
         }
         let ends = [&self.clock, &self.logits, &self.labels];
-        Self::record_backward(self.gpu, &self.layers, &self.wiring, ends, layer)
+        Self::record_backward(self.gpu, &self.layers, &self.wiring, ends, layer, None)
+    }
+
+    /// [`backward_to`](Self::backward_to) a layer that also writes the gradients asked for.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn backward_asked(&self, layer: usize, asked: &Asked) -> Result<Arc<Plan>, Error> {
+        let ends = [&self.clock, &self.logits, &self.labels];
+        Self::record_backward(self.gpu, &self.layers, &self.wiring, ends, layer, Some(asked))
+    }
+
+    /// Room for the gradients of imperfections of these names, of every layer that has one.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn ask(&self, names: impl Fn(&str) -> bool) -> Result<Asked, Error> {
+        let has = |entry: &&Entry<Imperfection>| self.layers[entry.layer].1.has_gradient(entry.spec.name);
+        let entries: Vec<_> =
+            self.imperfections.iter().filter(|entry| names(entry.spec.name)).filter(has).cloned().collect();
+        let gradients = self.gpu.zeros("gradients of imperfections", self.chip.shape(), Scalar::F32)?;
+        Ok(Asked { entries, gradients, words: self.chip_len() })
     }
 
     /// Adds to the gradient, after `backward`, that of a penalty on steep weights; of no dispatches where no layer has one. For

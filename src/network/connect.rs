@@ -81,6 +81,7 @@ pub(super) fn connect(gpu: &Gpu, layers: &[Named], shared: &Shared<'_>) -> Resul
             parameters: of_layer(shared.parameters, place, &shared.flat.parameters)?,
             gradients: of_layer(shared.parameters, place, &shared.flat.gradient)?,
             imperfections: Vec::new(),
+            d_imperfections: Vec::new(),
             derived: if wiring.physical[place] { Vec::new() } else { derived(batch)? },
             clock: shared.clock.clone(),
             draw_step: 0,

@@ -9,7 +9,7 @@ mod predict;
 mod scores;
 mod spec;
 
-pub use build::{Feed, Network, Part, memory_table, widest};
+pub use build::{Asked, Feed, Network, Part, memory_table, widest};
 pub use chip::Chip;
 pub use layout::Entry;
 pub use scores::{Scores, Tally};

@@ -1,6 +1,6 @@
 //! Detunings of rings from what controls them; `shaders/actuator.wgsl`.
 
-use super::{expect, matrix, word};
+use super::{expect, matrix, sum, word};
 use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
@@ -91,5 +91,28 @@ impl Actuator {
         expect("actuator::backward", d_control, control.shape())?;
         let binds = [control.read(), change.read(), d_detuning.read(), d_control.write()];
         plan.dispatch("actuator", "backward", &params, &binds, Work::Items(control.len()))
+    }
+
+    /// Gradient of the change of the crosstalk `[1]` from that of the detunings (1/nm), as controls `[rows, columns]`; `terms`, of
+    /// their shape, is overwritten.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn backward_change(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        control: &Slice,
+        d_detuning: &Slice,
+        terms: &Slice,
+        d_change: &Slice,
+    ) -> Result<(), Error> {
+        let operation = "actuator::backward_change";
+        let params = self.params(operation, control)?;
+        expect(operation, d_detuning, control.shape())?;
+        expect(operation, terms, control.shape())?;
+        let binds = [control.read(), d_detuning.read(), terms.write()];
+        plan.dispatch("actuator", "spill", &params, &binds, Work::Items(control.len()))?;
+        let partials = sum::partials(plan.gpu())?;
+        sum::forward(plan, 1.0, terms, &partials, d_change, false)
     }
 }

@@ -5,7 +5,16 @@ use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
 uniform! {
-    struct Params as "Params" { count: u32, stream: u32, uniformly: u32, deviation: f32, first: f32, share: f32, limit: f32 }
+    struct Params as "Params" {
+        count: u32,
+        stream: u32,
+        uniformly: u32,
+        deviation: f32,
+        first: f32,
+        share: f32,
+        limit: f32,
+        alike: u32,
+    }
 }
 
 /// How an imperfection is drawn.
@@ -32,6 +41,8 @@ pub struct Draw {
     pub part: (usize, usize),
     /// What values stay within: at or past it they are drawn again, and are 0 after [`random::ATTEMPTS`](crate::random::ATTEMPTS).
     pub limit: Option<f32>,
+    /// Whether all elements are one number, that of the first.
+    pub alike: bool,
 }
 
 impl Draw {
@@ -49,6 +60,7 @@ impl Draw {
             first: part as f32 / parts as f32,
             share: 1.0 / parts as f32,
             limit: self.limit.unwrap_or(0.0),
+            alike: u32::from(self.alike),
         };
         let binds = [clock.uniform::<Clock>(), value.write()];
         let entry = if self.limit.is_some() { "limited" } else { "forward" };

@@ -11,6 +11,7 @@ uniform! {
         element: u32,
         n_groups: u32,
         component: u32,
+        added: u32,
         turn: u32,
         rest: f32,
         step: f32,
@@ -57,7 +58,8 @@ impl Lens {
         [(height * width).div_ceil(LANES * TURNS), 2]
     }
 
-    /// Gradient of the shifts of this lens, 1/sample, among those of all lenses `[n]`, from that of t. It is that of the phase: the
+    /// Gradient of the shifts of this lens, 1/sample, among those of all lenses `[n]`, `added` to what is there or written over it,
+    /// from that of t. It is that of the phase: the
     /// rim of the aperture goes from sample to sample and has none.
     ///
     /// # Errors
@@ -68,7 +70,7 @@ impl Lens {
         shifts: Shifts<'_>,
         d_t: &Slice,
         partials: &Slice,
-        d_shifts: [&Slice; 2],
+        (d_shifts, added): ([&Slice; 2], bool),
     ) -> Result<(), Error> {
         let operation = "lens::backward";
         let params = self.params(operation, shifts, d_t)?;
@@ -79,8 +81,14 @@ impl Lens {
         plan.dispatch("lens", "partial", &params, &binds, Work::Groups(n_groups))?;
         for ((component, shift), d_shift) in (0..).zip(shifts.0).zip(d_shifts) {
             expect(operation, d_shift, shift.shape())?;
-            let binds = [partials.read(), d_shift.write()];
-            plan.dispatch("lens", "total", &Params { component, ..params }, &binds, Work::Groups(1))?;
+            let binds = [partials.read(), d_shift.update()];
+            plan.dispatch(
+                "lens",
+                "total",
+                &Params { component, added: u32::from(added), ..params },
+                &binds,
+                Work::Groups(1),
+            )?;
         }
         Ok(())
     }
@@ -104,6 +112,7 @@ impl Lens {
             element: word(operation, element)?,
             n_groups: word(operation, Self::partials(height, width)[0])?,
             component: 0,
+            added: 0,
             // 2^32 of them are none.
             turn: turn as u64 as u32,
             rest: (part - turn / 2.0_f64.powi(32)) as f32,

@@ -388,6 +388,25 @@ impl Mesh {
         self.gather(plan, "backward_gamma", partials, &[partials.read(), d_gamma.write()])
     }
 
+    /// Gradient of all phases' errors, in their order, from what the backward pass left.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn backward_phase_error(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        state: State<'_>,
+        partials: &Slice,
+        d_phase_error: &Slice,
+    ) -> Result<(), Error> {
+        let operation = "mesh::backward_phase_error";
+        state.check(operation, self)?;
+        expect(operation, d_phase_error, state.phase_error.shape())?;
+        let State { phi, phase_error, splitter_error, .. } = state;
+        let binds = [phi, phase_error, splitter_error, partials].map(Slice::read);
+        self.gather(plan, "backward_phase_error", partials, &[&binds[..], &[d_phase_error.write()]].concat())
+    }
+
     /// Gradient of the couplers' errors, from what the backward pass of a mesh without loss left. On a chip that has loss all
     /// the same, that of the right ones is wrong.
     ///
@@ -405,7 +424,7 @@ impl Mesh {
         self.check(operation, on, &[])?;
         state.check(operation, self)?;
         expect(operation, d_splitter_error, &[2, self.interferometers()])?;
-        if self.most_loss() > 0.0 {
+        if self.is_lossy() {
             return Err(Error::Shape {
                 what: operation.to_owned(),
                 expected: "a mesh without loss".to_owned(),
@@ -418,7 +437,12 @@ impl Mesh {
         self.gather(plan, "backward_splitter_error", partials, &binds)
     }
 
-    /// Records a kernel that adds up the rows of partial sums: an invocation an interferometer, or four modes.
+    /// Whether it is designed to lose light.
+    pub fn is_lossy(&self) -> bool {
+        self.most_loss() > 0.0
+    }
+
+    /// Records a kernel that adds up the rows of partial sums: an invocation an interferometer, four modes, or a phase.
     fn gather(
         &self,
         plan: &mut PlanBuilder<'_>,
@@ -430,7 +454,11 @@ impl Mesh {
         let groups = partials.shape().first().copied().unwrap_or(0);
         expect(&operation, partials, &[groups, self.row(), 4])?;
         let params = Params { n_groups: word(&operation, groups)?, ..self.params(&operation, 0)? };
-        plan.dispatch("mesh", entry, &params, binds, Work::Items(self.interferometers().max(self.modes.div_ceil(4))))
+        let items = match entry {
+            "backward_phase_error" => self.modes * self.modes,
+            _ => self.interferometers().max(self.modes.div_ceil(4)),
+        };
+        plan.dispatch("mesh", entry, &params, binds, Work::Items(items))
     }
 
     /// Whether columns of the mesh are idle anywhere but past the ends where so many are walked at once.

@@ -1,11 +1,29 @@
 //! Weights of microrings from their detunings; `shaders/microring.wgsl`.
 
 use super::{expect, word};
-use crate::gpu::{Bind, Error, PlanBuilder, Slice, Work};
+use crate::gpu::{Bind, Constant, Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
 uniform! {
     struct Params as "Params" { n_rings: u32, half_width: f32, contrast: f32, drift: f32 }
+}
+
+/// What the gradient of a ring is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// Its detuning, and whatever shifts its resonance, 1/nm.
+    Detuning,
+    /// The relative change of its half width; 0 where that is held.
+    Width,
+    /// The change of its contrast; 0 where that is held.
+    Contrast,
+}
+
+impl About {
+    /// The constant of `shaders/microring.wgsl` and `shaders/ring_bank.wgsl`.
+    pub(super) fn constant(self) -> [Constant; 1] {
+        [("ABOUT", self as u32)]
+    }
 }
 
 /// An add-drop ring.
@@ -69,20 +87,22 @@ impl Ring {
         plan.dispatch("microring", "forward", &self.params(weight.len())?, &binds, Work::Items(weight.len()))
     }
 
-    /// Gradient of the detunings (1/nm) from that of the weights.
+    /// Gradient of the rings from that of the weights, in the shape of the detunings.
     ///
     /// # Errors
     /// Shapes that do not fit.
     pub fn backward(
         &self,
         plan: &mut PlanBuilder<'_>,
+        about: About,
         state: State<'_>,
         d_weight: &Slice,
-        d_detuning: &Slice,
+        gradient: &Slice,
     ) -> Result<(), Error> {
         state.check("microring::backward", d_weight)?;
-        expect("microring::backward", d_detuning, state.detuning.shape())?;
-        let binds = [&state.binds()[..], &[d_weight.read(), d_detuning.write()]].concat();
-        plan.dispatch("microring", "backward", &self.params(d_weight.len())?, &binds, Work::Items(d_weight.len()))
+        expect("microring::backward", gradient, state.detuning.shape())?;
+        let binds = [&state.binds()[..], &[d_weight.read(), gradient.write()]].concat();
+        let (params, work) = (self.params(d_weight.len())?, Work::Items(d_weight.len()));
+        plan.dispatch_with("microring", "backward", &about.constant(), &params, &binds, work)
     }
 }

@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod actuator;
 pub mod adam;
+pub mod adversary;
 pub mod average;
 pub mod bias;
 pub mod blur;
@@ -43,6 +44,7 @@ pub mod ring_bank;
 pub mod sgd;
 pub mod slope;
 pub mod source;
+pub mod sum;
 pub mod tiles;
 pub mod tilt;
 pub mod transfer;

@@ -1,6 +1,6 @@
 //! Phases that heaters set; `shaders/phase_shifter.wgsl`.
 
-use super::{expect, word};
+use super::{expect, sum, word};
 use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
@@ -87,6 +87,47 @@ impl Shifters {
         expect(operation, d_control, &[neighbours.len()])?;
         let binds = [neighbours.read(), change.read(), d_phase.read(), d_control.write()];
         plan.dispatch("phase_shifter", "backward", &params, &binds, Work::Items(neighbours.len()))
+    }
+
+    /// Gradient of the change of the crosstalk `[1]` from that of the phases, as controls `[heaters]`, or that added to what
+    /// `d_change` holds; `terms` `[heaters]` is overwritten.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn backward_change(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        control: &Slice,
+        neighbours: &Slice,
+        d_phase: &Slice,
+        terms: &Slice,
+        d_change: &Slice,
+        accumulate: bool,
+    ) -> Result<(), Error> {
+        let operation = "phase_shifter::backward_change";
+        let params = self.params(operation, neighbours)?;
+        for heaters in [control, d_phase, terms] {
+            expect(operation, heaters, &[neighbours.len()])?;
+        }
+        let binds = [control.read(), neighbours.read(), d_phase.read(), terms.write()];
+        plan.dispatch("phase_shifter", "spill", &params, &binds, Work::Items(neighbours.len()))?;
+        let partials = sum::partials(plan.gpu())?;
+        sum::forward(plan, 1.0, terms, &partials, d_change, accumulate)
+    }
+
+    /// Gradient of the temperature `[1]` (1/K) from that of the phases `[heaters]`, or that added to what `d_temperature` holds.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn backward_temperature(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        d_phase: &Slice,
+        d_temperature: &Slice,
+        accumulate: bool,
+    ) -> Result<(), Error> {
+        let partials = sum::partials(plan.gpu())?;
+        sum::forward(plan, self.drift, d_phase, &partials, d_temperature, accumulate)
     }
 
     fn params(&self, operation: &str, neighbours: &Slice) -> Result<Params, Error> {

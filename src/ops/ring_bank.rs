@@ -1,6 +1,6 @@
 //! Weights of microrings in series on a bus; `shaders/ring_bank.wgsl`.
 
-use super::microring::{Ring, State};
+use super::microring::{About, Ring, State};
 use super::{expect, matrix, word};
 use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
@@ -58,26 +58,27 @@ impl RingBank {
         plan.dispatch("ring_bank", "forward", &params, &binds, Work::Items(weight.len()))
     }
 
-    /// Gradient of the detunings (1/nm) from that of the weights, both `[rows, columns]`; `terms`
-    /// `[rows, columns, size]` is overwritten.
+    /// Gradient of the rings from that of the weights, both `[rows, columns]`; `terms` `[rows, columns, size]` is
+    /// overwritten.
     ///
     /// # Errors
     /// Shapes that do not fit.
     pub fn backward(
         &self,
         plan: &mut PlanBuilder<'_>,
+        about: About,
         state: State<'_>,
         d_weight: &Slice,
         terms: &Slice,
-        d_detuning: &Slice,
+        gradient: &Slice,
     ) -> Result<(), Error> {
         state.check("ring_bank::backward", d_weight)?;
         expect("ring_bank::backward", terms, &[state.detuning.shape(), &[self.size]].concat())?;
-        expect("ring_bank::backward", d_detuning, state.detuning.shape())?;
+        expect("ring_bank::backward", gradient, state.detuning.shape())?;
         let params = self.params(plan, "ring_bank::backward", state)?;
         let work = Work::Items(d_weight.len());
         let binds = [&state.binds()[..], &[d_weight.read(), terms.update()]].concat();
-        plan.dispatch("ring_bank", "spread", &params, &binds, work)?;
-        plan.dispatch("ring_bank", "gather", &params, &[terms.read(), d_detuning.write()], work)
+        plan.dispatch_with("ring_bank", "spread", &about.constant(), &params, &binds, work)?;
+        plan.dispatch("ring_bank", "gather", &params, &[terms.read(), gradient.write()], work)
     }
 }

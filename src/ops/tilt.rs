@@ -11,6 +11,7 @@ uniform! {
         element: u32,
         n_groups: u32,
         component: u32,
+        added: u32,
         back: u32,
         rate: f32,
     }
@@ -58,7 +59,8 @@ impl Tilt {
         [(height * width).div_ceil(LANES * TURNS), 2]
     }
 
-    /// Gradient of the angles of this plane, 1/degree, among those of all planes `[n]`, from t and its gradient: both as
+    /// Gradient of the angles of this plane, 1/degree, among those of all planes `[n]`, `added` to what is there or written over it,
+    /// from t and its gradient: both as
     /// [`forward`](Self::forward) left them, or both as they were before, and after [`backward`](Self::backward).
     ///
     /// # Errors
@@ -69,7 +71,7 @@ impl Tilt {
         angles: Angles<'_>,
         [t, d_t]: [&Slice; 2],
         partials: &Slice,
-        d_angles: [&Slice; 2],
+        (d_angles, added): ([&Slice; 2], bool),
     ) -> Result<(), Error> {
         let operation = "tilt::backward_angles";
         let params = self.params(operation, angles, t)?;
@@ -81,8 +83,14 @@ impl Tilt {
         plan.dispatch("tilt", "partial", &params, &binds, Work::Groups(n_groups))?;
         for ((component, angle), d_angle) in (0..).zip(angles.0).zip(d_angles) {
             expect(operation, d_angle, angle.shape())?;
-            let binds = [angle.read(), partials.read(), d_angle.write()];
-            plan.dispatch("tilt", "total", &Params { component, ..params }, &binds, Work::Groups(1))?;
+            let binds = [angle.read(), partials.read(), d_angle.update()];
+            plan.dispatch(
+                "tilt",
+                "total",
+                &Params { component, added: u32::from(added), ..params },
+                &binds,
+                Work::Groups(1),
+            )?;
         }
         Ok(())
     }
@@ -114,6 +122,7 @@ impl Tilt {
             element: word(operation, element)?,
             n_groups: word(operation, Self::partials(height, width)[0])?,
             component: 0,
+            added: 0,
             back: 0,
             rate: (self.pitch / (2.0 * self.wavelength)) as f32,
         })

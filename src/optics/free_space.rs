@@ -5,10 +5,9 @@ use std::f32::consts::TAU;
 use super::free_space_recipe::{FreeSpaceRecipe, KeptAs, LightInput, MaskKind, MaskStart, PlaneRecipe};
 use super::keeping::Keeping;
 use super::readout::Readout;
-use crate::gpu::{Error, PlanBuilder, Slice};
+use crate::gpu::{Error, PlanBuilder, Scalar, Slice};
 use crate::layer::{self, Cause, Derived, Imperfection, Io, Layer, Parameter, Pass, Role, Start};
 use crate::light::{Grid, Length, Space};
-use crate::ops::half;
 use crate::ops::lens::{self, Lens};
 use crate::ops::plane::{self, Threshold};
 use crate::ops::propagation::Propagation;
@@ -16,8 +15,8 @@ use crate::ops::regions::Detector;
 use crate::ops::resample::{Geometry, Mode, Resample};
 use crate::ops::source::{Shown, Source};
 use crate::ops::tilt::{self, Tilt};
-use crate::ops::transfer;
 use crate::ops::transmission::{Masks, Values};
+use crate::ops::{half, inner_product, transfer};
 
 /// Light from a picture through planes to a camera. Between planes it propagates by its angular spectrum, E' = crop IFFT2 H FFT2 pad E
 /// ([`Space`]); a plane multiplies it with its complex transmission t, made of what the mask is set to, seen where the mask
@@ -69,6 +68,9 @@ struct Run<'a> {
     first: usize,
     samples: usize,
 }
+
+/// How a table for a propagation is made.
+type Make = fn(&mut PlanBuilder<'_>, &Space, &Slice, (&Slice, usize), &Slice) -> Result<(), Error>;
 
 /// Bytes up to which the transmissions of all planes are kept; beyond, each is made when it is needed.
 const TRANSMISSIONS: usize = 1 << 26;
@@ -279,8 +281,13 @@ impl FreeSpace {
         if self.n_masks() > 0 { OF_MASKS } else { 0 }
     }
 
-    fn distance_error<'a>(&self, io: &'a Io) -> &'a Slice {
-        &io.imperfections[self.behind_masks() + if self.n_lenses() > 0 { OF_LENSES } else { 0 }]
+    fn distances(&self) -> usize {
+        self.behind_masks() + if self.n_lenses() > 0 { OF_LENSES } else { 0 }
+    }
+
+    /// Where gradients go that come with others and are not asked for.
+    fn not_asked(&self, plan: &PlanBuilder<'_>, count: usize) -> Result<Slice, Error> {
+        plan.gpu().zeros("gradients that are not asked for", &[count], Scalar::F32)
     }
 
     fn tilt(&self, line: &Line) -> Tilt {
@@ -342,11 +349,11 @@ impl FreeSpace {
         Ok(t)
     }
 
-    /// Makes the transfer function of a step.
-    fn transfer(&self, plan: &mut PlanBuilder<'_>, io: &Io, line: &Line, step: usize) -> Result<(), Error> {
+    /// Makes the transfer function of a step, or its slope with the distance.
+    fn transfer(&self, plan: &mut PlanBuilder<'_>, io: &Io, line: &Line, step: usize, make: Make) -> Result<(), Error> {
         let turns = self.derived_of(io, Family::Turns, line.tables[step]);
-        let error = (self.distance_error(io), step);
-        transfer::forward(plan, &line.spaces[step], turns, error, &io.derived[TRANSFER])
+        let error = (&io.imperfections[self.distances()], step);
+        make(plan, &line.spaces[step], turns, error, &io.derived[TRANSFER])
     }
 
     /// Pictures, one a sample.
@@ -383,7 +390,7 @@ impl FreeSpace {
                 })?
             }
         };
-        self.transfer(plan, io, line, step)?;
+        self.transfer(plan, io, line, step, transfer::forward)?;
         let scratch = [&io.derived[SCRATCH], &io.derived[SCRATCH + 1]];
         let arriving = self.arriving(io, run, step)?;
         self.propagation.forward(plan, &leaving, through, &io.derived[TRANSFER], scratch, &arriving)?;
@@ -394,8 +401,16 @@ impl FreeSpace {
     }
 
     /// Gradients of a run, once its light has been sent through.
-    fn send_back(&self, plan: &mut PlanBuilder<'_>, io: &Io, run: Run<'_>, d_reading: &Slice) -> Result<(), Error> {
+    fn send_back(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        io: &Io,
+        run: Run<'_>,
+        d_reading: &Slice,
+        moved: Option<&Slice>,
+    ) -> Result<(), Error> {
         let mut fresh = true;
+        let moved = moved.map(|moved| part(moved, run.samples)).transpose()?;
         for stretch in self.keeping(Self::batch(io)).stretches().rev() {
             if !fresh {
                 self.restore(plan, io, run, stretch.start)?;
@@ -403,7 +418,7 @@ impl FreeSpace {
                 (stretch.start + 1..stretch.end).try_for_each(|step| self.advance(plan, io, run, step, D_LIGHT))?;
             }
             fresh = false;
-            stretch.rev().try_for_each(|step| self.step_back(plan, io, run, step, d_reading))?;
+            stretch.rev().try_for_each(|step| self.step_back(plan, io, run, step, d_reading, moved.as_ref()))?;
         }
         Ok(())
     }
@@ -417,6 +432,7 @@ impl FreeSpace {
         run: Run<'_>,
         step: usize,
         d_reading: &Slice,
+        moved: Option<&Slice>,
     ) -> Result<(), Error> {
         let ((number, line), first) = (run.line, run.first);
         let [light, d_light] = [part(&io.derived[LIGHT], run.samples)?, part(&io.derived[D_LIGHT], run.samples)?];
@@ -426,39 +442,102 @@ impl FreeSpace {
             self.detector.backward(plan, &arriving, sums, (d_reading, first), &d_light)?;
         } else {
             let t = self.transmission(plan, io, run.line, step)?;
-            let d_t = (self.d_transmission(io, step), first > 0);
+            let d_t = self.d_transmission(io, step);
             self.with_threshold(io, step, run.samples, |threshold| {
-                plane::backward(plan, &arriving, t, threshold, &light, &d_light, d_t)
+                if let Some(moved) = moved {
+                    plane::forward(plan, &arriving, t, threshold, &d_light)?;
+                    self.distance_backward(plan, io, run, step + 1, [&d_light, moved])?;
+                }
+                plane::backward(plan, &arriving, t, threshold, &light, &d_light, (d_t, first > 0))
             })?;
             if first + run.samples == Self::batch(io) {
-                self.mask_backward(plan, io, run.line, step)?;
+                self.plane_backward(plan, io, run.line, step, [t, d_t])?;
             }
         }
-        if step == 0 && io.d_input.is_none() {
+        let scratch = [&io.derived[SCRATCH], &io.derived[SCRATCH + 1]];
+        if let Some(moved) = moved {
+            self.transfer(plan, io, line, step, transfer::derivative)?;
+            self.propagation.adjoint(plan, &d_light, &io.derived[TRANSFER], scratch, moved)?;
+        }
+        if step > 0 || io.d_input.is_some() {
+            self.transfer(plan, io, line, step, transfer::forward)?;
+            self.propagation.adjoint(plan, &d_light, &io.derived[TRANSFER], scratch, &light)?;
+        }
+        if step > 0 {
             return Ok(());
         }
-        self.transfer(plan, io, line, step)?;
-        let scratch = [&io.derived[SCRATCH], &io.derived[SCRATCH + 1]];
-        self.propagation.adjoint(plan, &d_light, &io.derived[TRANSFER], scratch, &light)?;
-        let Some(d_input) = io.d_input.as_ref().filter(|_| step == 0) else { return Ok(()) };
         // What was shown, and what its gradient is.
         self.source.forward(plan, (&self.pictures(&io.input)?, first), &d_light, line.amplitude)?;
+        if let Some(moved) = moved {
+            self.distance_backward(plan, io, run, 0, [&d_light, moved])?;
+        }
+        let Some(d_input) = &io.d_input else { return Ok(()) };
         let d_pictures = (&self.pictures(d_input)?, first);
         self.source.backward(plan, &d_light, &light, d_pictures, line.amplitude, number > 0)
     }
 
-    /// Gradient of what a mask is set to from that of its plane's transmission, once that is summed over the batch.
-    fn mask_backward(
+    /// Gradient of an error of the distance before a step, from the light that goes there and what the propagation's slope makes of
+    /// the gradient behind.
+    fn distance_backward(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        io: &Io,
+        run: Run<'_>,
+        step: usize,
+        [leaving, moved]: [&Slice; 2],
+    ) -> Result<(), Error> {
+        let Some(d_distances) = io.d_imperfection(self.distances()) else { return Ok(()) };
+        let scratch =
+            plan.gpu().zeros("partial sums of a product", &inner_product::partials(leaving.len()), Scalar::F32)?;
+        let added = run.first > 0 || run.line.0 > 0;
+        inner_product::forward(plan, leaving, moved, &scratch, (d_distances, step, added))
+    }
+
+    /// Gradients of what a mask is set to, and of how a plane lies, from that of its transmission, once that is summed over the
+    /// batch.
+    fn plane_backward(
         &self,
         plan: &mut PlanBuilder<'_>,
         io: &Io,
         (number, line): (usize, &Line),
         plane: usize,
+        [t, d_t]: [&Slice; 2],
     ) -> Result<(), Error> {
-        let Element::Mask(mask, kind) = self.elements[plane] else { return Ok(()) };
-        let d_t = self.d_transmission(io, plane);
+        let ([height, width], added) = (self.recipe.grid, number > 0);
+        let sums =
+            |plan: &PlanBuilder<'_>, shape: &[usize]| plan.gpu().zeros("partial sums of a plane", shape, Scalar::F32);
+        let asked = |place: usize, count: usize| {
+            let asked = Vec::from_iter((place..place + count).map(|place| io.d_imperfection(place)));
+            asked.iter().any(Option::is_some).then_some(asked)
+        };
+        let (mask, kind) = match self.elements[plane] {
+            Element::Mask(mask, kind) => (mask, kind),
+            Element::Lens(lens) => {
+                let Some(asked) = asked(self.behind_masks(), OF_LENSES) else { return Ok(()) };
+                let own = self.not_asked(plan, self.n_lenses())?;
+                let d_shifts = [0, 1].map(|axis: usize| asked[axis].unwrap_or(&own));
+                let partials = sums(plan, &Lens::partials(height, width))?;
+                return self.lens(line, plane).backward(plan, self.shifts(io, lens), d_t, &partials, (d_shifts, added));
+            }
+        };
         let (nominal, set) = (&io.derived[NOMINAL], single(&io.parameters[mask])?);
+        if let Some(asked) = asked(TILT_X, 2) {
+            let own = self.not_asked(plan, self.n_masks())?;
+            let d_angles = [0, 1].map(|axis: usize| asked[axis].unwrap_or(&own));
+            let partials = sums(plan, &Tilt::partials(height, width))?;
+            let angles = self.angles(io, mask);
+            self.tilt(line).backward_angles(plan, angles, [t, d_t], &partials, (d_angles, added))?;
+        }
         self.tilt(line).backward(plan, self.angles(io, mask), d_t)?;
+        if let Some(asked) = asked(SHIFT_X, 4) {
+            let own = self.not_asked(plan, self.n_masks())?;
+            let [shift_x, shift_y, rotation, scale] =
+                [SHIFT_X, SHIFT_Y, ROTATION, SCALE].map(|at| asked[at].unwrap_or(&own));
+            let d_geometry = (Geometry { shift_x, shift_y, rotation, scale }, added);
+            let (view, partials) = (self.resample.numbered(mask), sums(plan, &self.resample.partials(1))?);
+            self.mask(line, plane, &set, kind).forward(plan, nominal)?;
+            view.backward_geometry(plan, self.geometry(io), nominal, &single(d_t)?, &partials, d_geometry)?;
+        }
         self.resample.numbered(mask).backward(plan, self.geometry(io), &single(d_t)?, nominal)?;
         self.mask(line, plane, &set, kind).backward(plan, nominal, &single(&io.gradients[mask])?, number > 0)
     }
@@ -566,6 +645,11 @@ impl Layer for FreeSpace {
         found
     }
 
+    fn has_gradient(&self, imperfection: &str) -> bool {
+        let of_a_view = ["shift_x", "shift_y", "rotation", "scale"].contains(&imperfection);
+        imperfection != "detection_noise" && !(of_a_view && self.recipe.sampling == Mode::Nearest)
+    }
+
     fn actuate(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
         // What never changes is written as the plan is recorded.
         for (table, space) in self.tables.iter().enumerate() {
@@ -602,13 +686,17 @@ impl Layer for FreeSpace {
         let d_reading = self.readout.backward(plan, io)?;
         let keeping = self.keeping(Self::batch(io));
         let several = keeping.is_divided() || self.lines.len() > 1;
+        // What the slope of a propagation makes of a gradient, where that of a distance is asked for.
+        let asked = io.d_imperfection(self.distances());
+        let moved =
+            asked.map(|_| plan.gpu().zeros("slope of light", io.derived[LIGHT].shape(), Scalar::F32)).transpose()?;
         for line in self.lines.iter().enumerate() {
             for (first, samples) in keeping.runs() {
                 let run = Run { line, first, samples };
                 if several {
                     (0..=self.n_planes()).try_for_each(|step| self.advance(plan, io, run, step, LIGHT))?;
                 }
-                self.send_back(plan, io, run, d_reading)?;
+                self.send_back(plan, io, run, d_reading, moved.as_ref())?;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::f32::consts::{PI, TAU};
 
 use super::mesh_recipe::{MeshForm, MeshInput, MeshOutput, MeshRecipe, MeshStart};
 use super::readout::Readout;
-use crate::gpu::{Error, PlanBuilder, Slice};
+use crate::gpu::{Error, PlanBuilder, Scalar, Slice};
 use crate::layer::{Cause, Derived, Imperfection, Io, Layer, Parameter, Pass, Role, Start};
 use crate::mesh::{Layout, Phases};
 use crate::ops::mesh::{Coefficients, Fields, Mesh as Columns, State};
@@ -155,6 +155,34 @@ impl Mesh {
         self.columns.checkpoints(io.input.shape()[0]).map(|_| &io.derived[CHECKPOINTS])
     }
 
+    /// Gradients of what sets the phases, from what the columns left.
+    fn heaters_backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
+        let [d_temperature, d_change] = [TEMPERATURE, CROSSTALK].map(|place| io.d_imperfection(place));
+        if !self.recipe.trainable && d_temperature.is_none() && d_change.is_none() {
+            return Ok(());
+        }
+        let ([d_theta, d_phi, d_gamma], partials) =
+            ([0, 1, 2].map(|kind| &io.derived[D_PHASE + kind]), &io.derived[PARTIALS]);
+        self.columns.backward_theta(plan, self.state(io), partials, d_theta)?;
+        self.columns.backward_phi(plan, partials, d_phi)?;
+        self.columns.backward_gamma(plan, partials, d_gamma)?;
+        for (kind, neighbours) in self.neighbours(plan)?.into_iter().enumerate() {
+            let d_set = &io.derived[D_PHASE + kind];
+            if self.recipe.trainable {
+                self.shifters.backward(plan, d_set, &neighbours, &io.imperfections[CROSSTALK], &io.gradients[kind])?;
+            }
+            if let Some(d_temperature) = d_temperature {
+                self.shifters.backward_temperature(plan, d_set, d_temperature, kind > 0)?;
+            }
+            if let Some(d_change) = d_change {
+                let terms = plan.gpu().zeros("terms of crosstalk", d_set.shape(), Scalar::F32)?;
+                let control = &io.parameters[kind];
+                self.shifters.backward_change(plan, control, &neighbours, d_set, &terms, d_change, kind > 0)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Which heaters are neighbours, of each kind of phase.
     fn neighbours(&self, plan: &PlanBuilder<'_>) -> Result<[Slice; 3], Error> {
         let upload = |rows: &[usize]| {
@@ -194,6 +222,15 @@ impl Layer for Mesh {
             common("loss_unbalance", "dB"),
         ];
         all.into_iter().chain(self.readout.imperfection()).collect()
+    }
+
+    /// With loss, the backward pass does not leave what the gradients of couplers are made of, and never those of loss.
+    fn has_gradient(&self, imperfection: &str) -> bool {
+        match imperfection {
+            "phase_error" | "temperature" | "crosstalk" => true,
+            "splitter_error" => !self.columns.is_lossy(),
+            _ => false,
+        }
     }
 
     fn derived(&self, batch: usize) -> Vec<Derived> {
@@ -272,16 +309,13 @@ impl Layer for Mesh {
         let (on, kept) = (self.coefficients(io), self.checkpoints(io));
         let fields = Fields { y: &behind, checkpoints: kept };
         self.columns.backward(plan, on, fields, &d_behind, partials, &d_before)?;
-        if self.recipe.trainable {
-            let [d_theta, d_phi, d_gamma] = [0, 1, 2].map(|kind| &io.derived[D_PHASE + kind]);
-            self.columns.backward_theta(plan, self.state(io), partials, d_theta)?;
-            self.columns.backward_phi(plan, partials, d_phi)?;
-            self.columns.backward_gamma(plan, partials, d_gamma)?;
-            for (kind, neighbours) in self.neighbours(plan)?.into_iter().enumerate() {
-                let d_set = &io.derived[D_PHASE + kind];
-                self.shifters.backward(plan, d_set, &neighbours, &io.imperfections[CROSSTALK], &io.gradients[kind])?;
-            }
+        if let Some(d_phase_error) = io.d_imperfection(PHASE_ERROR) {
+            self.columns.backward_phase_error(plan, self.state(io), partials, d_phase_error)?;
         }
+        if let Some(d_splitter_error) = io.d_imperfection(SPLITTER_ERROR) {
+            self.columns.backward_splitter_error(plan, self.state(io), on, partials, d_splitter_error)?;
+        }
+        self.heaters_backward(plan, io)?;
         match (&io.d_input, self.recipe.input) {
             (None, _) => Ok(()),
             _ if self.enters_whole() => Ok(()),

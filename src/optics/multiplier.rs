@@ -2,9 +2,9 @@
 
 use super::MultiplierRecipe;
 use super::readout::Readout;
-use crate::gpu::{Error, PlanBuilder, Slice};
+use crate::gpu::{Error, PlanBuilder, Scalar, Slice};
 use crate::layer::{Cause, Derived, Imperfection, Io, Layer, Parameter, Pass, Role, Start};
-use crate::ops::resample::{Geometry, Resample};
+use crate::ops::resample::{Geometry, Mode, Resample};
 use crate::ops::tiles::Tiles;
 use crate::ops::{bias, blur, matmul};
 
@@ -52,6 +52,22 @@ impl Multiplier {
     fn geometry<'a>(&self, io: &'a Io) -> Geometry<'a> {
         let [shift_x, shift_y, rotation, scale] = [0, 1, 2, 3].map(|place| &io.imperfections[place]);
         Geometry { shift_x, shift_y, rotation, scale }
+    }
+
+    /// Gradients of how the picture lies, from that of the view, if any is asked for: of the picture that is laid out once more.
+    fn geometry_backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
+        let asked = [0, 1, 2, 3].map(|place| io.d_imperfection(place));
+        if asked.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        let not_asked = plan.gpu().zeros("gradients that are not asked for", &[1], Scalar::F32)?;
+        let [shift_x, shift_y, rotation, scale] = asked.map(|gradient| gradient.unwrap_or(&not_asked));
+        let ([picture, view], d_geometry) = (self.pictures(io), Geometry { shift_x, shift_y, rotation, scale });
+        self.layout.lay(plan, &io.parameters[TRANSMISSION], picture)?;
+        let partials =
+            plan.gpu().zeros("partial sums of a geometry", &self.view.partials(picture.shape()[0]), Scalar::F32)?;
+        let (picture, view) = (self.planes(picture)?, self.planes(view)?);
+        self.view.backward_geometry(plan, self.geometry(io), &picture, &view, &partials, (d_geometry, false))
     }
 
     /// Pictures of one channel.
@@ -104,6 +120,11 @@ impl Layer for Multiplier {
         all.into_iter().chain(self.readout.imperfection()).collect()
     }
 
+    /// Of how the picture lies, where that is seen; not of the blur.
+    fn has_gradient(&self, imperfection: &str) -> bool {
+        self.recipe.sampling != Mode::Nearest && ["shift_x", "shift_y", "rotation", "scale"].contains(&imperfection)
+    }
+
     fn derived(&self, batch: usize) -> Vec<Derived> {
         let weights = [self.recipe.outputs, self.layout.tile.iter().product()];
         let pictures = self.layout.shape();
@@ -141,6 +162,7 @@ impl Layer for Multiplier {
         let [picture, view] = self.pictures(io);
         self.layout.weigh_backward(plan, &io.derived[D_WEIGHT], view)?;
         self.blur(plan, io, view, picture)?;
+        self.geometry_backward(plan, io)?;
         self.view.backward(plan, self.geometry(io), &self.planes(view)?, &self.planes(picture)?)?;
         self.layout.lay_backward(plan, picture, &io.gradients[TRANSMISSION])?;
         bias::backward(plan, &io.d_output, &io.gradients[BIAS])?;

@@ -47,6 +47,10 @@ impl Layer for RingConvolution {
         self.rings.imperfections().into_iter().chain(self.readout.imperfection()).collect()
     }
 
+    fn has_gradient(&self, imperfection: &str) -> bool {
+        self.rings.has_gradient(imperfection)
+    }
+
     fn derived(&self, batch: usize) -> Vec<Derived> {
         [self.rings.derived(), self.readout.derived(batch, self.output.iter().product())].concat()
     }

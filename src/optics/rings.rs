@@ -6,7 +6,8 @@ use super::ring_recipe::{ActuatorKind, StartSign};
 use crate::gpu::{Error, PlanBuilder, Scalar, Slice};
 use crate::layer::{Cause, Derived, Imperfection, Io, Parameter, Role, Start};
 use crate::ops::actuator::Actuator;
-use crate::ops::{microring, slope};
+use crate::ops::microring::About;
+use crate::ops::{microring, slope, sum};
 
 /// Places of a layer's tensors that belong to its rings; a layer's own come after them.
 const CONTROL: usize = 0;
@@ -14,6 +15,11 @@ const WEIGHT: usize = 0;
 const D_WEIGHT: usize = 1;
 const DETUNING: usize = 2;
 const D_DETUNING: usize = 3;
+/// Places of what may be wrong with the rings.
+const OFFSET: usize = 0;
+const TEMPERATURE: usize = 1;
+const WIDTH: usize = 2;
+const CONTRAST: usize = 3;
 const CROSSTALK: usize = 4;
 
 /// Rings `[outputs, inputs]`, one a weight. Rings of an output are neighbours, of heat and on a bus, in the order of its
@@ -46,7 +52,8 @@ impl Rings {
     }
 
     fn state<'a>(&self, io: &'a Io) -> microring::State<'a> {
-        let [offset, temperature, width, contrast] = [0, 1, 2, 3].map(|place| &io.imperfections[place]);
+        let [offset, temperature, width, contrast] =
+            [OFFSET, TEMPERATURE, WIDTH, CONTRAST].map(|place| &io.imperfections[place]);
         let detuning = self.actuated(io).map_or(&io.parameters[CONTROL], |(_, [_, _, detuning, _])| detuning);
         microring::State { detuning, offset, temperature, width, contrast }
     }
@@ -132,14 +139,39 @@ impl Rings {
         }
     }
 
-    /// Gradient of the weights to that of the controls.
+    /// Gradient of the weights to that of the controls, and of those imperfections that are asked for.
     pub(super) fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
-        let (d_weight, d_detuning) = (self.d_weight(io), self.d_detuning(io));
-        match (self.recipe.bank(), io.derived.get(self.derived().len() - 1)) {
-            (Some(bank), Some(terms)) => bank.backward(plan, self.state(io), d_weight, terms, d_detuning)?,
-            _ => self.recipe.ring().backward(plan, self.state(io), d_weight, d_detuning)?,
+        let d_detuning = self.d_detuning(io);
+        self.ring_backward(plan, io, About::Detuning, d_detuning)?;
+        // What shifts a resonance has the gradient of its detuning.
+        let built = [(OFFSET, About::Detuning), (WIDTH, About::Width), (CONTRAST, About::Contrast)];
+        for (gradient, about) in built.into_iter().filter_map(|(place, about)| Some((io.d_imperfection(place)?, about)))
+        {
+            self.ring_backward(plan, io, about, gradient)?;
+        }
+        if let Some(d_temperature) = io.d_imperfection(TEMPERATURE) {
+            let partials = sum::partials(plan.gpu())?;
+            sum::forward(plan, self.recipe.drift, d_detuning, &partials, d_temperature, false)?;
+        }
+        if let Some((d_change, (actuator, [control, ..]))) = io.d_imperfection(CROSSTALK).zip(self.actuated(io)) {
+            let terms = plan.gpu().zeros("terms of crosstalk", &self.shape(), Scalar::F32)?;
+            actuator.backward_change(plan, control, d_detuning, &terms, d_change)?;
         }
         self.control_backward(plan, io)
+    }
+
+    /// Gradient of the weights to one of the rings.
+    fn ring_backward(&self, plan: &mut PlanBuilder<'_>, io: &Io, about: About, gradient: &Slice) -> Result<(), Error> {
+        let (state, d_weight) = (self.state(io), self.d_weight(io));
+        match (self.recipe.bank(), io.derived.get(self.derived().len() - 1)) {
+            (Some(bank), Some(terms)) => bank.backward(plan, about, state, d_weight, terms, gradient),
+            _ => self.recipe.ring().backward(plan, about, state, d_weight, gradient),
+        }
+    }
+
+    /// Whether there is a gradient of an imperfection: of all that rings have.
+    pub(super) fn has_gradient(&self, imperfection: &str) -> bool {
+        self.imperfections().iter().any(|spec| spec.name == imperfection)
     }
 
     /// Adds the penalty on steep weights to what `backward` left: to the gradient of the detunings, whose way to the

@@ -59,13 +59,24 @@ impl Actuator {
         d_shift.iter().zip(control).map(|(d, &c)| d * self.slope(c)).collect()
     }
 
+    /// Gradient of the change of the crosstalk from that of the detunings.
+    pub fn backward_change(&self, control: &[f64], columns: usize, d_detuning: &[f64]) -> f64 {
+        let shifts: Vec<f64> = control.iter().map(|&c| self.shift(c)).collect();
+        around(&shifts, columns).iter().zip(d_detuning).map(|(around, d)| around * d).sum()
+    }
+
     /// Every element of a row plus a fraction of its nearest neighbours.
     fn spread(&self, values: &[f64], columns: usize, change: f64) -> Vec<f64> {
         let fraction = self.crosstalk + change;
-        let spread = |row: &[f64]| -> Vec<f64> {
-            let at = |i: usize| row.get(i).copied().unwrap_or(0.0);
-            (0..row.len()).map(|i| row[i] + fraction * (at(i.wrapping_sub(1)) + at(i + 1))).collect()
-        };
-        values.chunks_exact(columns).flat_map(spread).collect()
+        values.iter().zip(around(values, columns)).map(|(value, around)| value + fraction * around).collect()
     }
+}
+
+/// Sums of the nearest neighbours of every element of a row.
+fn around(values: &[f64], columns: usize) -> Vec<f64> {
+    let around = |row: &[f64]| -> Vec<f64> {
+        let at = |i: usize| row.get(i).copied().unwrap_or(0.0);
+        (0..row.len()).map(|i| at(i.wrapping_sub(1)) + at(i + 1)).collect()
+    };
+    values.chunks_exact(columns).flat_map(around).collect()
 }

@@ -11,6 +11,17 @@ pub struct Ring {
     pub drift: f64,
 }
 
+/// What the gradient of a ring is about.
+#[derive(Clone, Copy, Debug)]
+pub enum About {
+    /// Its detuning, and whatever shifts its resonance.
+    Detuning,
+    /// The relative change of its half width.
+    Width,
+    /// The change of its contrast.
+    Contrast,
+}
+
 /// Rings as they were built, at a temperature.
 #[derive(Clone, Copy, Debug)]
 pub struct State<'a> {
@@ -49,6 +60,19 @@ impl Ring {
         4.0 * self.contrast * x / self.half_width.powi(2) / (1.0 + (x / self.half_width).powi(2)).powi(2)
     }
 
+    /// Slope of the weight of ring number `i` of a state, at a distance x (nm) of its resonance from a channel. W depends on
+    /// x/g, so that its slope in the width is -(x/g) dg/dw dW/dx. What is held has none.
+    pub fn slope_about(&self, about: About, state: State<'_>, i: usize, x: f64) -> f64 {
+        let (ring, _) = self.built(state, i);
+        let (share, contrast) = (1.0 + state.width[i], self.contrast + state.contrast[i]);
+        let moves = |held: bool| if held { 0.0 } else { 1.0 };
+        match about {
+            About::Detuning => ring.slope(x),
+            About::Width => -x / ring.half_width * self.half_width * ring.slope(x) * moves(share < 0.1),
+            About::Contrast => -2.0 / (1.0 + (x / ring.half_width).powi(2)) * moves(contrast < 0.0 || contrast > 1.0),
+        }
+    }
+
     /// Weights of rings.
     pub fn forward(&self, state: State<'_>) -> Vec<f64> {
         let weight = |i| {
@@ -58,12 +82,9 @@ impl Ring {
         (0..state.detuning.len()).map(weight).collect()
     }
 
-    /// Gradient of the detunings from that of the weights.
-    pub fn backward(&self, state: State<'_>, d_weight: &[f64]) -> Vec<f64> {
-        let slope = |(i, d): (usize, &f64)| {
-            let (ring, x) = self.built(state, i);
-            ring.slope(x) * d
-        };
+    /// Gradient of the rings from that of the weights.
+    pub fn backward(&self, about: About, state: State<'_>, d_weight: &[f64]) -> Vec<f64> {
+        let slope = |(i, d): (usize, &f64)| self.slope_about(about, state, i, self.built(state, i).1) * d;
         d_weight.iter().enumerate().map(slope).collect()
     }
 }

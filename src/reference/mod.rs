@@ -7,6 +7,7 @@
 pub mod activation;
 pub mod actuator;
 pub mod adam;
+pub mod adversary;
 pub mod average;
 pub mod bias;
 pub mod blur;
@@ -41,6 +42,7 @@ pub mod ring_bank;
 pub mod sgd;
 pub mod slope;
 pub mod source;
+pub mod sum;
 pub mod tiles;
 pub mod tilt;
 pub mod transfer;

@@ -41,13 +41,27 @@ impl Shifters {
         self.spread(d_phase, neighbours, change)
     }
 
-    /// Every value plus a share of its neighbours': bit 0 of a word: the one before is one, bit 1: the one behind.
-    fn spread(&self, values: &[f64], neighbours: &[u32], change: f64) -> Vec<f64> {
-        let around = |at: usize| {
-            let before = if neighbours[at] & 1 == 1 { values[at - 1] } else { 0.0 };
-            let behind = if neighbours[at] & 2 == 2 { values[at + 1] } else { 0.0 };
-            before + behind
-        };
-        (0..values.len()).map(|at| values[at] + (self.crosstalk + change) * around(at)).collect()
+    /// Gradient of the change of the crosstalk from that of the phases.
+    pub fn backward_change(&self, control: &[f64], neighbours: &[u32], d_phase: &[f64]) -> f64 {
+        let set: Vec<f64> = control.iter().map(|&control| self.set(control)).collect();
+        d_phase.iter().enumerate().map(|(at, d)| d * around(&set, neighbours, at)).sum()
     }
+
+    /// Gradient of the temperature from that of the phases, 1/K.
+    pub fn backward_temperature(&self, d_phase: &[f64]) -> f64 {
+        self.drift * d_phase.iter().sum::<f64>()
+    }
+
+    /// Every value plus a share of its neighbours'.
+    fn spread(&self, values: &[f64], neighbours: &[u32], change: f64) -> Vec<f64> {
+        let share = self.crosstalk + change;
+        (0..values.len()).map(|at| values[at] + share * around(values, neighbours, at)).collect()
+    }
+}
+
+/// Sum of the neighbours of a value: bit 0 of a word: the one before is one, bit 1: the one behind.
+fn around(values: &[f64], neighbours: &[u32], at: usize) -> f64 {
+    let before = if neighbours[at] & 1 == 1 { values[at - 1] } else { 0.0 };
+    let behind = if neighbours[at] & 2 == 2 { values[at + 1] } else { 0.0 };
+    before + behind
 }

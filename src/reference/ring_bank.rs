@@ -1,6 +1,6 @@
 //! Weights of rings in series on one bus; specification of `shaders/ring_bank.wgsl`.
 
-use super::microring::{Ring, State};
+use super::microring::{About, Ring, State};
 
 /// Banks of rings in series. Ring j of a bank stands at channel j; channels are `spacing` apart, and a ring is the same at
 /// wavelengths that are one `fsr` apart. At channel i a ring lets through
@@ -36,11 +36,16 @@ impl RingBank {
             .flat_map(move |row| (0..columns).step_by(size).map(move |first| (row + first, size.min(columns - first))))
     }
 
-    /// T and dT/dx of ring j of a bank at its channel i; T = (1 + W)/2 of a microring.
-    fn through(&self, state: State<'_>, first: usize, j: usize, i: usize) -> (f64, f64) {
+    /// T of ring j of a bank at its channel i; T = (1 + W)/2 of a microring.
+    fn through(&self, state: State<'_>, first: usize, j: usize, i: usize) -> f64 {
         let (ring, x) = self.ring.built(state, first + j);
-        let d = self.distance(x, j, i);
-        ((1.0 + ring.weight(d)) / 2.0, ring.slope(d) / 2.0)
+        (1.0 + ring.weight(self.distance(x, j, i))) / 2.0
+    }
+
+    /// Its slope.
+    fn slope(&self, about: About, state: State<'_>, first: usize, j: usize, i: usize) -> f64 {
+        let (_, x) = self.ring.built(state, first + j);
+        self.ring.slope_about(about, state, first + j, self.distance(x, j, i)) / 2.0
     }
 
     /// Weights of rows of rings.
@@ -48,25 +53,25 @@ impl RingBank {
         let mut weight = Vec::new();
         for (first, count) in self.banks(state.detuning.len(), columns) {
             for i in 0..count {
-                let through: f64 = (0..count).map(|j| self.through(state, first, j, i).0).product();
+                let through: f64 = (0..count).map(|j| self.through(state, first, j, i)).product();
                 weight.push(2.0 * through - 1.0);
             }
         }
         weight
     }
 
-    /// Gradient of the detunings from that of the weights: the product over all other rings, without a division.
-    pub fn backward(&self, state: State<'_>, columns: usize, d_weight: &[f64]) -> Vec<f64> {
-        let mut d_detuning = Vec::new();
+    /// Gradient of the rings from that of the weights: the product over all other rings, without a division.
+    pub fn backward(&self, about: About, state: State<'_>, columns: usize, d_weight: &[f64]) -> Vec<f64> {
+        let mut gradient = Vec::new();
         for (first, count) in self.banks(state.detuning.len(), columns) {
             for j in 0..count {
                 let share = |i: usize| {
-                    let others = (0..count).filter(|&k| k != j).map(|k| self.through(state, first, k, i).0);
-                    2.0 * d_weight[first + i] * self.through(state, first, j, i).1 * others.product::<f64>()
+                    let others = (0..count).filter(|&k| k != j).map(|k| self.through(state, first, k, i));
+                    2.0 * d_weight[first + i] * self.slope(about, state, first, j, i) * others.product::<f64>()
                 };
-                d_detuning.push((0..count).map(share).sum());
+                gradient.push((0..count).map(share).sum());
             }
         }
-        d_detuning
+        gradient
     }
 }

@@ -72,7 +72,7 @@ pub struct Settings {
     /// For `noise`: standard deviation of each imperfection, by name, in its unit.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub noise: BTreeMap<String, f32>,
-    /// For `noise`: devices that a batch is spread over, each with draws of its own. Those of a uniformly drawn temperature
+    /// For `noise`, and for `sat` over imperfections: devices that a batch is spread over, each with draws of its own. Those of a uniformly drawn temperature
     /// come from as many equal parts of its range, so that every step covers all of it, if nothing else is drawn that a device
     /// shares.
     #[serde(default = "one")]
@@ -130,7 +130,11 @@ impl Settings {
 
     /// Devices that a batch is spread over: those whose draws differ.
     pub fn devices(&self) -> usize {
-        if self.method == Method::Noise { self.devices } else { 1 }
+        match self.method {
+            Method::Noise => self.devices,
+            Method::Sat if !self.sat.imperfections.is_empty() => self.devices,
+            Method::Standard | Method::Pruning | Method::Sat => 1,
+        }
     }
 
     /// Weight of the parameters after step `t` from 1 in their average: (1 - d) / (1 - d^t). The start has none.

@@ -1,5 +1,6 @@
 //! The kernel cases: sizes, seeded inputs, the `f64` specification, how to record the kernel, what it costs.
 
+mod adversary;
 mod average;
 mod complex;
 mod convolution;
@@ -398,11 +399,13 @@ pub fn all() -> Vec<Case> {
         adam_steps("adam::update, all decay", 0.5, Scope::All),
         adam_steps("adam::update, digital decay", 0.5, Scope::Digital),
         sgd_steps(),
-        imperfections("disturb::forward", Distribution::Normal, (0, 1), None),
-        imperfections("disturb::forward, uniform", Distribution::Uniform, (0, 1), None),
-        imperfections("disturb::forward, part of uniform", Distribution::Uniform, (1, 3), None),
-        imperfections("disturb::limited", Distribution::Normal, (0, 1), Some(0.25)),
-        imperfections("disturb::limited, to nothing", Distribution::Normal, (0, 1), Some(1e-9)),
+        imperfections("disturb::forward", Distribution::Normal, (0, 1), None, false),
+        imperfections("disturb::forward, uniform", Distribution::Uniform, (0, 1), None, false),
+        imperfections("disturb::forward, part of uniform", Distribution::Uniform, (1, 3), None, false),
+        imperfections("disturb::limited", Distribution::Normal, (0, 1), Some(0.25), false),
+        imperfections("disturb::forward, alike", Distribution::Uniform, (0, 1), None, true),
+        imperfections("disturb::limited, alike", Distribution::Normal, (0, 1), Some(0.25), true),
+        imperfections("disturb::limited, to nothing", Distribution::Normal, (0, 1), Some(1e-9), false),
         batches("draw::bytes, shuffled", true, true),
         batches("draw::bytes, in order", true, false),
         batches("draw::floats, shuffled", false, true),
@@ -413,6 +416,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(lengths());
     cases.extend(ascents());
     cases.extend(convolution::cases());
+    cases.extend(adversary::cases());
     cases.extend(average::cases());
     cases.extend(complex::cases());
     cases.extend(electronics::cases());
@@ -567,7 +571,13 @@ fn bias_backward() -> Case {
 /// Around a workgroup, a prime, and more groups than one axis of a dispatch holds.
 const ELEMENTS: &[&[usize]] = &[&[1], &[3], &[63], &[64], &[65], &[97], &[5003], &[65_536 * 64 + 1000]];
 
-fn imperfections(name: &'static str, distribution: Distribution, part: (usize, usize), limit: Option<f32>) -> Case {
+fn imperfections(
+    name: &'static str,
+    distribution: Distribution,
+    part: (usize, usize),
+    limit: Option<f32>,
+    alike: bool,
+) -> Case {
     // Of millions of numbers one would lie so near the limit that rounding decides.
     let sizes = if limit.is_some() { &ELEMENTS[..7] } else { ELEMENTS };
     case(name, sizes, &[1 << 20], move |draws, size| {
@@ -578,12 +588,14 @@ fn imperfections(name: &'static str, distribution: Distribution, part: (usize, u
             outputs: vec![fresh("value", &[n])],
             clocks: vec![Clock { seed, step, ..Clock::default() }],
             forward: Box::new(move |plan, on| {
-                Draw { stream, distribution, deviation, part, limit }.forward(plan, on.clock, &on.outputs[0])
+                Draw { stream, distribution, deviation, part, limit, alike }.forward(plan, on.clock, &on.outputs[0])
             }),
             specification: Box::new(move |_| {
                 let uniform = (distribution == Distribution::Uniform).then_some(part);
                 let limit = limit.map(f64::from);
-                vec![reference::disturb::forward(seed, stream, step, uniform, f64::from(deviation), limit, n)]
+                let own = if alike { 1 } else { n };
+                let drawn = reference::disturb::forward(seed, stream, step, uniform, f64::from(deviation), limit, own);
+                vec![drawn.into_iter().cycle().take(n).collect()]
             }),
             gradient: None,
             // 20 rounds of 5 and 30 for the normal number.

@@ -14,7 +14,7 @@ use crate::gpu::Plan;
 use crate::network::Network;
 
 pub use pruning::PruningSettings;
-pub use sat::SatSettings;
+pub use sat::{SatScope, SatSettings};
 
 /// How a network is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub enum Method {
     Noise,
     /// A penalty on steep weights beside the loss.
     Pruning,
-    /// Sharpness-aware: the gradient at the worst point nearby, applied here.
+    /// Sharpness-aware: the gradient at the worst point nearby, of parameters or known imperfections, applied here.
     Sat,
 }
 

@@ -1,12 +1,13 @@
 //! Noise injection: imperfections drawn anew each step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::{Error, setting};
 use super::{Step, standard};
 use crate::gpu::{Plan, PlanBuilder};
 use crate::layer::{Cause, Imperfection};
+use crate::network::Network;
 use crate::ops::disturb::{self, Distribution, Draw};
 use crate::random;
 
@@ -16,25 +17,55 @@ use crate::random;
 /// differs from sample to sample is drawn where it is met, its deviation is set here. With `training.devices` each run of
 /// the batch meets a device of its own.
 pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
-    let network = step.network;
+    let (network, noise, distribution) = (step.network, &step.settings.noise, step.settings.distribution);
+    check_named(network, "training.noise", noise, |spec, deviation| check(spec, deviation, distribution))?;
+    let plan = disturb(network, noise, distribution, false)?;
+    if plan.is_empty() {
+        return Err(setting(
+            "training.noise",
+            "must name at least one imperfection for method `noise`, such as `temperature = 0.5`",
+        ));
+    }
+    let mut stages = standard::stages(step);
+    stages.insert(1, Arc::new(plan.finish()?));
+    Ok(stages)
+}
+
+/// Refuses a table of imperfections that names one that no layer has, or gives one a size that it may not have.
+pub(super) fn check_named(
+    network: &Network<'_>,
+    key: &str,
+    sizes: &BTreeMap<String, f32>,
+    check: impl Fn(&Imperfection, f64) -> Result<(), String>,
+) -> Result<(), Error> {
     let mut known: Vec<&str> = network.imperfections().iter().map(|entry| entry.spec.name).collect();
     known.sort_unstable();
     known.dedup();
-    if let Some(stranger) = step.settings.noise.keys().find(|name| !known.contains(&name.as_str())) {
+    if let Some(stranger) = sizes.keys().find(|name| !known.contains(&name.as_str())) {
         return Err(setting(
-            format!("training.noise.{stranger}"),
+            format!("{key}.{stranger}"),
             format!("names no imperfection of any layer; there are: {}", known.join(", ")),
         ));
     }
     for entry in network.imperfections() {
-        let Some(&deviation) = step.settings.noise.get(entry.spec.name) else { continue };
-        check(&entry.spec, f64::from(deviation), step.settings.distribution)
-            .map_err(|message| setting(format!("training.noise.{}", entry.spec.name), message))?;
+        let Some(&size) = sizes.get(entry.spec.name) else { continue };
+        check(&entry.spec, f64::from(size))
+            .map_err(|message| setting(format!("{key}.{}", entry.spec.name), message))?;
     }
+    Ok(())
+}
+
+/// The plan that draws imperfections of these standard deviations for every device. Elements of a common one may be `alike`.
+pub(super) fn disturb<'g>(
+    network: &Network<'g>,
+    deviations: &BTreeMap<String, f32>,
+    distribution: Distribution,
+    alike: bool,
+) -> Result<PlanBuilder<'g>, Error> {
     // Parts of one range are met evenly; those of several would be met together, lowest with lowest.
     let common = network.imperfections().iter().filter(|entry| entry.spec.cause == Cause::Common);
     let drawn: BTreeSet<_> =
-        common.map(|entry| entry.spec.name).filter(|name| step.settings.noise.contains_key(*name)).collect();
+        common.map(|entry| entry.spec.name).filter(|name| deviations.contains_key(*name)).collect();
     let mut plan = PlanBuilder::new(network.gpu(), "disturb");
     for device in 0..network.devices() {
         // The first one's draws do not depend on how many there are.
@@ -43,7 +74,7 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
             _ => random::stream(&format!("{name} of device {device}")),
         };
         for entry in network.imperfections() {
-            let Some(&deviation) = step.settings.noise.get(entry.spec.name) else { continue };
+            let Some(&deviation) = deviations.get(entry.spec.name) else { continue };
             let value = network.imperfection(device, entry)?;
             // What all of a device shares is drawn from all parts of its range in each step, if that has ends.
             let (stream, part) = match entry.spec.cause {
@@ -55,20 +86,12 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
                     continue;
                 }
             };
-            let (distribution, limit) = (step.settings.distribution, entry.spec.limit);
-            let draw = Draw { stream, distribution, deviation, part, limit };
+            let (limit, alike) = (entry.spec.limit, alike && entry.spec.cause == Cause::Common);
+            let draw = Draw { stream, distribution, deviation, part, limit, alike };
             draw.forward(&mut plan, network.clock(), &value)?;
         }
     }
-    if plan.is_empty() {
-        return Err(setting(
-            "training.noise",
-            "must name at least one imperfection for method `noise`, such as `temperature = 0.5`",
-        ));
-    }
-    let mut stages = standard::stages(step);
-    stages.insert(1, Arc::new(plan.finish()?));
-    Ok(stages)
+    Ok(plan)
 }
 
 /// Refuses a deviation whose draws would lie beyond the limit of an imperfection: many of normal ones, any of uniform ones.

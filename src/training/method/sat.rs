@@ -1,19 +1,53 @@
-//! Sharpness-aware training in the space of the control parameters.
+//! Sharpness-aware training: in the space of the parameters, of known imperfections, or of both.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::super::{Error, setting};
-use super::Step;
-use crate::gpu::{Plan, PlanBuilder, Scalar};
-use crate::layer::{Pass, Role};
+use super::{Step, noise};
+use crate::gpu::{Plan, PlanBuilder, Scalar, Slice};
+use crate::layer::{Cause, Imperfection, Pass, Role};
+use crate::network::{Asked, Entry, Network};
+use crate::ops::disturb::Distribution;
 use crate::ops::norm::{self, Measure};
 use crate::ops::perturb::{self, Ascent};
-use crate::ops::{Grouping, Scope};
+use crate::ops::{Flat, Grouping, Scope, adversary, sum};
 
 /// Most steps of the adversary, as all passes of a training step are one submission.
 const MAX_STEPS: u32 = 64;
+
+/// All steps over imperfections together, in ranges: from a random start a single one reaches the worse end of most of its range
+/// (Wong et al., ICLR 2020).
+const OVERSHOOT: f64 = 1.25;
+
+/// What the adversary moves, beside the imperfections that it is given ranges of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SatScope {
+    /// The physical control parameters.
+    #[default]
+    Control,
+    /// Every parameter.
+    All,
+    /// The digital ones: all that are not physical control parameters.
+    Digital,
+    /// No parameters: the imperfections alone.
+    Imperfections,
+}
+
+impl SatScope {
+    /// The parameters.
+    fn parameters(self) -> Option<Scope> {
+        match self {
+            Self::Control => Some(Scope::Control),
+            Self::All => Some(Scope::All),
+            Self::Digital => Some(Scope::Digital),
+            Self::Imperfections => None,
+        }
+    }
+}
 
 /// Keys of `[training.sat]`.
 ///
@@ -25,7 +59,19 @@ const MAX_STEPS: u32 = 64;
 ///
 /// where rho_i is `rho`, or `rho_digital` for digital parameters. The gradient at p_K is applied at p. With one group and
 /// K = 1 this is SAM (Foret et al., ICLR 2021) and ASAM (Kwon et al., ICML 2021). A group without a gradient stays.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// With `imperfections` the adversary also, or with the scope `imperfections` only, moves what may be wrong with the device. Plain
+/// sharpness-aware training knows nothing of a device's errors and guards against all moves of the parameters; here the errors
+/// and their ranges are known, and the neighbourhood is a box of devices. Every imperfection c of half range r starts at a c_0
+/// drawn evenly from -r..r in each step and device, and goes
+///
+/// - c_(k+1) = c_k + (1.25 r / K) sign(g), held within -r..r
+///
+/// by the sign of its gradient (Goodfellow et al., ICLR 2015), several times within a box (Madry et al., ICLR 2018), from a random
+/// start and beyond the range together, so that one step does (Wong et al., ICLR 2020). One that has one value for the whole
+/// device, such as the temperature, has the sum of the gradients of all its layers. What has no gradient in a layer stays there
+/// as it was drawn, if it has one in another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SatSettings {
     /// Radius of the neighbourhood: in units of the parameters, or relative to them if adaptive.
@@ -38,16 +84,27 @@ pub struct SatSettings {
     pub steps: u32,
     /// Scale the move of every parameter by its own size.
     pub adaptive: bool,
-    /// Which parameters the adversary moves.
-    pub scope: Scope,
+    /// Which parameters the adversary moves, or that it moves `imperfections` only.
+    pub scope: SatScope,
     /// What has a radius of its own: `all` of the scope together, each `group` (control parameters, digital parameters), or
     /// every parameter tensor of each `layer`, so that L tensors move by rho sqrt(L) together.
     pub normalise: Grouping,
+    /// Half range of each imperfection that the adversary moves, by name, in its unit: both signs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub imperfections: BTreeMap<String, f32>,
 }
 
 impl Default for SatSettings {
     fn default() -> Self {
-        Self { rho: 0.1, rho_digital: None, steps: 1, adaptive: false, scope: Scope::Control, normalise: Grouping::All }
+        Self {
+            rho: 0.1,
+            rho_digital: None,
+            steps: 1,
+            adaptive: false,
+            scope: SatScope::default(),
+            normalise: Grouping::All,
+            imperfections: BTreeMap::new(),
+        }
     }
 }
 
@@ -62,7 +119,21 @@ impl SatSettings {
         if !(1..=MAX_STEPS).contains(&self.steps) {
             return Err(setting("training.sat.steps", format!("must be 1 to {MAX_STEPS}, not {}", self.steps)));
         }
-        if self.rho_digital.is_some() && (self.scope != Scope::All || self.normalise == Grouping::All) {
+        for (name, range) in &self.imperfections {
+            if !(range.is_finite() && *range >= 0.0) {
+                return Err(setting(
+                    format!("training.sat.imperfections.{name}"),
+                    format!("must be 0 or more, not {range}"),
+                ));
+            }
+        }
+        if self.scope == SatScope::Imperfections && self.imperfections.is_empty() {
+            return Err(setting(
+                "training.sat.scope",
+                "needs half ranges in training.sat.imperfections, such as `temperature = 1.0`",
+            ));
+        }
+        if self.rho_digital.is_some() && (self.scope != SatScope::All || self.normalise == Grouping::All) {
             return Err(setting(
                 "training.sat.rho_digital",
                 "needs training.sat.scope = \"all\" and training.sat.normalise = \"group\" or \"layer\"",
@@ -73,47 +144,181 @@ impl SatSettings {
 }
 
 /// `draw, actuate, forward, score, backward, ascend, actuate, forward, backward, restore, update`, with
-/// `climb, actuate, forward, backward` before `restore` for each further step of the adversary.
+/// `climb, actuate, forward, backward` before `restore` for each further step of the adversary. Over imperfections `disturb`
+/// comes after `draw`; over them alone nothing is there to `restore`.
 ///
-/// The gradient at the worst point of the neighbourhood is applied at its centre. Metrics are those of the centre. Layers
-/// before the first that the adversary moves put out the same every time: a step runs them once forward, and once backward,
-/// for the last gradient.
+/// The gradient at the worst point of the neighbourhood is applied at its centre. Metrics are those of the centre, on the
+/// devices drawn if there are any. Layers before the first that the adversary moves put out the same every time: a step runs
+/// them once forward, and once backward, for the last gradient.
 pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
-    let (network, settings) = (step.network, step.settings.sat);
-    let (gpu, flat) = (network.gpu(), network.flat());
-    let moved = |role| match settings.scope {
-        Scope::Control => role == Role::Control,
-        Scope::Digital => role == Role::Digital,
-        Scope::All => role != Role::Statistic,
-    };
-    let moving = network.parameters().iter().filter(|entry| moved(entry.spec.role));
-    let Some(first) = moving.map(|entry| entry.layer).min() else {
+    let (network, settings) = (step.network, &step.settings.sat);
+    let gpu = network.gpu();
+    let known = Known::new(network, settings)?;
+    let moving = network.parameters().iter().filter(|entry| match settings.scope {
+        SatScope::Control => entry.spec.role == Role::Control,
+        SatScope::Digital => entry.spec.role == Role::Digital,
+        SatScope::All => entry.spec.role != Role::Statistic,
+        SatScope::Imperfections => false,
+    });
+    let layers = moving.map(|entry| entry.layer).chain(known.moved.iter().map(|entry| entry.layer));
+    let Some(first) = layers.min() else {
         let message = "leaves the adversary nothing to move in this network; choose another";
         return Err(setting("training.sat.scope", message));
     };
-    let measure = Measure { scope: settings.scope, adaptive: settings.adaptive, grouping: settings.normalise };
-    let part = |rho: f32| rho / settings.steps as f32;
-    let ascent =
-        Ascent { measure, rho: part(settings.rho), rho_digital: part(settings.rho_digital.unwrap_or(settings.rho)) };
-    let saved = gpu.zeros("parameters at the centre", flat.parameters.shape(), Scalar::F32)?;
-    let norms = gpu.zeros("norms of the gradient", &[settings.normalise.count(flat)], Scalar::F32)?;
-    let partials = norm::partials(gpu, flat)?;
-    let mut ascend = PlanBuilder::new(gpu, "ascend");
-    measure.forward(&mut ascend, flat, &partials, &norms)?;
-    ascent.ascend(&mut ascend, flat, &norms, &saved)?;
-    let mut climb = PlanBuilder::new(gpu, "climb");
-    measure.forward(&mut climb, flat, &partials, &norms)?;
-    ascent.climb(&mut climb, flat, &norms)?;
-    let mut restore = PlanBuilder::new(gpu, "restore");
-    perturb::restore(&mut restore, flat, &saved)?;
+    let walk = settings.scope.parameters().map(|scope| Walk::new(network, settings, scope)).transpose()?;
+    let [mut ascend, mut climb] = ["ascend", "climb"].map(|name| PlanBuilder::new(gpu, name));
+    if let Some(walk) = &walk {
+        walk.ascend(&mut ascend, network.flat())?;
+        walk.climb(&mut climb, network.flat())?;
+    }
+    known.ascend(&mut ascend)?;
+    known.ascend(&mut climb)?;
     let (ascend, climb) = (Arc::new(ascend.finish()?), Arc::new(climb.finish()?));
 
-    let mut stages = vec![Arc::clone(&step.draw), network.actuate(), network.forward(Pass::First), network.score()];
-    let (again, backward) = (network.forward_from(Pass::Again, first)?, network.backward_to(first)?);
+    let mut stages = vec![Arc::clone(&step.draw)];
+    stages.extend(known.disturb()?);
+    stages.extend([network.actuate(), network.forward(Pass::First), network.score()]);
+    let (again, backward) = (network.forward_from(Pass::Again, first)?, known.backward(first)?);
     for number in 0..settings.steps {
         let up = if number == 0 { &ascend } else { &climb };
         stages.extend([Arc::clone(&backward), Arc::clone(up), network.actuate(), Arc::clone(&again)]);
     }
-    stages.extend([network.backward(), Arc::new(restore.finish()?), Arc::clone(&step.update)]);
+    stages.push(network.backward());
+    if let Some(walk) = &walk {
+        let mut restore = PlanBuilder::new(gpu, "restore");
+        perturb::restore(&mut restore, network.flat(), &walk.saved)?;
+        stages.push(Arc::new(restore.finish()?));
+    }
+    stages.push(Arc::clone(&step.update));
     Ok(stages)
+}
+
+/// How the adversary walks over parameters.
+struct Walk {
+    ascent: Ascent,
+    saved: Slice,
+    norms: Slice,
+    partials: Slice,
+}
+
+impl Walk {
+    fn new(network: &Network<'_>, settings: &SatSettings, scope: Scope) -> Result<Self, Error> {
+        let (gpu, flat) = (network.gpu(), network.flat());
+        let measure = Measure { scope, adaptive: settings.adaptive, grouping: settings.normalise };
+        let part = |rho: f32| rho / settings.steps as f32;
+        let rho_digital = part(settings.rho_digital.unwrap_or(settings.rho));
+        Ok(Self {
+            ascent: Ascent { measure, rho: part(settings.rho), rho_digital },
+            saved: gpu.zeros("parameters at the centre", flat.parameters.shape(), Scalar::F32)?,
+            norms: gpu.zeros("norms of the gradient", &[settings.normalise.count(flat)], Scalar::F32)?,
+            partials: norm::partials(gpu, flat)?,
+        })
+    }
+
+    fn ascend(&self, plan: &mut PlanBuilder<'_>, flat: &Flat) -> Result<(), Error> {
+        self.ascent.measure.forward(plan, flat, &self.partials, &self.norms)?;
+        Ok(self.ascent.ascend(plan, flat, &self.norms, &self.saved)?)
+    }
+
+    fn climb(&self, plan: &mut PlanBuilder<'_>, flat: &Flat) -> Result<(), Error> {
+        self.ascent.measure.forward(plan, flat, &self.partials, &self.norms)?;
+        Ok(self.ascent.climb(plan, flat, &self.norms)?)
+    }
+}
+
+/// The imperfections that the recipe knows of.
+struct Known<'a, 'g> {
+    network: &'a Network<'g>,
+    settings: &'a SatSettings,
+    /// Their gradients, if there are any.
+    asked: Option<Asked>,
+    /// Those that move: a common one in every layer that has it, whether that knows its gradient or not.
+    moved: Vec<&'a Entry<Imperfection>>,
+}
+
+impl<'a, 'g> Known<'a, 'g> {
+    fn new(network: &'a Network<'g>, settings: &'a SatSettings) -> Result<Self, Error> {
+        const KEY: &str = "training.sat.imperfections";
+        let ranges = &settings.imperfections;
+        noise::check_named(network, KEY, ranges, |spec, range| match spec.cause {
+            Cause::Sample => Err("differs from sample to sample, and has no gradient; leave it out".to_owned()),
+            Cause::Common | Cause::Element => spec.check_value(range),
+        })?;
+        if ranges.is_empty() {
+            return Ok(Self { network, settings, asked: None, moved: Vec::new() });
+        }
+        let asked = network.ask(|name| ranges.contains_key(name))?;
+        let has = |name: &str| asked.entries().iter().any(|entry| entry.spec.name == name);
+        if let Some(stuck) = ranges.keys().find(|name| !has(name)) {
+            let message = "has no gradient in any layer of this network; leave it out";
+            return Err(setting(format!("{KEY}.{stuck}"), message));
+        }
+        let moves = |entry: &&Entry<Imperfection>| match entry.spec.cause {
+            Cause::Common => ranges.contains_key(entry.spec.name),
+            _ => asked.entries().iter().any(|own| own.name == entry.name),
+        };
+        let moved = network.imperfections().iter().filter(moves).collect();
+        Ok(Self { network, settings, asked: Some(asked), moved })
+    }
+
+    /// Draws where a step starts: evenly within the ranges.
+    fn disturb(&self) -> Result<Option<Arc<Plan>>, Error> {
+        if self.asked.is_none() {
+            return Ok(None);
+        }
+        let deviation = |range: &f32| (f64::from(*range) / 3.0_f64.sqrt()) as f32;
+        let ranges = self.settings.imperfections.iter();
+        let deviations = ranges.map(|(name, range)| (name.clone(), deviation(range))).collect();
+        let plan = noise::disturb(self.network, &deviations, Distribution::Uniform, true)?;
+        Ok(Some(Arc::new(plan.finish()?)))
+    }
+
+    /// Gradients of what the adversary moves, down to the first layer where it moves something.
+    fn backward(&self, first: usize) -> Result<Arc<Plan>, Error> {
+        match &self.asked {
+            Some(asked) => Ok(self.network.backward_asked(first, asked)?),
+            None => Ok(self.network.backward_to(first)?),
+        }
+    }
+
+    /// A step of the adversary, of every device by itself.
+    fn ascend(&self, plan: &mut PlanBuilder<'_>) -> Result<(), Error> {
+        let Some(asked) = &self.asked else { return Ok(()) };
+        let step = |range: f32| (OVERSHOOT * f64::from(range) / f64::from(self.settings.steps)) as f32;
+        for device in 0..self.network.devices() {
+            for (name, &range) in &self.settings.imperfections {
+                let common = self.common(plan, asked, device, name)?;
+                for entry in self.moved.iter().filter(|entry| entry.spec.name == name) {
+                    let gradient = match &common {
+                        Some(total) => total.clone(),
+                        None => asked.gradient(device, entry)?,
+                    };
+                    let value = self.network.imperfection(device, entry)?;
+                    adversary::forward(plan, step(range), range, &gradient, &value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The gradient `[1]` of an imperfection that has one value for all: the sum over layers and elements.
+    fn common(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        asked: &Asked,
+        device: usize,
+        name: &str,
+    ) -> Result<Option<Slice>, Error> {
+        let of_name = |entry: &&Entry<Imperfection>| entry.spec.name == name && entry.spec.cause == Cause::Common;
+        let own: Vec<_> = asked.entries().iter().filter(of_name).collect();
+        if own.is_empty() {
+            return Ok(None);
+        }
+        let total = plan.gpu().zeros("gradient of a common imperfection", &[1], Scalar::F32)?;
+        let partials = sum::partials(plan.gpu())?;
+        for (number, entry) in own.into_iter().enumerate() {
+            sum::forward(plan, 1.0, &asked.gradient(device, entry)?, &partials, &total, number > 0)?;
+        }
+        Ok(Some(total))
+    }
 }

@@ -68,7 +68,7 @@ fn lenses(name: &'static str, focal_length: Option<f64>, aperture: Option<f64>, 
                 let partials = plan.gpu().zeros("partials", &Lens::partials(height, width), Scalar::F32)?;
                 let [shifts, d_shifts] = [on.inputs, on.gradients].map(|own| [&own[0], &own[1]]);
                 for (lens, d_t) in on.upstream.iter().enumerate() {
-                    on_device.backward(plan, (shifts, lens), d_t, &partials, d_shifts)?;
+                    on_device.backward(plan, (shifts, lens), d_t, &partials, (d_shifts, false))?;
                 }
                 Ok(())
             }),
@@ -138,7 +138,7 @@ fn tilts(name: &'static str, most: f64, sizes: &'static [&'static [usize]]) -> C
                 let partials = plan.gpu().zeros("partials", &Tilt::partials(height, width), Scalar::F32)?;
                 let [angles, d_angles] = [on.inputs, on.gradients].map(|own| [&own[0], &own[1]]);
                 for (at, (t, d_t)) in on.inputs[2..].iter().zip(on.upstream).enumerate() {
-                    on_device.backward_angles(plan, (angles, at), [t, d_t], &partials, d_angles)?;
+                    on_device.backward_angles(plan, (angles, at), [t, d_t], &partials, (d_angles, false))?;
                     copy(plan, d_t, &on.gradients[2 + at])?;
                     on_device.backward(plan, (angles, at), &on.gradients[2 + at])?;
                 }

@@ -200,13 +200,13 @@ fn mesh(name: &'static str, layout: Layout, losses: Losses, variant: &'static st
             }),
             specification: Box::new(move |x| vec![twin.forward(state64(x), &x[FIELD])]),
             gradient: Some(Gradient {
-                of: if lossy { vec![0, 1, 2, FIELD] } else { vec![0, 1, 2, FIELD, 4] },
+                of: if lossy { vec![0, 1, 2, FIELD, 3] } else { vec![0, 1, 2, FIELD, 3, 4] },
                 upstream: None,
                 backward: Box::new(move |plan, on| {
                     let [matrices, screen] = &made(plan, mesh, on)?;
                     let coefficients = Coefficients { matrices, screen };
-                    let [d_theta, d_phi, d_gamma, d_field, d_splitter_error @ ..] = on.gradients else {
-                        unreachable!("four gradients, and that of the couplers without loss");
+                    let [d_theta, d_phi, d_gamma, d_field, d_phase_error, d_splitter_error @ ..] = on.gradients else {
+                        unreachable!("five gradients, and that of the couplers without loss");
                     };
                     let gpu = plan.gpu();
                     let partials = gpu.zeros("partials", &mesh.partials(batch), Scalar::F32)?;
@@ -222,6 +222,7 @@ fn mesh(name: &'static str, layout: Layout, losses: Losses, variant: &'static st
                     mesh.backward_theta(plan, state(on), &partials, d_theta)?;
                     mesh.backward_phi(plan, &partials, d_phi)?;
                     mesh.backward_gamma(plan, &partials, d_gamma)?;
+                    mesh.backward_phase_error(plan, state(on), &partials, d_phase_error)?;
                     d_splitter_error.iter().try_for_each(|gradient| {
                         mesh.backward_splitter_error(plan, state(on), coefficients, &partials, gradient)
                     })
@@ -229,8 +230,9 @@ fn mesh(name: &'static str, layout: Layout, losses: Losses, variant: &'static st
                 specification: Box::new(move |x, d| {
                     let output = twin.forward(state64(x), &x[FIELD]);
                     let of = twin.backward(state64(x), &output, &d[0]);
-                    let all = [of.theta, of.phi, of.gamma, of.field, of.splitter_error];
-                    all.into_iter().take(if lossy { 4 } else { 5 }).collect()
+                    let phase_error = [&of.theta[..], &of.phi, &of.gamma].concat();
+                    let all = [of.theta, of.phi, of.gamma, of.field, phase_error, of.splitter_error];
+                    all.into_iter().take(if lossy { 5 } else { 6 }).collect()
                 }),
             }),
             costs: vec![
@@ -238,6 +240,7 @@ fn mesh(name: &'static str, layout: Layout, losses: Losses, variant: &'static st
                 cost(backward, 74 * n * batch, words + 4 * batch * modes),
                 cost("mesh::backward_theta", 40 * n, 6 * n),
                 cost("mesh::backward_phi", n, 2 * n),
+                cost("mesh::backward_phase_error", 40 * n, 8 * n),
                 cost("mesh::backward_splitter_error", 60 * n, 17 * n),
                 cost("mesh::coefficients", 110 * n, 12 * n),
             ],

@@ -72,17 +72,29 @@ fn shifters(name: &'static str, controls: Controls, sizes: &'static [&'static [u
         let n = size[0];
         let table = Shifters::neighbours(rows(n)).into_iter().map(f64::from).collect();
         let gradient = Gradient {
-            of: vec![0],
+            of: vec![0, 2, 3],
             upstream: None,
             backward: Box::new(move |plan, bound| {
                 let [neighbours, change] = [&bound.inputs[1], &bound.inputs[3]];
-                on.backward(plan, &bound.upstream[0], neighbours, change, &bound.gradients[0])
+                let [d_control, d_temperature, d_change] = bound.gradients else {
+                    unreachable!("three gradients");
+                };
+                let d = &bound.upstream[0];
+                on.backward(plan, d, neighbours, change, d_control)?;
+                on.backward_temperature(plan, d, d_temperature, false)?;
+                let terms = plan.gpu().zeros("terms", &[n], Scalar::F32)?;
+                on.backward_change(plan, &bound.inputs[0], neighbours, d, &terms, d_change, false)
             }),
-            specification: Box::new(move |x, d| vec![twin.backward(&d[0], &words(&x[1]), x[3][0])]),
+            specification: Box::new(move |x, d| {
+                let neighbours = &words(&x[1]);
+                let d_change = twin.backward_change(&x[0], neighbours, &d[0]);
+                vec![twin.backward(&d[0], neighbours, x[3][0]), vec![twin.backward_temperature(&d[0])], vec![d_change]]
+            }),
         };
         let mut costs = vec![cost("phase_shifter::forward", 40 * n, 3 * n)];
         if controls == Controls::Near {
             costs.push(cost("phase_shifter::backward", 4 * n, 3 * n));
+            costs.push(cost("phase_shifter::spill", 40 * n, 4 * n));
         }
         Problem {
             inputs: vec![
@@ -103,4 +115,6 @@ fn shifters(name: &'static str, controls: Controls, sizes: &'static [&'static [u
             costs,
         }
     })
+    // Sums of terms of both signs.
+    .tolerance(1e-6, 1e-6)
 }

@@ -3,7 +3,7 @@
 use flatlight::ops::actuator::Actuator;
 use flatlight::ops::detect::{Detector, Source};
 use flatlight::ops::gain;
-use flatlight::ops::microring::{Ring, State};
+use flatlight::ops::microring::{About, Ring, State};
 
 use flatlight::ops::ring_bank::RingBank;
 
@@ -73,13 +73,17 @@ fn banks(name: &'static str, bank: RingBank, sizes: &'static [&'static [usize]])
             forward: Box::new(move |plan, on| bank.forward(plan, state(on), &on.outputs[0])),
             specification: Box::new(move |x| vec![twin.forward(state64(x), columns)]),
             gradient: Some(Gradient {
-                of: vec![0],
+                of: vec![0, 3, 4],
                 upstream: None,
                 backward: Box::new(move |plan, on| {
                     let terms = plan.gpu().zeros("terms", &[rows, columns, bank.size], Scalar::F32)?;
-                    bank.backward(plan, state(on), &on.upstream[0], &terms, &on.gradients[0])
+                    ABOUT.into_iter().zip(on.gradients).try_for_each(|((about, _), gradient)| {
+                        bank.backward(plan, about, state(on), &on.upstream[0], &terms, gradient)
+                    })
                 }),
-                specification: Box::new(move |x, d| vec![twin.backward(state64(x), columns, &d[0])]),
+                specification: Box::new(move |x, d| {
+                    ABOUT.map(|(_, about)| twin.backward(about, state64(x), columns, &d[0])).to_vec()
+                }),
             }),
             costs: vec![
                 cost("ring_bank::forward", 16 * turns, 5 * n),
@@ -118,16 +122,27 @@ fn actuators(name: &'static str, actuator: Actuator, sizes: &'static [&'static [
             forward: Box::new(move |plan, on| actuator.forward(plan, &on.inputs[0], &on.inputs[1], &on.outputs[0])),
             specification: Box::new(move |x| vec![twin.forward(&x[0], columns, x[1][0])]),
             gradient: Some(Gradient {
-                of: vec![0],
+                of: vec![0, 1],
                 upstream: None,
                 backward: Box::new(move |plan, on| {
-                    actuator.backward(plan, &on.inputs[0], &on.inputs[1], &on.upstream[0], &on.gradients[0])
+                    let ([control, change], d) = ([&on.inputs[0], &on.inputs[1]], &on.upstream[0]);
+                    actuator.backward(plan, control, change, d, &on.gradients[0])?;
+                    let terms = plan.gpu().zeros("terms", &[rows, columns], Scalar::F32)?;
+                    actuator.backward_change(plan, control, d, &terms, &on.gradients[1])
                 }),
-                specification: Box::new(move |x, d| vec![twin.backward(&x[0], columns, x[1][0], &d[0])]),
+                specification: Box::new(move |x, d| {
+                    let d_change = twin.backward_change(&x[0], columns, &d[0]);
+                    vec![twin.backward(&x[0], columns, x[1][0], &d[0]), vec![d_change]]
+                }),
             }),
-            costs: vec![cost("actuator::forward", 10 * n, 2 * n), cost("actuator::backward", 7 * n, 3 * n)],
+            costs: vec![
+                cost("actuator::forward", 10 * n, 2 * n),
+                cost("actuator::backward", 7 * n, 3 * n),
+                cost("actuator::spill", 7 * n, 3 * n),
+            ],
         }
     })
+    .tolerance(2e-6, 0.0)
     .note("without a converter, controls inside and outside the range")
 }
 
@@ -181,6 +196,13 @@ pub fn ring64() -> reference::microring::Ring {
 
 const TEMPERATURE: f64 = 0.5;
 
+/// What rings have gradients of, here and in the specification.
+const ABOUT: [(About, reference::microring::About); 3] = [
+    (About::Detuning, reference::microring::About::Detuning),
+    (About::Width, reference::microring::About::Width),
+    (About::Contrast, reference::microring::About::Contrast),
+];
+
 /// Detunings, offsets, temperature, changes of width and contrast; two rings are off by more than a ring can be.
 pub fn built(draws: Draws, n: usize) -> Vec<Tensor> {
     let mut width = draws.uniform("width", n, -0.2, 0.2);
@@ -223,10 +245,16 @@ fn rings() -> Case {
             forward: Box::new(|plan, on| RING.forward(plan, state(on), &on.outputs[0])),
             specification: Box::new(|x| vec![ring64().forward(state64(x))]),
             gradient: Some(Gradient {
-                of: vec![0],
+                of: vec![0, 3, 4],
                 upstream: None,
-                backward: Box::new(|plan, on| RING.backward(plan, state(on), &on.upstream[0], &on.gradients[0])),
-                specification: Box::new(|x, d| vec![ring64().backward(state64(x), &d[0])]),
+                backward: Box::new(|plan, on| {
+                    ABOUT.into_iter().zip(on.gradients).try_for_each(|((about, _), gradient)| {
+                        RING.backward(plan, about, state(on), &on.upstream[0], gradient)
+                    })
+                }),
+                specification: Box::new(|x, d| {
+                    ABOUT.map(|(_, about)| ring64().backward(about, state64(x), &d[0])).to_vec()
+                }),
             }),
             costs: vec![cost("microring::forward", 12 * n, 5 * n), cost("microring::backward", 16 * n, 6 * n)],
         }
