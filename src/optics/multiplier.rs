@@ -64,7 +64,8 @@ impl Multiplier {
         let [shift_x, shift_y, rotation, scale] = asked.map(|gradient| gradient.unwrap_or(&not_asked));
         let ([picture, view], d_geometry) = (self.pictures(io), Geometry { shift_x, shift_y, rotation, scale });
         self.layout.lay(plan, &io.parameters[TRANSMISSION], picture)?;
-        let partials = plan.gpu().zeros("partial sums of a geometry", &self.view.partials(picture.shape()[0]), Scalar::F32)?;
+        let partials =
+            plan.gpu().zeros("partial sums of a geometry", &self.view.partials(picture.shape()[0]), Scalar::F32)?;
         let (picture, view) = (self.planes(picture)?, self.planes(view)?);
         self.view.backward_geometry(plan, self.geometry(io), &picture, &view, &partials, d_geometry)
     }

@@ -145,7 +145,8 @@ impl Rings {
         self.ring_backward(plan, io, About::Detuning, d_detuning)?;
         // What shifts a resonance has the gradient of its detuning.
         let built = [(OFFSET, About::Detuning), (WIDTH, About::Width), (CONTRAST, About::Contrast)];
-        for (gradient, about) in built.into_iter().filter_map(|(place, about)| Some((io.d_imperfection(place)?, about))) {
+        for (gradient, about) in built.into_iter().filter_map(|(place, about)| Some((io.d_imperfection(place)?, about)))
+        {
             self.ring_backward(plan, io, about, gradient)?;
         }
         if let Some(d_temperature) = io.d_imperfection(TEMPERATURE) {
@@ -153,20 +154,13 @@ impl Rings {
             sum::forward(plan, self.recipe.drift, d_detuning, &partials, d_temperature, false)?;
         }
         if let Some((d_change, (actuator, [control, ..]))) = io.d_imperfection(CROSSTALK).zip(self.actuated(io)) {
-            let terms = plan.gpu().zeros("terms of crosstalk", &self.shape(), Scalar::F32)?;
-            actuator.backward_change(plan, control, d_detuning, &terms, d_change)?;
+            actuator.backward_change(plan, control, d_detuning, d_change)?;
         }
         self.control_backward(plan, io)
     }
 
     /// Gradient of the weights to one of the rings.
-    fn ring_backward(
-        &self,
-        plan: &mut PlanBuilder<'_>,
-        io: &Io,
-        about: About,
-        gradient: &Slice,
-    ) -> Result<(), Error> {
+    fn ring_backward(&self, plan: &mut PlanBuilder<'_>, io: &Io, about: About, gradient: &Slice) -> Result<(), Error> {
         let (state, d_weight) = (self.state(io), self.d_weight(io));
         match (self.recipe.bank(), io.derived.get(self.derived().len() - 1)) {
             (Some(bank), Some(terms)) => bank.backward(plan, about, state, d_weight, terms, gradient),

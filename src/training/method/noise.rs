@@ -49,7 +49,8 @@ pub(super) fn check_named(
     }
     for entry in network.imperfections() {
         let Some(&size) = sizes.get(entry.spec.name) else { continue };
-        check(&entry.spec, f64::from(size)).map_err(|message| setting(format!("{key}.{}", entry.spec.name), message))?;
+        check(&entry.spec, f64::from(size))
+            .map_err(|message| setting(format!("{key}.{}", entry.spec.name), message))?;
     }
     Ok(())
 }
