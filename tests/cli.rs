@@ -562,6 +562,15 @@ fn a_recipe_that_is_wrong_is_told_with_its_line() {
             ],
         ),
         (["rho = 0.5", "rho = -1"], &["recipe.toml:30: `training.sat.rho` must be 0 or more, not -1"]),
+        (
+            ["rho = 0.5", "scope = \"imperfections\""],
+            &["recipe.toml:30: `training.sat.scope` needs half ranges in training.sat.imperfections, such as"],
+        ),
+        (
+            ["rho = 0.5", "imperfections.temperature = -1"],
+            &["recipe.toml:30: `training.sat.imperfections.temperature` must be 0 or more, not -1"],
+        ),
+        (["rho = 0.5", "scope = \"errors\""], &["recipe.toml:30: ", "`errors`", "imperfections"]),
         (["contrast = 1.0", "contrast = 2"], &["recipe.toml:10: layer 1 (ring1): `contrast` must be at most 1, not 2"]),
         (["contrast = 1.0", "resistance = 0"], &["recipe.toml:10: ", "`resistance` must be above 0, not 0"]),
         (["contrast = 1.0", "dac_bits = 17"], &["recipe.toml:10: ", "`dac_bits` must be 1 to 16, not 17"]),
@@ -800,6 +809,8 @@ fn a_variation_that_is_wrong_is_told() {
     bench.refuse("compare recipe.toml --methods standard,sat --vary temprature=1", 2, &["did you mean `temperature`?"]);
     let noiseless = "compare recipe.toml --methods standard,noise --set training.noise={}";
     bench.refuse(noiseless, 2, &["--set training.noise={}", "at least one imperfection"]);
+    let strange = "compare recipe.toml --methods standard,sat --set training.sat.imperfections.humidity=1";
+    bench.refuse(strange, 2, &["--set training.sat.imperfections.humidity=1", "names no imperfection of any layer"]);
 }
 
 #[test]

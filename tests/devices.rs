@@ -4,6 +4,7 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use common::gpu;
 use flatlight::data::{Dataset, Split, Values};
@@ -16,7 +17,8 @@ use flatlight::ops::disturb::Distribution;
 use flatlight::optics::{MultiplierRecipe, RingRecipe};
 use flatlight::random;
 use flatlight::robustness::{self, Axis, Sweep, chips_at_once, rows_at_once};
-use flatlight::training::{Method, Settings, Trainer};
+use flatlight::training::method::Step;
+use flatlight::training::{Method, Optimizer, SatScope, Settings, Trainer};
 
 const FEATURES: usize = 16;
 const CLASSES: usize = 4;
@@ -255,10 +257,66 @@ fn training_with_noise_draws_for_every_device() {
     settings.devices = 1;
     let of_one = draws(&Network::new(gpu(), &layers(), &[FEATURES], CLASSES, 48).unwrap(), &settings);
     assert_eq!(of_one[0], of_three[0]);
-    // The other methods know one device only.
+    // So does the adversary over imperfections; the other methods know one device only.
     settings.devices = DEVICES;
     settings.method = Method::Standard;
     assert_eq!(settings.devices(), 1);
+}
+
+/// Each device starts from its own draws and goes by its own gradient: where it would go alone, with its rows.
+#[test]
+fn the_adversary_over_imperfections_moves_every_device_by_itself() {
+    let data = dataset();
+    let mut settings: Settings = toml::from_str("method = \"sat\"\nepochs = 1\nbatch = 48\ndevices = 3\n").unwrap();
+    assert_eq!(settings.devices(), 1, "without imperfections");
+    let ranges = [("temperature", 0.5), ("ring_offset", 0.02)].map(|(name, range)| (name.to_owned(), range));
+    settings.sat.imperfections = BTreeMap::from(ranges);
+    settings.sat.scope = SatScope::Imperfections;
+    assert_eq!(settings.devices(), DEVICES);
+    let (many, one) = (spread(&layers(), DEVICES), spread(&layers(), 1));
+    let start = many.start(SEED);
+    let stages = |network: &Network<'_>| {
+        gpu().write(&network.flat().parameters, &start).unwrap();
+        let feed = network.feed(&data.train, (1.0, 0.0)).unwrap();
+        let update = Optimizer::new(network, &settings.optimizer).unwrap().update();
+        Method::Sat.stages(&Step { network, settings: &settings, draw: feed.draw(), update }).unwrap()
+    };
+    // draw, disturb, actuate, forward, score, backward, ascend
+    let run = |network: &Network<'_>, plans: &[Arc<Plan>], rows: usize, first: usize| {
+        let clock = Clock { seed: SEED as u32, step: 3, first: first as u32, rows: rows as u32, ..Clock::default() };
+        gpu().write_uniform(network.clock(), &clock).unwrap();
+        submit(&plans.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    };
+    let read = |network: &Network<'_>, device: usize| {
+        let mut chip = vec![0.0; network.chip_len()];
+        for entry in network.imperfections() {
+            let slice = network.imperfection(device, entry).unwrap();
+            chip[entry.range()].copy_from_slice(&gpu().read::<f32>(&slice).unwrap());
+        }
+        chip
+    };
+    let (whole, alone) = (stages(&many), stages(&one));
+    assert_eq!((whole[1].name(), whole[6].name()), ("disturb", "ascend"));
+    run(&many, &whole[..2], DEVICES * ROWS, 0);
+    let drawn: Vec<_> = (0..DEVICES).map(|device| read(&many, device)).collect();
+    run(&many, &whole[..7], DEVICES * ROWS, 0);
+    let moved: Vec<_> = (0..DEVICES).map(|device| read(&many, device)).collect();
+    let temperatures: Vec<_> = many
+        .imperfections()
+        .iter()
+        .filter(|entry| entry.spec.name == "temperature")
+        .map(|entry| entry.offset)
+        .collect();
+    for device in 0..DEVICES {
+        assert_ne!(drawn[device], drawn[(device + 1) % DEVICES], "devices differ");
+        assert_ne!(drawn[device], moved[device], "device {device} moves");
+        assert_eq!(moved[device][temperatures[0]], moved[device][temperatures[1]], "one temperature");
+        assert!(moved[device][temperatures[0]].abs() <= 0.5);
+        one.set_chip(0, &drawn[device]).unwrap();
+        // As all but `disturb`.
+        run(&one, &[&alone[..1], &alone[2..7]].concat(), ROWS, device * ROWS);
+        assert_eq!(read(&one, 0), moved[device], "device {device} alone");
+    }
 }
 
 #[test]

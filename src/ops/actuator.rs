@@ -1,7 +1,7 @@
 //! Detunings of rings from what controls them; `shaders/actuator.wgsl`.
 
 use super::{expect, matrix, sum, word};
-use crate::gpu::{Error, PlanBuilder, Slice, Work};
+use crate::gpu::{Error, PlanBuilder, Scalar, Slice, Work};
 use crate::uniform;
 
 uniform! {
@@ -93,8 +93,7 @@ impl Actuator {
         plan.dispatch("actuator", "backward", &params, &binds, Work::Items(control.len()))
     }
 
-    /// Gradient of the change of the crosstalk `[1]` from that of the detunings (1/nm), as controls `[rows, columns]`; `terms`, of
-    /// their shape, is overwritten.
+    /// Gradient of the change of the crosstalk `[1]` from that of the detunings (1/nm), as controls `[rows, columns]`.
     ///
     /// # Errors
     /// Shapes that do not fit.
@@ -103,16 +102,15 @@ impl Actuator {
         plan: &mut PlanBuilder<'_>,
         control: &Slice,
         d_detuning: &Slice,
-        terms: &Slice,
         d_change: &Slice,
     ) -> Result<(), Error> {
         let operation = "actuator::backward_change";
         let params = self.params(operation, control)?;
         expect(operation, d_detuning, control.shape())?;
-        expect(operation, terms, control.shape())?;
+        let terms = plan.gpu().zeros("terms of crosstalk", control.shape(), Scalar::F32)?;
         let binds = [control.read(), d_detuning.read(), terms.write()];
         plan.dispatch("actuator", "spill", &params, &binds, Work::Items(control.len()))?;
         let partials = sum::partials(plan.gpu())?;
-        sum::forward(plan, 1.0, terms, &partials, d_change, false)
+        sum::forward(plan, 1.0, &terms, &partials, d_change, false)
     }
 }

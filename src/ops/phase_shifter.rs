@@ -1,7 +1,7 @@
 //! Phases that heaters set; `shaders/phase_shifter.wgsl`.
 
 use super::{expect, sum, word};
-use crate::gpu::{Error, PlanBuilder, Slice, Work};
+use crate::gpu::{Error, PlanBuilder, Scalar, Slice, Work};
 use crate::uniform;
 
 uniform! {
@@ -90,7 +90,7 @@ impl Shifters {
     }
 
     /// Gradient of the change of the crosstalk `[1]` from that of the phases, as controls `[heaters]`, or that added to what
-    /// `d_change` holds; `terms` `[heaters]` is overwritten.
+    /// `d_change` holds.
     ///
     /// # Errors
     /// Shapes that do not fit.
@@ -100,19 +100,19 @@ impl Shifters {
         control: &Slice,
         neighbours: &Slice,
         d_phase: &Slice,
-        terms: &Slice,
         d_change: &Slice,
         accumulate: bool,
     ) -> Result<(), Error> {
         let operation = "phase_shifter::backward_change";
         let params = self.params(operation, neighbours)?;
-        for heaters in [control, d_phase, terms] {
+        for heaters in [control, d_phase] {
             expect(operation, heaters, &[neighbours.len()])?;
         }
+        let terms = plan.gpu().zeros("terms of crosstalk", &[neighbours.len()], Scalar::F32)?;
         let binds = [control.read(), neighbours.read(), d_phase.read(), terms.write()];
         plan.dispatch("phase_shifter", "spill", &params, &binds, Work::Items(neighbours.len()))?;
         let partials = sum::partials(plan.gpu())?;
-        sum::forward(plan, 1.0, terms, &partials, d_change, accumulate)
+        sum::forward(plan, 1.0, &terms, &partials, d_change, accumulate)
     }
 
     /// Gradient of the temperature `[1]` (1/K) from that of the phases `[heaters]`, or that added to what `d_temperature` holds.

@@ -4,7 +4,7 @@ use std::f32::consts::{PI, TAU};
 
 use super::mesh_recipe::{MeshForm, MeshInput, MeshOutput, MeshRecipe, MeshStart};
 use super::readout::Readout;
-use crate::gpu::{Error, PlanBuilder, Scalar, Slice};
+use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::layer::{Cause, Derived, Imperfection, Io, Layer, Parameter, Pass, Role, Start};
 use crate::mesh::{Layout, Phases};
 use crate::ops::mesh::{Coefficients, Fields, Mesh as Columns, State};
@@ -175,9 +175,8 @@ impl Mesh {
                 self.shifters.backward_temperature(plan, d_set, d_temperature, kind > 0)?;
             }
             if let Some(d_change) = d_change {
-                let terms = plan.gpu().zeros("terms of crosstalk", d_set.shape(), Scalar::F32)?;
                 let control = &io.parameters[kind];
-                self.shifters.backward_change(plan, control, &neighbours, d_set, &terms, d_change, kind > 0)?;
+                self.shifters.backward_change(plan, control, &neighbours, d_set, d_change, kind > 0)?;
             }
         }
         Ok(())

@@ -154,8 +154,7 @@ impl Rings {
             sum::forward(plan, self.recipe.drift, d_detuning, &partials, d_temperature, false)?;
         }
         if let Some((d_change, (actuator, [control, ..]))) = io.d_imperfection(CROSSTALK).zip(self.actuated(io)) {
-            let terms = plan.gpu().zeros("terms of crosstalk", &self.shape(), Scalar::F32)?;
-            actuator.backward_change(plan, control, d_detuning, &terms, d_change)?;
+            actuator.backward_change(plan, control, d_detuning, d_change)?;
         }
         self.control_backward(plan, io)
     }

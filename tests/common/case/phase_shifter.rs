@@ -82,8 +82,7 @@ fn shifters(name: &'static str, controls: Controls, sizes: &'static [&'static [u
                 let d = &bound.upstream[0];
                 on.backward(plan, d, neighbours, change, d_control)?;
                 on.backward_temperature(plan, d, d_temperature, false)?;
-                let terms = plan.gpu().zeros("terms", &[n], Scalar::F32)?;
-                on.backward_change(plan, &bound.inputs[0], neighbours, d, &terms, d_change, false)
+                on.backward_change(plan, &bound.inputs[0], neighbours, d, d_change, false)
             }),
             specification: Box::new(move |x, d| {
                 let neighbours = &words(&x[1]);

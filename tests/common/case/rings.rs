@@ -127,8 +127,7 @@ fn actuators(name: &'static str, actuator: Actuator, sizes: &'static [&'static [
                 backward: Box::new(move |plan, on| {
                     let ([control, change], d) = ([&on.inputs[0], &on.inputs[1]], &on.upstream[0]);
                     actuator.backward(plan, control, change, d, &on.gradients[0])?;
-                    let terms = plan.gpu().zeros("terms", &[rows, columns], Scalar::F32)?;
-                    actuator.backward_change(plan, control, d, &terms, &on.gradients[1])
+                    actuator.backward_change(plan, control, d, &on.gradients[1])
                 }),
                 specification: Box::new(move |x, d| {
                     let d_change = twin.backward_change(&x[0], columns, &d[0]);
