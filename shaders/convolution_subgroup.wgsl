@@ -50,6 +50,7 @@ override BIAS: u32 = 0u;
 @group(0) @binding(4) var<storage, read_write> y: array<vec2<f32>>;         // [batch, channels_out, height_out, width_out]
 @group(0) @binding(5) var<storage, read> d_y: array<vec4<f32>>;                   // like y
 @group(0) @binding(6) var<storage, read_write> partials: array<f32>;        // [runs, channels_out, channels_in, height, width], [runs, channels_out]
+@group(0) @binding(7) var<storage, read_write> quads: array<vec4<f32>>;         // y by fours, where its rows are of such
 
 /// [channel][column]
 alias Sums = array<mat4x4<f32>, 8>;
@@ -166,13 +167,18 @@ fn add_columns(sums: vec4<f32>, taps: Taps, here: vec4<f32>, next: vec4<f32>) ->
     return four;
 }
 
+/// Zeros for columns past the end of a tile: the driver does not see by itself that sums in a loop are not used.
+fn of_tile(first: u32, sums: vec4<f32>) -> vec4<f32> {
+    return select(vec4(0.0), sums, first + vec4(0u, 1u, 2u, 3u) < vec4(COLUMNS));
+}
+
 fn add_row(sums: mat4x4<f32>, low: vec4<f32>, high: f32, row: Row) -> mat4x4<f32> {
     let taps = Taps(low, high);
     return mat4x4(
-        add_columns(sums[0], taps, row.window[0], row.window[1]),
-        add_columns(sums[1], taps, row.window[1], row.window[2]),
-        add_columns(sums[2], taps, row.window[2], row.window[3]),
-        add_columns(sums[3], taps, row.window[3], row.next),
+        of_tile(0u, add_columns(sums[0], taps, row.window[0], row.window[1])),
+        of_tile(4u, add_columns(sums[1], taps, row.window[1], row.window[2])),
+        of_tile(8u, add_columns(sums[2], taps, row.window[2], row.window[3])),
+        of_tile(12u, add_columns(sums[3], taps, row.window[3], row.next)),
     );
 }
 
@@ -480,9 +486,9 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
     var next_high_sums = Block();
     var low_sum = 0.0;
     var high_sum = 0.0;
+    var sample = run * params.run / params.height_out;
+    var i = run * params.run % params.height_out;
     for (var line = run * params.run; line < end; line++) {
-        let sample = line / params.height_out;
-        let i = line % params.height_out;
         let at_d_y = sample * params.channels_out * plane + i * params.width_out;
         for (var j = 0u; j < params.width_out; j += COLUMNS) {
             let elements = load_row(first, sample, i, j);
@@ -499,6 +505,9 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
                 add_block(&high_sums, &next_high_sums, d, elements, next);
             }
         }
+        i += 1u;
+        sample += select(0u, 1u, i == params.height_out);
+        i = select(i, 0u, i == params.height_out);
     }
     let room = min(CHANNELS, params.channels_out - channel_out);
     if BIAS == 1u && tile % across == 0u {
@@ -632,9 +641,7 @@ fn add_taps(sums: ptr<function, array<vec4<f32>, 8>>, own: Taps, row: Window) {
 
 fn store_quad(at: u32, channel: u32, room: u32, values: vec4<f32>) {
     if channel < CHANNELS && channel < room {
-        let pair = (at + channel * params.height_out * params.width_out) / 2u;
-        y[pair] = values.xy;
-        y[pair + 1u] = values.zw;
+        quads[(at + channel * params.height_out * params.width_out) / 4u] = values;
     }
 }
 
@@ -734,9 +741,9 @@ fn backward_weight_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_
     var sums7 = Filters();
     var low_bias = vec4(0.0);
     var high_bias = vec4(0.0);
+    var sample = run * params.run / params.height_out;
+    var i = run * params.run % params.height_out;
     for (var line = run * params.run; line < end; line++) {
-        let sample = line / params.height_out;
-        let i = line % params.height_out;
         let row = i - params.lift_y;
         let image = sample * params.height_in * params.width_in;
         let at = ((sample * params.channels_out + channel) * plane + i * params.width_out) / 4u;
@@ -787,6 +794,9 @@ fn backward_weight_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_
             before = here;
             here = next;
         }
+        i += 1u;
+        sample += select(0u, 1u, i == params.height_out);
+        i = select(i, 0u, i == params.height_out);
     }
     let weights = params.n_runs * params.channels_out * HEIGHT * TAPS;
     if BIAS == 1u {
