@@ -2,7 +2,8 @@
 // equations, the same order of addition, the same bits. Stride and spread are 1; x and d_y have a multiple of four words.
 // Layout: loads cost most there, broadcasts next to nothing. What a subgroup shares, each lane loads an eighth of.
 //   forward, backward_input   a subgroup owns 16 channels x 16 columns of one row of 8 samples, a lane a sample: it loads
-//                             a row of 20 elements for up to 5 taps and all channels, and the weights of two channels.
+//                             a row of 20 elements for up to 5 taps and all channels, and the weights of two channels. Where
+//                             no more than 8 channels are put out, it owns them for 16 samples, a lane two.
 //                             All lanes meet the same rows, so that rows outside cost nothing.
 //   backward_weight           a subgroup owns 16 channels out x 16 rows of 5 taps, a lane two of them, or 8 where there are no
 //                             more: for 16 positions it loads 20 elements of x for each of its rows, and 16 gradients of two
@@ -24,6 +25,8 @@ const LANES: u32 = 8u;
 // Tile: at most 16 channels, 16 columns and 5 taps, which divide the kernel's width; in backward_weight columns divide the
 // width of the output.
 override CHANNELS: u32 = 8u;
+/// Samples of a lane: 2 if there are at most 8 channels, otherwise 1.
+override SAMPLES: u32 = 1u;
 override COLUMNS: u32 = 16u;
 override TAPS: u32 = 5u;
 /// Places of a window, of its 20, that may lie inside a row: others are zeros for sure, and no work.
@@ -55,7 +58,7 @@ override BIAS: u32 = 0u;
 /// [channel][column]
 alias Sums = array<mat4x4<f32>, 8>;
 
-/// Those of the first eight channels of a tile, and of the others.
+/// Those of the first eight channels of a tile, and of the others, or of a lane's second sample.
 struct Tiles {
     low: Sums,
     high: Sums,
@@ -73,9 +76,19 @@ fn tile(index: u32, lane: u32) -> Tile {
     let blocks = (params.channels_out + CHANNELS - 1u) / CHANNELS;
     let across = (params.width_out + COLUMNS - 1u) / COLUMNS;
     let line = index / LANES / blocks / across;
-    let sample = line / params.height_out * LANES + lane;
+    let sample = line / params.height_out * LANES * SAMPLES + lane;
     let column = index / LANES / blocks % across * COLUMNS;
     return Tile(sample, index / LANES % blocks * CHANNELS, line % params.height_out, column);
+}
+
+/// That of a lane's second sample.
+fn next_tile(tile: Tile) -> Tile {
+    return Tile(tile.sample + LANES, tile.channel, tile.row, tile.column);
+}
+
+/// First word of a tile's sample in x; past the end of the batch it is the last sample.
+fn image_of(tile: Tile) -> u32 {
+    return min(tile.sample, params.batch - 1u) * params.channels_in * params.height_in * params.width_in;
 }
 
 /// Twenty neighbours.
@@ -202,7 +215,7 @@ fn own_channel(tile: Tile, lane: u32) -> u32 {
 fn correlate(tile: Tile, lane: u32) -> Tiles {
     let plane = params.height_in * params.width_in;
     let own = vec2(own_channel(tile, lane), own_channel(tile, lane + 8u)) * params.weight_out + params.weight_first;
-    let sample = min(tile.sample, params.batch - 1u) * params.channels_in * plane;
+    let images = vec2(image_of(tile), image_of(next_tile(tile)));
     // Rows outside are skipped.
     let place = tile.row + params.lead_y;
     let first_k = max(params.lift_y, place) - place;
@@ -216,12 +229,16 @@ fn correlate(tile: Tile, lane: u32) -> Tiles {
     var low_sums = Sums();
     var high_sums = Sums();
     for (var turn = 0u; turn < turns; turn++) {
-        let at = sample + channel * plane + (place + k - params.lift_y) * params.width_in;
+        let at = images + channel * plane + (place + k - params.lift_y) * params.width_in;
         let w = own + channel * params.weight_in + (k * params.kernel_width + l) * params.weight_step;
-        let elements = load_x(at, first_column + l, params.width_in);
-        accumulate(&low_sums, load_taps(w.x), elements);
+        let taps = load_taps(w.x);
+        let elements = load_x(at.x, first_column + l, params.width_in);
+        accumulate(&low_sums, taps, elements);
         if CHANNELS > 8u {
             accumulate(&high_sums, load_taps(w.y), elements);
+        }
+        if SAMPLES > 1u {
+            accumulate(&high_sums, taps, load_x(at.y, first_column + l, params.width_in));
         }
         l += TAPS;
         k += select(0u, 1u, l == params.kernel_width);
@@ -280,30 +297,32 @@ fn store(tile: Tile, first: u32, sums: Sums, offset: f32) {
     store_channel(tile, first + 7u, add(sums[7], subgroupBroadcast(offset, 7u)));
 }
 
+fn store_tiles(tile: Tile, sums: Tiles, low_offset: f32, high_offset: f32) {
+    store(tile, 0u, sums.low, low_offset);
+    if CHANNELS > 8u {
+        store(tile, 8u, sums.high, high_offset);
+    }
+    if SAMPLES > 1u {
+        store(next_tile(tile), 0u, sums.high, low_offset);
+    }
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
     let tile = tile(indexing_group(group, groups) * WORKGROUP + index, lane);
-    let sums = correlate(tile, lane);
-    store(tile, 0u, sums.low, 0.0);
-    store(tile, 8u, sums.high, 0.0);
+    store_tiles(tile, correlate(tile, lane), 0.0, 0.0);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn forward_bias(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
     let tile = tile(indexing_group(group, groups) * WORKGROUP + index, lane);
-    let sums = correlate(tile, lane);
-    store(tile, 0u, sums.low, bias[own_channel(tile, lane)]);
-    if CHANNELS > 8u {
-        store(tile, 8u, sums.high, bias[own_channel(tile, lane + 8u)]);
-    }
+    store_tiles(tile, correlate(tile, lane), bias[own_channel(tile, lane)], bias[own_channel(tile, lane + 8u)]);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
     let tile = tile(indexing_group(group, groups) * WORKGROUP + index, lane);
-    let sums = correlate(tile, lane);
-    store(tile, 0u, sums.low, 0.0);
-    store(tile, 8u, sums.high, 0.0);
+    store_tiles(tile, correlate(tile, lane), 0.0, 0.0);
 }
 
 /// [tap]
