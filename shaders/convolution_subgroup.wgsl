@@ -58,10 +58,12 @@ override BIAS: u32 = 0u;
 /// [channel][column]
 alias Sums = array<mat4x4<f32>, 8>;
 
-/// Those of the first eight channels of a tile, and of the others, or of a lane's second sample.
+/// Those of the first eight channels of a tile, and of the others; then those of a lane's second sample.
 struct Tiles {
     low: Sums,
     high: Sums,
+    next_low: Sums,
+    next_high: Sums,
 }
 
 /// A lane's sample, and the first of its outputs.
@@ -228,17 +230,27 @@ fn correlate(tile: Tile, lane: u32) -> Tiles {
     var l = 0u;
     var low_sums = Sums();
     var high_sums = Sums();
+    var next_low_sums = Sums();
+    var next_high_sums = Sums();
     for (var turn = 0u; turn < turns; turn++) {
         let at = images + channel * plane + (place + k - params.lift_y) * params.width_in;
         let w = own + channel * params.weight_in + (k * params.kernel_width + l) * params.weight_step;
-        let taps = load_taps(w.x);
         let elements = load_x(at.x, first_column + l, params.width_in);
-        accumulate(&low_sums, taps, elements);
-        if CHANNELS > 8u {
-            accumulate(&high_sums, load_taps(w.y), elements);
-        }
+        var next = Row();
         if SAMPLES > 1u {
-            accumulate(&high_sums, taps, load_x(at.y, first_column + l, params.width_in));
+            next = load_x(at.y, first_column + l, params.width_in);
+        }
+        let taps = load_taps(w.x);
+        accumulate(&low_sums, taps, elements);
+        if SAMPLES > 1u {
+            accumulate(&next_low_sums, taps, next);
+        }
+        if CHANNELS > 8u {
+            let taps = load_taps(w.y);
+            accumulate(&high_sums, taps, elements);
+            if SAMPLES > 1u {
+                accumulate(&next_high_sums, taps, next);
+            }
         }
         l += TAPS;
         k += select(0u, 1u, l == params.kernel_width);
@@ -246,7 +258,7 @@ fn correlate(tile: Tile, lane: u32) -> Tiles {
         channel += select(0u, 1u, k == end_k);
         k = select(k, first_k, k == end_k);
     }
-    return Tiles(low_sums, high_sums);
+    return Tiles(low_sums, high_sums, next_low_sums, next_high_sums);
 }
 
 fn store_channel(tile: Tile, index: u32, values: mat4x4<f32>) {
@@ -303,7 +315,10 @@ fn store_tiles(tile: Tile, sums: Tiles, low_offset: f32, high_offset: f32) {
         store(tile, 8u, sums.high, high_offset);
     }
     if SAMPLES > 1u {
-        store(next_tile(tile), 0u, sums.high, low_offset);
+        store(next_tile(tile), 0u, sums.next_low, low_offset);
+        if CHANNELS > 8u {
+            store(next_tile(tile), 8u, sums.next_high, high_offset);
+        }
     }
 }
 

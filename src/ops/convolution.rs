@@ -359,7 +359,7 @@ fn correlate(
             let tile = SubgroupTile::of(params, 16);
             let across = width.div_ceil(count(tile.columns));
             // A lane's samples share its taps.
-            let samples = if tile.channels <= 8 && batch > 8 { 2 } else { 1 };
+            let samples = if batch > 8 { 2 } else { 1 };
             let work = 8 * batch.div_ceil(8 * samples) * height * across * channels.div_ceil(count(tile.channels));
             let pairs = tile.columns.is_multiple_of(2) && params.width_out.is_multiple_of(2);
             let own = [
