@@ -1,9 +1,9 @@
 // The convolutions of convolution.wgsl for adapters whose subgroups have eight lanes (Mesa's software renderer): the same
 // equations, the same order of addition, the same bits. Stride and spread are 1; x and d_y have a multiple of four words.
 // Layout: loads cost most there, broadcasts next to nothing. What a subgroup shares, each lane loads an eighth of.
-//   forward, backward_input   a subgroup owns 16 channels x 16 columns of one row of 8 samples, a lane a sample: it loads
-//                             a row of 20 elements for up to 5 taps and all channels, and the weights of two channels. Where
-//                             no more than 8 channels are put out, it owns them for 16 samples, a lane two.
+//   forward, backward_input   a subgroup owns 16 channels x 16 columns of one row of 16 samples (8 of a batch that has no more), a
+//                             lane two: it loads a row of 20 elements of each for up to 5 taps and all channels, and the
+//                             weights of two channels, which its samples share.
 //                             All lanes meet the same rows, so that rows outside cost nothing.
 //   backward_weight           a subgroup owns 16 channels out x 16 rows of 5 taps, a lane two of them, or 8 where there are no
 //                             more: for 16 positions it loads 20 elements of x for each of its rows, and 16 gradients of two
@@ -25,7 +25,7 @@ const LANES: u32 = 8u;
 // Tile: at most 16 channels, 16 columns and 5 taps, which divide the kernel's width; in backward_weight columns divide the
 // width of the output.
 override CHANNELS: u32 = 8u;
-/// Samples of a lane: 2 if there are at most 8 channels, otherwise 1.
+/// Samples of a lane: 1 or 2.
 override SAMPLES: u32 = 1u;
 override COLUMNS: u32 = 16u;
 override TAPS: u32 = 5u;
