@@ -1,8 +1,9 @@
 // The convolutions of convolution.wgsl for adapters whose subgroups have eight lanes (Mesa's software renderer): the same
 // equations, the same order of addition, the same bits. Stride and spread are 1; x and d_y have a multiple of four words.
 // Layout: loads cost most there, broadcasts next to nothing. What a subgroup shares, each lane loads an eighth of.
-//   forward, backward_input   a subgroup owns 16 channels x 16 columns of one row of 8 samples, a lane a sample: it loads
-//                             a row of 20 elements for up to 5 taps and all channels, and the weights of two channels.
+//   forward, backward_input   a subgroup owns 16 channels x 16 columns of one row of 16 samples (8 of a batch that has no more), a
+//                             lane two: it loads a row of 20 elements of each for up to 5 taps and all channels, and the
+//                             weights of two channels, which its samples share.
 //                             All lanes meet the same rows, so that rows outside cost nothing.
 //   backward_weight           a subgroup owns 16 channels out x 16 rows of 5 taps, a lane two of them, or 8 where there are no
 //                             more: for 16 positions it loads 20 elements of x for each of its rows, and 16 gradients of two
@@ -24,6 +25,8 @@ const LANES: u32 = 8u;
 // Tile: at most 16 channels, 16 columns and 5 taps, which divide the kernel's width; in backward_weight columns divide the
 // width of the output.
 override CHANNELS: u32 = 8u;
+/// Samples of a lane: 1 or 2.
+override SAMPLES: u32 = 1u;
 override COLUMNS: u32 = 16u;
 override TAPS: u32 = 5u;
 /// Places of a window, of its 20, that may lie inside a row: others are zeros for sure, and no work.
@@ -50,14 +53,17 @@ override BIAS: u32 = 0u;
 @group(0) @binding(4) var<storage, read_write> y: array<vec2<f32>>;         // [batch, channels_out, height_out, width_out]
 @group(0) @binding(5) var<storage, read> d_y: array<vec4<f32>>;                   // like y
 @group(0) @binding(6) var<storage, read_write> partials: array<f32>;        // [runs, channels_out, channels_in, height, width], [runs, channels_out]
+@group(0) @binding(7) var<storage, read_write> quads: array<vec4<f32>>;         // y by fours, where its rows are of such
 
 /// [channel][column]
 alias Sums = array<mat4x4<f32>, 8>;
 
-/// Those of the first eight channels of a tile, and of the others.
+/// Those of the first eight channels of a tile, and of the others; then those of a lane's second sample.
 struct Tiles {
     low: Sums,
     high: Sums,
+    next_low: Sums,
+    next_high: Sums,
 }
 
 /// A lane's sample, and the first of its outputs.
@@ -72,9 +78,19 @@ fn tile(index: u32, lane: u32) -> Tile {
     let blocks = (params.channels_out + CHANNELS - 1u) / CHANNELS;
     let across = (params.width_out + COLUMNS - 1u) / COLUMNS;
     let line = index / LANES / blocks / across;
-    let sample = line / params.height_out * LANES + lane;
+    let sample = line / params.height_out * LANES * SAMPLES + lane;
     let column = index / LANES / blocks % across * COLUMNS;
     return Tile(sample, index / LANES % blocks * CHANNELS, line % params.height_out, column);
+}
+
+/// That of a lane's second sample.
+fn next_tile(tile: Tile) -> Tile {
+    return Tile(tile.sample + LANES, tile.channel, tile.row, tile.column);
+}
+
+/// First word of a tile's sample in x; past the end of the batch it is the last sample.
+fn image_of(tile: Tile) -> u32 {
+    return min(tile.sample, params.batch - 1u) * params.channels_in * params.height_in * params.width_in;
 }
 
 /// Twenty neighbours.
@@ -166,13 +182,18 @@ fn add_columns(sums: vec4<f32>, taps: Taps, here: vec4<f32>, next: vec4<f32>) ->
     return four;
 }
 
+/// Zeros for columns past the end of a tile: the driver does not see by itself that sums in a loop are not used.
+fn of_tile(first: u32, sums: vec4<f32>) -> vec4<f32> {
+    return select(vec4(0.0), sums, first + vec4(0u, 1u, 2u, 3u) < vec4(COLUMNS));
+}
+
 fn add_row(sums: mat4x4<f32>, low: vec4<f32>, high: f32, row: Row) -> mat4x4<f32> {
     let taps = Taps(low, high);
     return mat4x4(
-        add_columns(sums[0], taps, row.window[0], row.window[1]),
-        add_columns(sums[1], taps, row.window[1], row.window[2]),
-        add_columns(sums[2], taps, row.window[2], row.window[3]),
-        add_columns(sums[3], taps, row.window[3], row.next),
+        of_tile(0u, add_columns(sums[0], taps, row.window[0], row.window[1])),
+        of_tile(4u, add_columns(sums[1], taps, row.window[1], row.window[2])),
+        of_tile(8u, add_columns(sums[2], taps, row.window[2], row.window[3])),
+        of_tile(12u, add_columns(sums[3], taps, row.window[3], row.next)),
     );
 }
 
@@ -196,7 +217,7 @@ fn own_channel(tile: Tile, lane: u32) -> u32 {
 fn correlate(tile: Tile, lane: u32) -> Tiles {
     let plane = params.height_in * params.width_in;
     let own = vec2(own_channel(tile, lane), own_channel(tile, lane + 8u)) * params.weight_out + params.weight_first;
-    let sample = min(tile.sample, params.batch - 1u) * params.channels_in * plane;
+    let images = vec2(image_of(tile), image_of(next_tile(tile)));
     // Rows outside are skipped.
     let place = tile.row + params.lead_y;
     let first_k = max(params.lift_y, place) - place;
@@ -209,13 +230,27 @@ fn correlate(tile: Tile, lane: u32) -> Tiles {
     var l = 0u;
     var low_sums = Sums();
     var high_sums = Sums();
+    var next_low_sums = Sums();
+    var next_high_sums = Sums();
     for (var turn = 0u; turn < turns; turn++) {
-        let at = sample + channel * plane + (place + k - params.lift_y) * params.width_in;
+        let at = images + channel * plane + (place + k - params.lift_y) * params.width_in;
         let w = own + channel * params.weight_in + (k * params.kernel_width + l) * params.weight_step;
-        let elements = load_x(at, first_column + l, params.width_in);
-        accumulate(&low_sums, load_taps(w.x), elements);
+        let elements = load_x(at.x, first_column + l, params.width_in);
+        var next = Row();
+        if SAMPLES > 1u {
+            next = load_x(at.y, first_column + l, params.width_in);
+        }
+        let taps = load_taps(w.x);
+        accumulate(&low_sums, taps, elements);
+        if SAMPLES > 1u {
+            accumulate(&next_low_sums, taps, next);
+        }
         if CHANNELS > 8u {
-            accumulate(&high_sums, load_taps(w.y), elements);
+            let taps = load_taps(w.y);
+            accumulate(&high_sums, taps, elements);
+            if SAMPLES > 1u {
+                accumulate(&next_high_sums, taps, next);
+            }
         }
         l += TAPS;
         k += select(0u, 1u, l == params.kernel_width);
@@ -223,7 +258,7 @@ fn correlate(tile: Tile, lane: u32) -> Tiles {
         channel += select(0u, 1u, k == end_k);
         k = select(k, first_k, k == end_k);
     }
-    return Tiles(low_sums, high_sums);
+    return Tiles(low_sums, high_sums, next_low_sums, next_high_sums);
 }
 
 fn store_channel(tile: Tile, index: u32, values: mat4x4<f32>) {
@@ -274,30 +309,35 @@ fn store(tile: Tile, first: u32, sums: Sums, offset: f32) {
     store_channel(tile, first + 7u, add(sums[7], subgroupBroadcast(offset, 7u)));
 }
 
+fn store_tiles(tile: Tile, sums: Tiles, low_offset: f32, high_offset: f32) {
+    store(tile, 0u, sums.low, low_offset);
+    if CHANNELS > 8u {
+        store(tile, 8u, sums.high, high_offset);
+    }
+    if SAMPLES > 1u {
+        store(next_tile(tile), 0u, sums.next_low, low_offset);
+        if CHANNELS > 8u {
+            store(next_tile(tile), 8u, sums.next_high, high_offset);
+        }
+    }
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
     let tile = tile(indexing_group(group, groups) * WORKGROUP + index, lane);
-    let sums = correlate(tile, lane);
-    store(tile, 0u, sums.low, 0.0);
-    store(tile, 8u, sums.high, 0.0);
+    store_tiles(tile, correlate(tile, lane), 0.0, 0.0);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn forward_bias(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
     let tile = tile(indexing_group(group, groups) * WORKGROUP + index, lane);
-    let sums = correlate(tile, lane);
-    store(tile, 0u, sums.low, bias[own_channel(tile, lane)]);
-    if CHANNELS > 8u {
-        store(tile, 8u, sums.high, bias[own_channel(tile, lane + 8u)]);
-    }
+    store_tiles(tile, correlate(tile, lane), bias[own_channel(tile, lane)], bias[own_channel(tile, lane + 8u)]);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
     let tile = tile(indexing_group(group, groups) * WORKGROUP + index, lane);
-    let sums = correlate(tile, lane);
-    store(tile, 0u, sums.low, 0.0);
-    store(tile, 8u, sums.high, 0.0);
+    store_tiles(tile, correlate(tile, lane), 0.0, 0.0);
 }
 
 /// [tap]
@@ -480,9 +520,9 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
     var next_high_sums = Block();
     var low_sum = 0.0;
     var high_sum = 0.0;
+    var sample = run * params.run / params.height_out;
+    var i = run * params.run % params.height_out;
     for (var line = run * params.run; line < end; line++) {
-        let sample = line / params.height_out;
-        let i = line % params.height_out;
         let at_d_y = sample * params.channels_out * plane + i * params.width_out;
         for (var j = 0u; j < params.width_out; j += COLUMNS) {
             let elements = load_row(first, sample, i, j);
@@ -499,6 +539,9 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
                 add_block(&high_sums, &next_high_sums, d, elements, next);
             }
         }
+        i += 1u;
+        sample += select(0u, 1u, i == params.height_out);
+        i = select(i, 0u, i == params.height_out);
     }
     let room = min(CHANNELS, params.channels_out - channel_out);
     if BIAS == 1u && tile % across == 0u {
@@ -632,9 +675,7 @@ fn add_taps(sums: ptr<function, array<vec4<f32>, 8>>, own: Taps, row: Window) {
 
 fn store_quad(at: u32, channel: u32, room: u32, values: vec4<f32>) {
     if channel < CHANNELS && channel < room {
-        let pair = (at + channel * params.height_out * params.width_out) / 2u;
-        y[pair] = values.xy;
-        y[pair + 1u] = values.zw;
+        quads[(at + channel * params.height_out * params.width_out) / 4u] = values;
     }
 }
 
@@ -734,9 +775,9 @@ fn backward_weight_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_
     var sums7 = Filters();
     var low_bias = vec4(0.0);
     var high_bias = vec4(0.0);
+    var sample = run * params.run / params.height_out;
+    var i = run * params.run % params.height_out;
     for (var line = run * params.run; line < end; line++) {
-        let sample = line / params.height_out;
-        let i = line % params.height_out;
         let row = i - params.lift_y;
         let image = sample * params.height_in * params.width_in;
         let at = ((sample * params.channels_out + channel) * plane + i * params.width_out) / 4u;
@@ -787,6 +828,9 @@ fn backward_weight_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_
             before = here;
             here = next;
         }
+        i += 1u;
+        sample += select(0u, 1u, i == params.height_out);
+        i = select(i, 0u, i == params.height_out);
     }
     let weights = params.n_runs * params.channels_out * HEIGHT * TAPS;
     if BIAS == 1u {

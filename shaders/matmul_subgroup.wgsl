@@ -1,7 +1,7 @@
 // The matrix products of matmul.wgsl for adapters whose subgroups have eight lanes (Mesa's software renderer): the
 // same equations, the same order of addition, the same bits.
-// Layout: a subgroup owns 16 rows (8 of a matrix that has no more) x 32 columns of c; a lane keeps its 4 columns of all
-// rows. A turn adds four elements of the contraction: each lane loads a vec4 or two of a, an eighth of what the tile needs
+// Layout: a subgroup owns 32 rows (16 or 8 of a smaller matrix) x 32 columns of c; a lane keeps its 4 columns of all
+// rows. A turn adds four elements of the contraction: each lane loads one to four vec4 of a, an eighth of what the tile needs
 // of it, and its own 4 columns of b, and hears the rest of a by broadcast, which is several times cheaper there than a load.
 // A row takes all four elements before the next one: there are more sums than registers, and each is fetched and put back
 // once. Loads are vec4 along the contiguous axes: `abt` needs k, `ab` n and k, `atb` m, n and k in multiples of 4.
@@ -13,7 +13,7 @@ import package::shared::product::{Params, product_four};
 const WORKGROUP: u32 = 64u;
 const LANES: u32 = 8u;
 const COLUMNS: u32 = 32u;
-/// Rows of a tile, 8 or 16.
+/// Rows of a tile: 8, 16 or 32.
 override ROWS: u32 = 16u;
 /// Whether columns come in fours: n is a multiple of 4.
 override QUADS: u32 = 0u;
@@ -27,6 +27,12 @@ override ACCUMULATE: u32 = 0u;
 @group(0) @binding(4) var<storage, read_write> c: array<vec4<f32>>;     // [m, n]
 
 alias Sums = array<vec4<f32>, 16>;
+
+/// Those of the first sixteen rows of a tile, and of the others.
+struct Tile {
+    low: Sums,
+    high: Sums,
+}
 
 /// First row and column of the subgroup's tile; a row past the end means no work. All lanes agree.
 fn tile(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> vec2<u32> {
@@ -64,8 +70,16 @@ fn store_row(row: u32, first: u32, values: vec4<f32>) {
     }
 }
 
-/// Adds `offset` to every row and stores the lane's columns. Constant indices keep the sums in registers.
-fn store(row: u32, first: u32, sums: Sums, offset: vec4<f32>) {
+/// Adds `offset` to every row and stores the lane's columns.
+fn store(row: u32, first: u32, sums: Tile, offset: vec4<f32>) {
+    store_sums(row, first, sums.low, offset);
+    if ROWS > 16u {
+        store_sums(row + 16u, first, sums.high, offset);
+    }
+}
+
+/// Constant indices keep the sums in registers.
+fn store_sums(row: u32, first: u32, sums: Sums, offset: vec4<f32>) {
     store_row(row, first, sums[0] + offset);
     store_row(row + 1u, first, sums[1] + offset);
     store_row(row + 2u, first, sums[2] + offset);
@@ -114,9 +128,9 @@ fn rows_of_b(at: u32) -> mat4x4<f32> {
     return mat4x4<f32>(b[at], b[at + row], b[at + 2u * row], b[at + 3u * row]);
 }
 
-/// Places of a lane's two rows of a, in vectors.
-fn rows_of_a(row: u32, lane: u32) -> vec2<u32> {
-    let rows = min(vec2(row + lane, row + 8u + lane), vec2(params.m - 1u));
+/// Places of a lane's four rows of a, in vectors.
+fn rows_of_a(row: u32, lane: u32) -> vec4<u32> {
+    let rows = min(row + lane + vec4(0u, 8u, 16u, 24u), vec4(params.m - 1u));
     return (rows * params.k + params.k_first) / 4u;
 }
 
@@ -129,12 +143,17 @@ fn ab(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: 
     let column = min(corner.y + 4u * lane, params.n - 4u);
     let at_a = rows_of_a(corner.x, lane);
     var at_b = (params.k_first * params.n + column) / 4u;
-    var sums = Sums();
+    var low = Sums();
+    var high = Sums();
     for (var turn = 0u; turn < params.k_count / 4u; turn++) {
-        accumulate(&sums, a[at_a.x + turn], a[at_a.y + turn], rows_of_b(at_b));
+        let right = rows_of_b(at_b);
+        accumulate(&low, a[at_a.x + turn], a[at_a.y + turn], right);
+        if ROWS > 16u {
+            accumulate(&high, a[at_a.z + turn], a[at_a.w + turn], right);
+        }
         at_b += params.n;
     }
-    store(corner.x, corner.y + 4u * lane, sums, vec4(0.0));
+    store(corner.x, corner.y + 4u * lane, Tile(low, high), vec4(0.0));
 }
 
 /// Adds four elements of the contraction to four rows, each element a vector of them.
@@ -156,6 +175,10 @@ fn rows_of(left: vec4<f32>) -> array<mat4x4<f32>, 2> {
     );
 }
 
+fn sums_of(a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>, d: mat4x4<f32>) -> Sums {
+    return Sums(a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3], c[0], c[1], c[2], c[3], d[0], d[1], d[2], d[3]);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn atb(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32) {
     let corner = tile(group, groups, index);
@@ -164,12 +187,12 @@ fn atb(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     }
     // Four elements of eight rows of a are one vec4 a lane.
     let row = corner.x + 4u * (lane % 2u);
-    let rows = min(vec2(row, row + 8u), vec2(params.m - 4u));
+    let rows = min(row + vec4(0u, 8u, 16u, 24u), vec4(params.m - 4u));
     let column = min(corner.y + 4u * lane, params.n - 4u);
     var at_a = ((params.k_first + lane / 2u) * params.m + rows) / 4u;
     var at_b = (params.k_first * params.n + column) / 4u;
     // [four rows]
-    var sums = array<mat4x4<f32>, 4>();
+    var sums = array<mat4x4<f32>, 8>();
     for (var turn = 0u; turn < params.k_count / 4u; turn++) {
         let right = rows_of_b(at_b);
         let low = rows_of(a[at_a.x]);
@@ -180,27 +203,37 @@ fn atb(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
             sums[2] = add_rows(sums[2], high[0], right);
             sums[3] = add_rows(sums[3], high[1], right);
         }
+        if ROWS > 16u {
+            let third = rows_of(a[at_a.z]);
+            let fourth = rows_of(a[at_a.w]);
+            sums[4] = add_rows(sums[4], third[0], right);
+            sums[5] = add_rows(sums[5], third[1], right);
+            sums[6] = add_rows(sums[6], fourth[0], right);
+            sums[7] = add_rows(sums[7], fourth[1], right);
+        }
         at_a += params.m;
         at_b += params.n;
     }
-    let all = Sums(
-        sums[0][0], sums[0][1], sums[0][2], sums[0][3], sums[1][0], sums[1][1], sums[1][2], sums[1][3],
-        sums[2][0], sums[2][1], sums[2][2], sums[2][3], sums[3][0], sums[3][1], sums[3][2], sums[3][3],
-    );
-    store(corner.x, corner.y + 4u * lane, all, vec4(0.0));
+    let low = sums_of(sums[0], sums[1], sums[2], sums[3]);
+    let high = sums_of(sums[4], sums[5], sums[6], sums[7]);
+    store(corner.x, corner.y + 4u * lane, Tile(low, high), vec4(0.0));
 }
 
-fn product_abt(corner: vec2<u32>, lane: u32) -> Sums {
-    var sums = Sums();
+fn product_abt(corner: vec2<u32>, lane: u32) -> Tile {
+    var low = Sums();
+    var high = Sums();
     let at_a = rows_of_a(corner.x, lane);
     let columns = product_four(corner.y + 4u * lane, params.n);
     var at_b = (columns * params.k + params.k_first) / 4u;
     for (var turn = 0u; turn < params.k_count / 4u; turn++) {
         let right = transpose(mat4x4<f32>(b[at_b.x], b[at_b.y], b[at_b.z], b[at_b.w]));
-        accumulate(&sums, a[at_a.x + turn], a[at_a.y + turn], right);
+        accumulate(&low, a[at_a.x + turn], a[at_a.y + turn], right);
+        if ROWS > 16u {
+            accumulate(&high, a[at_a.z + turn], a[at_a.w + turn], right);
+        }
         at_b += 1u;
     }
-    return sums;
+    return Tile(low, high);
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -39,8 +39,8 @@ struct Params {
 @group(0) @binding(6) var<storage, read> d_y: array<vec2<f32>>;                 // [batch, channels, height, width]
 @group(0) @binding(7) var<storage, read> slopes: array<vec2<f32>>;              // [channels, 2] sums of d n, of d n n
 @group(0) @binding(8) var<storage, read_write> pieces: array<vec2<f32>>;        // [runs, channels, lanes, 2] mean, variance
-@group(0) @binding(9) var<storage, read_write> extremes: array<f32>;            // [batch, channels, height, width]
-@group(0) @binding(10) var<storage, read_write> d_x: array<vec2<f32>>;          // like x
+@group(0) @binding(9) var<storage, read_write> extremes: array<vec2<f32>>;           // [batch, channels, height, width]
+@group(0) @binding(10) var<storage, read_write> d_x: array<vec4<f32>>;         // like x
 
 /// What an invocation owns.
 struct Piece {
@@ -108,6 +108,18 @@ fn extremes_of(windows: Windows, sign: f32) -> vec2<f32> {
     return select(column, column.yyww, replaced(column, column.yyww, sign)).xz;
 }
 
+fn store_extremes(at: u32, own: vec2<f32>, is_whole: bool) {
+    if ODD == 0u {
+        extremes[at / 2u] = own;
+        return;
+    }
+    extremes[at / 2u][at % 2u] = own.x;
+    if is_whole {
+        let next = at + 1u;
+        extremes[next / 2u][next % 2u] = own.y;
+    }
+}
+
 fn fold(four: vec4<f32>) -> f32 {
     return (four.x + four.y) + (four.z + four.w);
 }
@@ -136,10 +148,7 @@ fn moments(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
                 let line = image + row * params.width;
                 let windows = windows_at(line, pair);
                 let own = extremes_of(windows, sign);
-                extremes[line + 2u * pair] = own.x;
-                if is_whole {
-                    extremes[line + 2u * pair + 1u] = own.y;
-                }
+                store_extremes(line + 2u * pair, own, is_whole);
                 var top = windows.top - pivot - mean;
                 var bottom = windows.bottom - pivot - mean;
                 if ODD == 1u {
@@ -167,6 +176,28 @@ fn d_y_at(at: u32) -> vec2<f32> {
         return vec2(d_y[at / 2u][at % 2u], d_y[next / 2u][next % 2u]);
     }
     return d_y[at / 2u];
+}
+
+/// Stores gradients of the windows of a pair of columns, in a row of them that starts with an output.
+fn store_windows(line: u32, pair: u32, windows: Windows) {
+    let at = line + pair;
+    let below = at + params.width / 2u;
+    if is_whole(pair) {
+        d_x[at] = windows.top;
+    } else {
+        d_x[at].x = windows.top.x;
+        d_x[at].y = windows.top.y;
+    }
+    if ODD == 0u {
+        d_x[below] = windows.bottom;
+        return;
+    }
+    d_x[below].z = windows.bottom.x;
+    d_x[below].w = windows.bottom.y;
+    if is_whole(pair) {
+        d_x[below + 1u].x = windows.bottom.z;
+        d_x[below + 1u].y = windows.bottom.w;
+    }
 }
 
 /// Elements that another one of their row of a window stands before.
@@ -208,16 +239,9 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
                 let is_low = low & !(RIGHT & low.xxzz) & !(high.xxzz | high.yyww);
                 let top = select(vec4(0.0), g, is_high) - means.x - (windows.top - mean) * slope;
                 let bottom = select(vec4(0.0), g, is_low) - means.x - (windows.bottom - mean) * slope;
-                let at = 2u * (line + pair);
-                let below = at + params.width;
                 let upper = select(vec4(0.0), top * inverse, is_valid);
                 let lower = select(vec4(0.0), bottom * inverse, is_valid);
-                d_x[at] = upper.xy;
-                d_x[below] = lower.xy;
-                if is_whole(pair) {
-                    d_x[at + 1u] = upper.zw;
-                    d_x[below + 1u] = lower.zw;
-                }
+                store_windows(line, pair, Windows(upper, lower));
             }
         }
     }

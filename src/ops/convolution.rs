@@ -358,9 +358,11 @@ fn correlate(
         _ if shader == SUBGROUP.1 && fits_subgroup(params) => {
             let tile = SubgroupTile::of(params, 16);
             let across = width.div_ceil(count(tile.columns));
-            let work = 8 * batch.div_ceil(8) * height * across * channels.div_ceil(count(tile.channels));
+            // A lane's samples share its weights.
+            let samples = if batch > 8 { 2 } else { 1 };
+            let work = 8 * batch.div_ceil(8 * samples) * height * across * channels.div_ceil(count(tile.channels));
             let pairs = tile.columns.is_multiple_of(2) && params.width_out.is_multiple_of(2);
-            let own = [("ALIGNED", tile.alignment(params)), ("PAIRS", u32::from(pairs))];
+            let own = [("ALIGNED", tile.alignment(params)), ("PAIRS", u32::from(pairs)), ("SAMPLES", samples as u32)];
             let constants = [&tile.constants(params)[..], &tile.places(params), &own].concat();
             plan.dispatch_with(shader, entry, &constants, params, binds, Work::Items(work))
         }

@@ -91,6 +91,9 @@ fn product(
 /// each; what surrounds them takes fewer than 100. All variants cut at the same places, to add in the same order.
 const RUN: usize = (MAX_LOOP_TURNS - 100) / 22 * 16;
 
+/// Tiles of the subgroup variant that employ a software adapter.
+const ENOUGH_TILES: usize = 32;
+
 /// Records a product, its contraction cut into runs short enough for one invocation's loop.
 #[expect(clippy::too_many_arguments, reason = "a product is what it is")]
 fn record(
@@ -105,10 +108,15 @@ fn record(
 ) -> Result<(), Error> {
     let operation = format!("matmul::{kind}");
     expect(&operation, c, &[m, n])?;
-    // Rows of a tile of the subgroup variant.
-    let rows = if m > 8 { 16 } else { 8 };
+    // Rows of a tile of the subgroup variant: the fewer tiles, the fewer loads, but there must be some for every thread.
+    let tiles = |rows: usize| m.div_ceil(rows) * n.div_ceil(32);
+    let rows = match m {
+        ..=8 => 8,
+        _ if tiles(32) >= ENOUGH_TILES => 32,
+        _ => 16,
+    };
     let work = match shader {
-        _ if shader == SUBGROUP.1 => Work::Items(8 * m.div_ceil(rows) * n.div_ceil(32)),
+        _ if shader == SUBGROUP.1 => Work::Items(8 * tiles(rows)),
         _ if shader == TILED.1 => Work::Groups(m.div_ceil(64) * n.div_ceil(64)),
         _ => Work::Items(m.div_ceil(4) * n.div_ceil(4)),
     };

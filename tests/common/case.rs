@@ -456,6 +456,7 @@ fn product(name: &'static str, kind: Product, variant: &'static str) -> Case {
         // Axes in multiples of 4 and not of a tile, as vec4 loads need them.
         &[70, 36, 132],
         &[12, 36, 60],
+        &[140, 196, 20],
         // Many groups; a gradient contracts over 80,000 elements, more than one loop may.
         &[5, 80_000, 9],
         &[4, 80_000, 8],
