@@ -1912,7 +1912,8 @@ fn imperfections_against_differences(bar: f64, network: &Network<'_>, loss: impl
         };
         let want = reference::central_differences(along, &chip[entry.range()], 1e-6);
         if want.iter().all(|slope| *slope == 0.0) {
-            assert!(got.iter().all(|slope| *slope == 0.0), "{}: moves nothing, but has a gradient", entry.name);
+            // What cancels in exact arithmetic may leave its rounding.
+            assert!(got.iter().all(|slope| slope.abs() < 1e-8), "{}: moves nothing, but has a gradient", entry.name);
             continue;
         }
         // A sum over many of both signs keeps the rounding of its terms; the kernels' own cases are stricter.
