@@ -14,7 +14,8 @@ use flatlight::ops::{Clock, Flat, bias, cross_entropy, matmul};
 use flatlight::{random, reference, uniform};
 
 /// Normal numbers.
-const NORMAL: Draw = Draw { stream: 1, distribution: Distribution::Normal, deviation: 1.0, part: (0, 1), limit: None };
+const NORMAL: Draw =
+    Draw { stream: 1, distribution: Distribution::Normal, deviation: 1.0, part: (0, 1), limit: None, alike: false };
 
 /// Records a plan of one operation and submits it once.
 fn once(gpu: &Gpu, record: impl FnOnce(&mut PlanBuilder<'_>) -> Result<(), Error>) -> Result<(), Error> {
