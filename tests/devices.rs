@@ -283,7 +283,7 @@ fn the_adversary_over_imperfections_moves_every_device_by_itself() {
     };
     // draw, disturb, actuate, forward, score, backward, ascend
     let run = |network: &Network<'_>, plans: &[Arc<Plan>], rows: usize, first: usize| {
-        let clock = Clock { seed: SEED as u32, step: 3, first: first as u32, rows: rows as u32, ..Clock::default() };
+        let clock = Clock { seed: SEED, step: 3, first: first as u32, rows: rows as u32, ..Clock::default() };
         gpu().write_uniform(network.clock(), &clock).unwrap();
         submit(&plans.iter().map(AsRef::as_ref).collect::<Vec<_>>());
     };

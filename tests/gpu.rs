@@ -14,7 +14,8 @@ use flatlight::ops::{Clock, Flat, bias, cross_entropy, matmul};
 use flatlight::{random, reference, uniform};
 
 /// Normal numbers.
-const NORMAL: Draw = Draw { stream: 1, distribution: Distribution::Normal, deviation: 1.0, part: (0, 1), limit: None };
+const NORMAL: Draw =
+    Draw { stream: 1, distribution: Distribution::Normal, deviation: 1.0, part: (0, 1), limit: None, alike: false };
 
 /// Records a plan of one operation and submits it once.
 fn once(gpu: &Gpu, record: impl FnOnce(&mut PlanBuilder<'_>) -> Result<(), Error>) -> Result<(), Error> {
@@ -236,7 +237,18 @@ fn a_parameter_struct_that_differs_from_the_shaders_is_refused() {
 
 #[test]
 fn a_clock_of_the_wrong_size_layout_or_access_is_refused() {
-    uniform! { struct Whole as "Params" { count: u32, stream: u32, uniformly: u32, deviation: f32, first: f32, share: f32, limit: f32 } }
+    uniform! {
+        struct Whole as "Params" {
+            count: u32,
+            stream: u32,
+            uniformly: u32,
+            deviation: f32,
+            first: f32,
+            share: f32,
+            limit: f32,
+            alike: u32,
+        }
+    }
     let clock = Clock::uniform(gpu()).unwrap();
     let short = gpu().zeros("short", &[3], Scalar::U32).unwrap();
     let value = gpu().zeros("value", &[64], Scalar::F32).unwrap();

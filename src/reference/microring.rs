@@ -69,7 +69,7 @@ impl Ring {
         match about {
             About::Detuning => ring.slope(x),
             About::Width => -x / ring.half_width * self.half_width * ring.slope(x) * moves(share < 0.1),
-            About::Contrast => -2.0 / (1.0 + (x / ring.half_width).powi(2)) * moves(contrast < 0.0 || contrast > 1.0),
+            About::Contrast => -2.0 / (1.0 + (x / ring.half_width).powi(2)) * moves((contrast - 0.5).abs() > 0.5),
         }
     }
 
