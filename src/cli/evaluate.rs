@@ -38,6 +38,9 @@ joined by +, such as ring1.temperature+ring2.temperature, vary together:
   shift_x, shift_y pixels, by which all masks in free space stand too far to the right and too low
   rotation         degrees, by which they are turned from x to y, clockwise in a picture
   scale            by which they are too large, relative to nominal
+  tilt_x, tilt_y   degrees, by which they turn light to the right and down
+  lens_shift_x, lens_shift_y
+                   pixels, by which all lenses and apertures stand too far to the right and too low
   distance_error   m, by which all distances in free space are too long
 
 Examples:

@@ -138,7 +138,8 @@ impl Axis {
 }
 
 /// What is wrong by itself, where others are changes of something.
-const ERRORS: [&str; 4] = ["shift_x", "shift_y", "rotation", "distance_error"];
+const ERRORS: [&str; 8] =
+    ["shift_x", "shift_y", "rotation", "tilt_x", "tilt_y", "lens_shift_x", "lens_shift_y", "distance_error"];
 
 /// Imperfections, each with the places of the axes that mean it.
 type Meant<'n> = Vec<(&'n Entry<Imperfection>, Vec<usize>)>;

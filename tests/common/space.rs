@@ -208,7 +208,7 @@ impl TwinSpace {
 
     /// Light of a line that arrives at every plane and at the camera.
     fn arriving(&self, p: &[f64], chip: &[f64], line: &TwinLine, x: &[f64]) -> Vec<Vec<f64>> {
-        let mut light = Source { amplitude: line.amplitude, ..self.source.clone() }.forward(x);
+        let mut light = Source { amplitude: line.amplitude, ..self.source }.forward(x);
         let mut all = Vec::new();
         for (step, plane) in self.planes.iter().enumerate() {
             all.push(propagation::forward(self.grid, &light, None, &self.transfer(chip, line, step)));
@@ -265,7 +265,7 @@ impl TwinSpace {
                 let d_mask = self.mask(line, plane).backward(&p[range.clone()], &d_nominal);
                 gradient[range].iter_mut().zip(d_mask).for_each(|(gradient, own)| *gradient += own);
             }
-            let source = Source { amplitude: line.amplitude, ..self.source.clone() };
+            let source = Source { amplitude: line.amplitude, ..self.source };
             d_x.iter_mut().zip(source.backward(x, &d_light)).for_each(|(d_x, own)| *d_x += own);
         }
         d_x
