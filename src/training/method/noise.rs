@@ -19,7 +19,7 @@ use crate::random;
 pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
     let (network, noise, distribution) = (step.network, &step.settings.noise, step.settings.distribution);
     check_named(network, "training.noise", noise, |spec, deviation| check(spec, deviation, distribution))?;
-    let plan = disturb(network, noise, distribution, false)?;
+    let plan = disturb(network, noise, distribution)?;
     if plan.is_empty() {
         return Err(setting(
             "training.noise",
@@ -55,12 +55,11 @@ pub(super) fn check_named(
     Ok(())
 }
 
-/// The plan that draws imperfections of these standard deviations for every device. Elements of a common one may be `alike`.
+/// The plan that draws imperfections of these standard deviations for every device. All elements of a common one are alike.
 pub(super) fn disturb<'g>(
     network: &Network<'g>,
     deviations: &BTreeMap<String, f32>,
     distribution: Distribution,
-    alike: bool,
 ) -> Result<PlanBuilder<'g>, Error> {
     // Parts of one range are met evenly; those of several would be met together, lowest with lowest.
     let common = network.imperfections().iter().filter(|entry| entry.spec.cause == Cause::Common);
@@ -86,7 +85,7 @@ pub(super) fn disturb<'g>(
                     continue;
                 }
             };
-            let (limit, alike) = (entry.spec.limit, alike && entry.spec.cause == Cause::Common);
+            let (limit, alike) = (entry.spec.limit, entry.spec.cause == Cause::Common);
             let draw = Draw { stream, distribution, deviation, part, limit, alike };
             draw.forward(&mut plan, network.clock(), &value)?;
         }

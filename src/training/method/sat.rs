@@ -269,7 +269,7 @@ impl<'a, 'g> Known<'a, 'g> {
         let deviation = |range: &f32| (f64::from(*range) / 3.0_f64.sqrt()) as f32;
         let ranges = self.settings.imperfections.iter();
         let deviations = ranges.map(|(name, range)| (name.clone(), deviation(range))).collect();
-        let plan = noise::disturb(self.network, &deviations, Distribution::Uniform, true)?;
+        let plan = noise::disturb(self.network, &deviations, Distribution::Uniform)?;
         Ok(Some(Arc::new(plan.finish()?)))
     }
 
