@@ -22,7 +22,7 @@ use crate::ops::{half, inner_product, transfer};
 /// ([`Space`]); a plane multiplies it with its complex transmission t, made of what the mask is set to, seen where the mask
 /// really is. The intensities of several spectral lines add up at the camera.
 ///
-/// Kept for the backward pass is the light that arrives at planes ([`Keeping`]); the rest is computed again. Of a batch that goes
+/// Kept for the backward pass is the light that arrives at planes (`keeping`); the rest is computed again. Of a batch that goes
 /// in several runs, or light of several lines, the light is kept of the last only, and the backward pass sends each through
 /// once more.
 #[derive(Clone, Debug)]
