@@ -11,7 +11,8 @@
 //   group  [batch * groups, channels / groups, 1, positions]                 a group of channels of a row
 // Rows past clock.rows are padding: they belong to no population, and give 0 and gradient 0.
 // Layout: tensors are read in loads of four words: four neighbours along inner, or along across where inner is 1, or one
-// word where neither axis is a multiple of four. The axes are counted in loads. An invocation that sums owns a piece of a
+// word where neither axis is a multiple of four. Few positions, of no multiple of four, count as places across in sums of
+// batch normalization, each of them a piece of its channel. The axes are counted in loads. An invocation that sums owns a piece of a
 // population (or of four): every runs-th along outer, every lanes-th along inner, with the pieces in the order of the
 // tensor, so that neighbours read neighbours. What belongs to a population is looked up once a piece, and nothing is
 // divided in the innermost loop. Sums over a population are those of its pieces, added in order by a second pass, without
@@ -34,6 +35,7 @@ struct Params {
     across: u32,
     inner: u32,
     spread: u32,                    // pieces that a load belongs to, neighbours across: 4 or 1
+    places: u32,                    // neighbours across that belong to one population, each of them a piece
     apart: u32,                     // 1: the words of a load belong to neighbouring populations
     runs: u32,                      // pieces along outer
     lanes: u32,                     // pieces along inner
@@ -73,7 +75,7 @@ struct Piece {
     first: u32,         // load at (0, 0); the one at (outer, inner) is outer * across * inner axis + inner further
     run: u32,
     lane: u32,
-    channel: u32,       // at outer 0
+    place: u32,         // that its gain and shift belong to, at outer 0: a channel, or of several that share one
 }
 
 fn item(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> u32 {
@@ -86,13 +88,13 @@ fn piece_of(index: u32) -> Piece {
     let block = indexing_divide(sheet, params.runs);
     let place = line - sheet * params.across;
     var piece: Piece;
-    piece.population = (block * params.across + place) * params.spread;
+    piece.population = indexing_divide((block * params.across + place) * params.spread, params.places);
     piece.first = (block * params.outer * params.across + place) * params.inner;
     piece.run = sheet - block * params.runs;
     piece.lane = index - line * params.lanes;
-    piece.channel = place * params.spread;
+    piece.place = place * params.spread;
     if !outer_is_row() {
-        piece.channel = block % params.row_blocks * params.outer;
+        piece.place = block % params.row_blocks * params.outer;
     }
     return piece;
 }
@@ -161,20 +163,36 @@ fn moments_of(population: u32) -> Moments {
 
 const WORDS: vec4<u32> = vec4(0u, 1u, 2u, 3u);
 
-/// Gain of the words of a load, whose first word is of this channel.
-fn gain_of(channel: u32) -> vec4<f32> {
-    var gain = vec4(gamma[channel]);
+/// Those of the words of a piece; with several places to a channel, of neighbouring channels that share a load.
+fn moments_of_piece(piece: Piece, home: u32) -> Moments {
+    var own = moments_of(home);
+    for (var word = 1u; word < params.lookups && params.places > 1u; word++) {
+        let next = moments_of(channel_of(piece.place + word));
+        own.mean = select(own.mean, next.mean, WORDS >= vec4(word));
+        own.inverse = select(own.inverse, next.inverse, WORDS >= vec4(word));
+    }
+    return own;
+}
+
+/// Channel of a place across.
+fn channel_of(place: u32) -> u32 {
+    return indexing_divide(place, params.places);
+}
+
+/// Gain of the words of a load, whose first word is at this place across.
+fn gain_of(place: u32) -> vec4<f32> {
+    var gain = vec4(gamma[channel_of(place)]);
     for (var word = 1u; word < params.lookups; word++) {
-        gain = select(gain, vec4(gamma[channel + word]), WORDS >= vec4(word));
+        gain = select(gain, vec4(gamma[channel_of(place + word)]), WORDS >= vec4(word));
     }
     return gain;
 }
 
-/// Shift of the words of a load, whose first word is of this channel.
-fn shift_of(channel: u32) -> vec4<f32> {
-    var shift = vec4(beta[channel]);
+/// Shift of the words of a load, whose first word is at this place across.
+fn shift_of(place: u32) -> vec4<f32> {
+    var shift = vec4(beta[channel_of(place)]);
     for (var word = 1u; word < params.lookups; word++) {
-        shift = select(shift, vec4(beta[channel + word]), WORDS >= vec4(word));
+        shift = select(shift, vec4(beta[channel_of(place + word)]), WORDS >= vec4(word));
     }
     return shift;
 }
@@ -247,18 +265,17 @@ fn places_of(lane: u32) -> u32 {
 }
 
 fn populations() -> u32 {
-    return params.blocks * params.across * params.spread;
+    return params.blocks * params.across;
 }
 
 /// The first piece of a population: the one at (run, lane) is run * row_of_pieces() + lane further.
 fn first_piece(population: u32) -> u32 {
-    let places = params.across * params.spread;
-    let block = population / places;
-    return (block * params.runs * places + population - block * places) * params.lanes;
+    let block = population / params.across;
+    return (block * params.runs * params.across + population - block * params.across) * params.lanes;
 }
 
 fn row_of_pieces() -> u32 {
-    return params.across * params.spread * params.lanes;
+    return params.across * params.lanes;
 }
 
 /// Mean and variance of every population from those of its pieces.
@@ -315,9 +332,9 @@ fn correlate(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) g
     let end = outer_end();
     let step = params.across * params.inner;
     let home = piece.population / params.population_channels;
-    var own = moments_of(home);
-    var gain = gain_of(piece.channel);
-    var shift = shift_of(piece.channel);
+    var own = moments_of_piece(piece, home);
+    var gain = gain_of(piece.place);
+    var shift = shift_of(piece.place);
     var first = vec4(0.0);
     var second = vec4(0.0);
     for (var outer = piece.run; outer < end; outer += params.runs) {
@@ -325,8 +342,8 @@ fn correlate(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) g
             own = moments_of(home + outer * params.row_populations);
         }
         if !outer_is_row() {
-            gain = gain_of(piece.channel + outer);
-            shift = shift_of(piece.channel + outer);
+            gain = gain_of(piece.place + outer);
+            shift = shift_of(piece.place + outer);
         }
         let scale = gain * own.inverse;
         let weight = select(vec4(1.0), gain, params.weighted == 1u);
@@ -351,8 +368,8 @@ fn correlate_positions(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_wor
     let piece = piece_of(index);
     let end = outer_end();
     let step = params.across * params.inner;
-    let gain = gain_of(piece.channel);
-    let shift = shift_of(piece.channel);
+    let gain = gain_of(piece.place);
+    let shift = shift_of(piece.place);
     var first = vec4(0.0);
     var second = vec4(0.0);
     for (var outer = piece.run; outer < end; outer += params.runs) {

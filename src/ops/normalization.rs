@@ -10,7 +10,7 @@ use crate::uniform;
 
 uniform! {
     struct Params as "Params" {
-        blocks: u32, outer: u32, across: u32, inner: u32, spread: u32, apart: u32, runs: u32, lanes: u32, joint: u32,
+        blocks: u32, outer: u32, across: u32, inner: u32, spread: u32, places: u32, apart: u32, runs: u32, lanes: u32, joint: u32,
         row_blocks: u32, row_populations: u32, population_channels: u32, position_populations: u32, channels: u32,
         positions: u32, lookups: u32, outer_rows: u32, weighted: u32, rectify: u32, component: u32, epsilon: f32, momentum: f32,
     }
@@ -94,6 +94,8 @@ struct Axes {
     width: usize,
     /// Places across that a load covers.
     spread: usize,
+    /// Neighbouring places across that are of one population: each is a lane of its own.
+    places: usize,
     /// Blocks in a row; 0 if the outer axis is that of the rows.
     row_blocks: usize,
 }
@@ -135,18 +137,18 @@ impl Axes {
     }
 
     fn populations(self) -> usize {
-        self.blocks * self.across * self.spread
+        self.blocks * self.across * self.spread / self.places
     }
 
     /// For sums.
     fn cut(self) -> Cut {
-        let pieces = (self.outer * self.inner / LOADS).clamp(1, SUMMANDS);
+        let pieces = (self.outer * self.inner / LOADS).clamp(1, SUMMANDS / self.places);
         let lanes = even(self.inner, pieces.min(LANES));
         Cut { runs: even(self.outer, pieces / lanes), lanes, joint: 1 }
     }
 
     fn pieces(self, cut: Cut) -> usize {
-        self.populations() * cut.runs * cut.lanes
+        self.populations() * self.places * cut.runs * cut.lanes
     }
 }
 
@@ -187,7 +189,7 @@ impl Normalization {
         self.check(OPERATION, state)?;
         let axes = self.axes();
         let cut = axes.cut();
-        let is_whole = cut.runs * cut.lanes == 1;
+        let is_whole = axes.pieces(cut) == axes.populations();
         let pieces = scratch.of_pieces(axes, cut)?;
         let result = if is_whole { state.statistics } else { &pieces };
         let binds = [state.clock.uniform::<Clock>(), state.x.read(), result.write()];
@@ -268,7 +270,7 @@ impl Normalization {
         let weighted = self.over != Over::Batch;
         let axes = self.axes();
         let cut = axes.cut();
-        let is_whole = weighted && cut.runs * cut.lanes == 1;
+        let is_whole = weighted && axes.pieces(cut) == axes.populations();
         let (pieces, slopes) = (scratch.of_pieces(axes, cut)?, scratch.of_populations(axes)?);
         if weighted {
             let params = Params { weighted: 1, ..self.params(axes, cut)? };
@@ -320,8 +322,16 @@ impl Normalization {
 
     fn axes(&self) -> Axes {
         let &Self { batch, channels, positions, .. } = self;
-        let words =
-            Axes { blocks: batch, outer: channels, across: positions, inner: 1, width: 1, spread: 1, row_blocks: 1 };
+        let words = Axes {
+            blocks: batch,
+            outer: channels,
+            across: positions,
+            inner: 1,
+            width: 1,
+            spread: 1,
+            places: 1,
+            row_blocks: 1,
+        };
         match self.over() {
             Over::Batch => self.channel_axes(),
             Over::Layer => words.loads(),
@@ -340,11 +350,27 @@ impl Normalization {
     /// Axes with the channels as populations.
     fn channel_axes(&self) -> Axes {
         let &Self { batch, channels, positions, .. } = self;
-        let words =
-            Axes { blocks: 1, outer: batch, across: channels, inner: positions, width: 1, spread: 1, row_blocks: 0 };
+        let words = Axes {
+            blocks: 1,
+            outer: batch,
+            across: channels,
+            inner: positions,
+            width: 1,
+            spread: 1,
+            places: 1,
+            row_blocks: 0,
+        };
         match self.over() {
             // A load would be of several groups.
             Over::Group(groups) if positions == 1 && !(channels / groups.max(1)).is_multiple_of(4) => words,
+            // In sums over the rows, places of neighbouring channels may share a load. Four runs or more.
+            Over::Batch
+                if !positions.is_multiple_of(4)
+                    && (channels * positions).is_multiple_of(4)
+                    && positions <= SUMMANDS / 4 =>
+            {
+                Axes { across: channels * positions, inner: 1, places: positions, ..words }.loads()
+            }
             _ => words.loads(),
         }
     }
@@ -355,7 +381,7 @@ impl Normalization {
         let params = self.shape_params()?;
         let apart = axes.width == 4
             && match self.over() {
-                Over::Batch => axes.spread == 4,
+                Over::Batch => axes.spread == 4 && axes.places == 1,
                 Over::Layer => true,
                 Over::Group(_) => false,
             };
@@ -365,6 +391,7 @@ impl Normalization {
             across: word(axes.across)?,
             inner: word(axes.inner)?,
             spread: word(axes.spread)?,
+            places: word(axes.places)?,
             apart: u32::from(apart),
             runs: word(cut.runs)?,
             lanes: word(cut.lanes)?,
@@ -570,7 +597,7 @@ impl Pooled {
     fn axes(&self) -> Axes {
         let Normalization { batch, channels, .. } = self.norm;
         let inner = self.image[1];
-        Axes { blocks: 1, outer: batch, across: channels, inner, width: 1, spread: 1, row_blocks: 0 }
+        Axes { blocks: 1, outer: batch, across: channels, inner, width: 1, spread: 1, places: 1, row_blocks: 0 }
     }
 
     /// Lanes are pairs of columns, so that neighbours read neighbours.
@@ -649,7 +676,8 @@ fn over_pieces(
 
 /// An invocation a population, which goes through all its pieces: at most twice [`SUMMANDS`] turns.
 fn over_populations(plan: &mut PlanBuilder<'_>, entry: &str, params: Params, binds: &[Bind<'_>]) -> Result<(), Error> {
-    let Params { blocks, across, spread, .. } = params;
-    let populations = [blocks, across, spread].map(|extent| extent as usize).into_iter().product();
-    plan.dispatch("normalization", entry, &params, binds, Work::Items(populations))
+    let Params { blocks, across, inner, spread, places, lanes, .. } = params;
+    let across = across * spread / places;
+    let params = Params { across, inner: inner * places, spread: 1, places: 1, lanes: lanes * places, ..params };
+    plan.dispatch("normalization", entry, &params, binds, Work::Items(blocks as usize * across as usize))
 }

@@ -24,6 +24,7 @@ const BATCH: &[&[usize]] = &[
     &[97, 97, 65, 1],
     // Fewer valid rows than runs of rows.
     &[300, 3, 2, 65],
+    &[300, 3, 4, 63],
     &[256, 250, 16, 100],
     &[256, 256, 6, 784],
     // A million in a channel, more than one invocation may see.
