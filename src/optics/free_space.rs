@@ -443,15 +443,17 @@ impl FreeSpace {
         } else {
             let t = self.transmission(plan, io, run.line, step)?;
             let d_t = self.d_transmission(io, step);
+            let is_mask = matches!(self.elements[step], Element::Mask(..));
             self.with_threshold(io, step, run.samples, |threshold| {
                 if let Some(moved) = moved {
                     plane::forward(plan, &arriving, t, threshold, &d_light)?;
                     self.distance_backward(plan, io, run, step + 1, [&d_light, moved])?;
                 }
-                plane::backward(plan, &arriving, t, threshold, &light, &d_light, (d_t, first > 0))
+                plane::backward(plan, &arriving, t, threshold, &light, &d_light, (d_t, is_mask && first > 0))
             })?;
-            if first + run.samples == Self::batch(io) {
-                self.plane_backward(plan, io, run.line, step, [t, d_t])?;
+            // What is set is built for the whole batch; of a lens, only few numbers are asked for.
+            if !is_mask || first + run.samples == Self::batch(io) {
+                self.plane_backward(plan, io, run, step, [t, d_t])?;
             }
         }
         let scratch = [&io.derived[SCRATCH], &io.derived[SCRATCH + 1]];
@@ -463,7 +465,7 @@ impl FreeSpace {
             self.transfer(plan, io, line, step, transfer::forward)?;
             self.propagation.adjoint(plan, &d_light, &io.derived[TRANSFER], scratch, &light)?;
         }
-        if step > 0 {
+        if step > 0 || (io.d_input.is_none() && moved.is_none()) {
             return Ok(());
         }
         // What was shown, and what its gradient is.
@@ -493,17 +495,18 @@ impl FreeSpace {
         inner_product::forward(plan, leaving, moved, &scratch, (d_distances, step, added))
     }
 
-    /// Gradients of what a mask is set to, and of how a plane lies, from that of its transmission, once that is summed over the
-    /// batch.
+    /// Gradients of what a mask is set to, and of how a plane lies, from that of its transmission: of a mask once that is summed
+    /// over the batch, of a lens run by run.
     fn plane_backward(
         &self,
         plan: &mut PlanBuilder<'_>,
         io: &Io,
-        (number, line): (usize, &Line),
+        run: Run<'_>,
         plane: usize,
         [t, d_t]: [&Slice; 2],
     ) -> Result<(), Error> {
-        let ([height, width], added) = (self.recipe.grid, number > 0);
+        let ([height, width], (number, line)) = (self.recipe.grid, run.line);
+        let added = number > 0;
         let sums =
             |plan: &PlanBuilder<'_>, shape: &[usize]| plan.gpu().zeros("partial sums of a plane", shape, Scalar::F32);
         let asked = |place: usize, count: usize| {
@@ -517,7 +520,13 @@ impl FreeSpace {
                 let own = self.not_asked(plan, self.n_lenses())?;
                 let d_shifts = [0, 1].map(|axis: usize| asked[axis].unwrap_or(&own));
                 let partials = sums(plan, &Lens::partials(height, width))?;
-                return self.lens(line, plane).backward(plan, self.shifts(io, lens), d_t, &partials, (d_shifts, added));
+                return self.lens(line, plane).backward(
+                    plan,
+                    self.shifts(io, lens),
+                    d_t,
+                    &partials,
+                    (d_shifts, added || run.first > 0),
+                );
             }
         };
         let (nominal, set) = (&io.derived[NOMINAL], single(&io.parameters[mask])?);
@@ -539,7 +548,7 @@ impl FreeSpace {
             view.backward_geometry(plan, self.geometry(io), nominal, &single(d_t)?, &partials, d_geometry)?;
         }
         self.resample.numbered(mask).backward(plan, self.geometry(io), &single(d_t)?, nominal)?;
-        self.mask(line, plane, &set, kind).backward(plan, nominal, &single(&io.gradients[mask])?, number > 0)
+        self.mask(line, plane, &set, kind).backward(plan, nominal, &single(&io.gradients[mask])?, added)
     }
 }
 
