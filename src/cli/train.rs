@@ -164,6 +164,9 @@ pub(super) fn train(
     } else {
         run.start(recipe, &input, gpu)?;
     }
+    if let Some(chip) = trainer.chip() {
+        run.keep_chip(chip, &network)?;
+    }
     if how.tensorboard {
         run.request_events()?;
     }

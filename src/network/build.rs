@@ -239,12 +239,6 @@ impl<'g> Network<'g> {
         let wiring = connect(gpu, &layers, &shared)?;
         let logits = wiring.whole.last().map_or_else(|| input.clone(), |io| io.output.clone());
 
-        let mut actuate = PlanBuilder::new(gpu, "actuate");
-        for ios in &wiring.own {
-            for ((_, layer), io) in layers.iter().zip(ios) {
-                layer.actuate(&mut actuate, io)?;
-            }
-        }
         let forward = |pass| Self::record_forward(gpu, &layers, &wiring, pass, 0);
         let loss = gpu.zeros("losses", &[batch], Scalar::F32)?;
         let correct = gpu.zeros("hits", &[batch], Scalar::F32)?;
@@ -254,7 +248,7 @@ impl<'g> Network<'g> {
         metrics::forward(&mut score, &clock, &loss, &correct, &Self::ring_of(&ring, 0)?)?;
         let each = Self::record_each(gpu, &layers, &wiring, [&clock, &labels, &loss, &correct, &ring])?;
         Ok(Self {
-            actuate: Arc::new(actuate.finish()?),
+            actuate: Self::record_actuate(gpu, &layers, &wiring)?,
             forward: [
                 forward(Pass::First)?,
                 forward(Pass::Again)?,
@@ -280,6 +274,17 @@ impl<'g> Network<'g> {
             logits,
             ring,
         })
+    }
+
+    /// Parameters and imperfections to what the light meets, of every device.
+    fn record_actuate(gpu: &Gpu, layers: &[Named], wiring: &Wiring) -> Result<Arc<Plan>, Error> {
+        let mut plan = PlanBuilder::new(gpu, "actuate");
+        for ios in &wiring.own {
+            for ((_, layer), io) in layers.iter().zip(ios) {
+                layer.actuate(&mut plan, io)?;
+            }
+        }
+        Ok(Arc::new(plan.finish()?))
     }
 
     /// Layers from a place on, whose input is there.
@@ -480,6 +485,41 @@ impl<'g> Network<'g> {
     pub fn backward_asked(&self, layer: usize, asked: &Asked) -> Result<Arc<Plan>, Error> {
         let ends = [&self.clock, &self.logits, &self.labels];
         Self::record_backward(self.gpu, &self.layers, &self.wiring, ends, layer, Some(asked))
+    }
+
+    /// [`actuate`](Self::actuate) and [`forward_from`](Self::forward_from) a layer under other imperfections, a flat vector
+    /// `[chip_len]`: another device under the same controls, whose outputs take the place of the model's. Of a network for one
+    /// device.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn on(&self, imperfections: &Slice, pass: Pass, layer: usize) -> Result<[Arc<Plan>; 2], Error> {
+        let wiring = self.wiring.on(&self.imperfections, imperfections)?;
+        let actuate = Self::record_actuate(self.gpu, &self.layers, &wiring)?;
+        Ok([actuate, Self::record_forward(self.gpu, &self.layers, &wiring, pass, layer)?])
+    }
+
+    /// Gradients by the model, down to a layer, at outputs of layers that a device put out: the gradient of the loss is that at
+    /// the measured logits, and every layer that may be built wrong answers, nominal, to the input that was measured. What is
+    /// wrong before a layer is thus in its gradient, and only the layer's own slope is the model's. (Physics-aware training:
+    /// Wright et al., Nature 601, 549 (2022).) The model's outputs take the place of the measured ones.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn retrace_to(&self, layer: usize) -> Result<Arc<Plan>, Error> {
+        let mut plan = PlanBuilder::new(self.gpu, "retrace");
+        if let Some(last) = self.wiring.whole.last() {
+            cross_entropy::backward(&mut plan, &self.clock, &self.logits, &self.labels, &last.d_output)?;
+        }
+        for (place, (_, own)) in self.layers.iter().enumerate().skip(layer).rev() {
+            for io in self.wiring.of_layer(place) {
+                if self.wiring.is_physical(place) {
+                    own.forward(&mut plan, io, Pass::Again)?;
+                }
+                own.backward(&mut plan, io)?;
+            }
+        }
+        Ok(Arc::new(plan.finish()?))
     }
 
     /// Room for the gradients of imperfections of these names, of every layer that has one.

@@ -20,6 +20,7 @@ pub(super) struct Shared<'a> {
 
 /// The tensors of all layers. A layer that may be built wrong is run device by device, each on its own rows; any other is
 /// run once on the whole batch, so that a norm over the batch sees all of it.
+#[derive(Clone)]
 pub(super) struct Wiring {
     /// Of every layer, all rows of the batch.
     pub(super) whole: Vec<Io>,
@@ -31,6 +32,20 @@ pub(super) struct Wiring {
 }
 
 impl Wiring {
+    /// The same layers with another flat vector of imperfections, where there is one device.
+    pub(super) fn on(&self, imperfections: &[Entry<Imperfection>], chip: &Slice) -> Result<Self, Error> {
+        let mut other = self.clone();
+        for (place, io) in other.own.iter_mut().flatten().enumerate() {
+            io.imperfections = of_layer(imperfections, place, chip)?;
+        }
+        Ok(other)
+    }
+
+    /// Whether a layer may be built wrong.
+    pub(super) fn is_physical(&self, place: usize) -> bool {
+        self.physical[place]
+    }
+
     /// What a layer of a training step is run on, one after the other.
     pub(super) fn of_layer(&self, place: usize) -> Vec<&Io> {
         if self.physical[place] { self.own.iter().map(|ios| &ios[place]).collect() } else { vec![&self.whole[place]] }

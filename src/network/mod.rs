@@ -4,6 +4,7 @@ mod build;
 pub mod checkpoint;
 mod chip;
 mod connect;
+mod device;
 mod layout;
 mod predict;
 mod scores;
@@ -11,6 +12,7 @@ mod spec;
 
 pub use build::{Asked, Feed, Network, Part, memory_table, widest};
 pub use chip::Chip;
+pub use device::{Device, DeviceSettings, Stage};
 pub use layout::Entry;
 pub use scores::{Scores, Tally};
 pub use spec::LayerRecipe;

@@ -8,6 +8,7 @@
 //! | `state.safetensors` | everything to continue exactly ([`State`]) |
 //! | `summary.json` | format, status, final scores, cost, shape and normalisation of the samples |
 //! | `environment.json` | adapter, driver, versions |
+//! | `chip.npz` | the simulated device that a method in situ trained on; as `flatlight chip` writes one |
 //! | `figures/` | SVG and PNG |
 //! | `events.out.tfevents.flatlight` | the metrics as TensorBoard events, if asked for |
 
@@ -26,7 +27,7 @@ pub use slm::{Modulator, load_masks};
 use crate::data::{Dataset, Preparation};
 use crate::gpu::Gpu;
 use crate::network::checkpoint::{self, FORMAT};
-use crate::network::{self, Network};
+use crate::network::{self, Chip, Network};
 use crate::recipe::{self, Recipe};
 use crate::training::{EpochRow, State, Trainer};
 use crate::{figures, files};
@@ -119,6 +120,9 @@ pub struct Summary {
     pub forward_passes: u64,
     /// Backward passes done.
     pub backward_passes: u64,
+    /// Batches that a device was measured with in training, by methods in situ.
+    #[serde(default)]
+    pub device_calls: u64,
     /// Loss a test sample after the last epoch.
     pub test_loss: Option<f64>,
     /// Accuracy on the test split after the last epoch, 0..1.
@@ -297,6 +301,14 @@ impl Run {
         Ok(files::write(&self.path.join(EVENTS), &[])?)
     }
 
+    /// Keeps the chip that a method in situ trains on, as `chip.npz`.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn keep_chip(&self, chip: &Chip, network: &Network<'_>) -> Result<(), Error> {
+        Ok(chip.save(&self.path.join("chip.npz"), network.imperfections())?)
+    }
+
     /// Whether there is a state to continue from.
     pub fn has_state(&self) -> bool {
         self.path.join(STATE).exists()
@@ -360,7 +372,7 @@ impl Run {
 impl Summary {
     fn new(recipe: &Recipe, input: &Input, rows: &[EpochRow], steps: u64, done: bool) -> Self {
         let method = recipe.training.method;
-        let [forward, backward] = method.cost(&recipe.training);
+        let cost = method.cost(&recipe.training);
         Self {
             format: FORMAT.to_owned(),
             flatlight: env!("CARGO_PKG_VERSION").to_owned(),
@@ -370,8 +382,9 @@ impl Summary {
             status: if done { Status::Finished } else { Status::Unfinished },
             epochs: rows.last().map_or(0, |row| row.epoch),
             steps,
-            forward_passes: steps * u64::from(forward),
-            backward_passes: steps * u64::from(backward),
+            forward_passes: steps * cost.forward,
+            backward_passes: steps * cost.backward,
+            device_calls: steps * cost.device,
             test_loss: rows.last().map(|row| row.test_loss),
             test_accuracy: rows.last().map(|row| row.test_accuracy),
             // An empty sum of floats is -0.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Method, OptimizerSettings, PruningSettings, SatSettings, setting};
+use crate::network::DeviceSettings;
 use crate::ops::disturb::Distribution;
 
 /// More samples than this in a batch are a slip of the pen.
@@ -80,9 +81,12 @@ pub struct Settings {
     /// For `pruning`.
     #[serde(default)]
     pub pruning: PruningSettings,
-    /// For `sat`.
+    /// For `sat` and `sat-in-situ`.
     #[serde(default)]
     pub sat: SatSettings,
+    /// For methods in situ.
+    #[serde(default)]
+    pub device: DeviceSettings,
 }
 
 fn one() -> usize {
@@ -125,6 +129,7 @@ impl Settings {
                 return Err(setting(format!("training.noise.{name}"), format!("must be 0 or more, not {deviation}")));
             }
         }
+        self.device.check().map_err(|(key, message)| setting(format!("training.device.{key}"), message))?;
         self.optimizer.check()
     }
 
@@ -133,7 +138,7 @@ impl Settings {
         match self.method {
             Method::Noise => self.devices,
             Method::Sat if !self.sat.imperfections.is_empty() => self.devices,
-            Method::Standard | Method::Pruning | Method::Sat => 1,
+            Method::Standard | Method::Pruning | Method::Sat | Method::Pat | Method::SatInSitu => 1,
         }
     }
 
@@ -180,6 +185,7 @@ mod tests {
             devices: 1,
             pruning: PruningSettings::default(),
             sat: SatSettings::default(),
+            device: DeviceSettings::default(),
         };
         (0..6).map(|epoch| settings.learning_rate(10 * epoch, 60)).collect()
     }

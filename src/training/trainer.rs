@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::average::Average;
-use super::method::Step;
+use super::method::{self, Step};
 use super::{Error, Optimizer, Settings, State, setting};
 use crate::data::Dataset;
 use crate::gpu::{Plan, Profile, Slice};
+use crate::layer::{Cause, Imperfection};
 use crate::network::checkpoint::Tensor;
-use crate::network::{Feed, Network, Scores, Tally};
+use crate::network::{Chip, Device, Feed, Network, Scores, Stage, Tally};
 use crate::ops::Clock;
 
 /// What an epoch came to; the fields are the columns of `metrics.csv`.
@@ -40,7 +41,8 @@ pub struct Trainer<'a, 'g> {
     seed: u32,
     train: Feed,
     test: Feed,
-    stages: Vec<Arc<Plan>>,
+    stages: Vec<Stage>,
+    device: Option<Device>,
     optimizer: Optimizer,
     average: Option<Average>,
     scores: Scores,
@@ -78,17 +80,17 @@ impl<'a, 'g> Trainer<'a, 'g> {
         let train = network.feed(&data.train, normalisation)?;
         let test = network.feed(&data.test, normalisation)?;
         let optimizer = Optimizer::new(network, &settings.optimizer)?;
-        let mut stages =
-            settings.method.stages(&Step { network, settings, draw: train.draw(), update: optimizer.update() })?;
+        let device = if settings.method.is_in_situ() { Some(open(network, settings, seed)?) } else { None };
+        let (draw, update) = (train.draw(), optimizer.update());
+        let mut stages = settings.method.stages(&Step { network, settings, draw, update, device: device.as_ref() })?;
         let average = if settings.average > 0.0 { Some(Average::new(network)?) } else { None };
         let start = network.start(seed);
         network.gpu().write(&network.flat().parameters, &start)?;
         if let Some(average) = &average {
             network.gpu().write(&average.vector, &start)?;
-            stages.push(Arc::clone(&average.update));
+            stages.push(Arc::clone(&average.update).into());
         }
-        network.nominal()?;
-        Ok(Self {
+        let trainer = Self {
             scores: network.scores()?,
             step: 0,
             wall: Duration::ZERO,
@@ -99,9 +101,21 @@ impl<'a, 'g> Trainer<'a, 'g> {
             train,
             test,
             stages,
+            device,
             optimizer,
             average,
-        })
+        };
+        trainer.set_model()?;
+        Ok(trainer)
+    }
+
+    /// Sets the imperfections of the model: those that are known of the device, else none.
+    fn set_model(&self) -> Result<(), Error> {
+        self.network.nominal()?;
+        match &self.device {
+            Some(device) => Ok(self.network.set_chips(0, [device.model()])?),
+            None => Ok(()),
+        }
     }
 
     /// Goes to where a saved run stood.
@@ -141,6 +155,11 @@ impl<'a, 'g> Trainer<'a, 'g> {
             })
             .collect::<Result<_, Error>>()?;
         Ok(State { step: self.step, tally, vectors })
+    }
+
+    /// The chip that a method in situ trains on.
+    pub fn chip(&self) -> Option<&Chip> {
+        self.device.as_ref().map(Device::chip)
     }
 
     /// Steps of an epoch.
@@ -189,8 +208,6 @@ impl<'a, 'g> Trainer<'a, 'g> {
         let train = self.scores.take(gpu)?;
         self.wall += start.elapsed();
         self.steps_timed += steps;
-        // The device may stand as the last draw of noise left it.
-        self.network.nominal()?;
         let test = self.evaluate()?;
         let row = EpochRow {
             epoch: epoch as u32 + 1,
@@ -213,15 +230,22 @@ impl<'a, 'g> Trainer<'a, 'g> {
         Ok(Some(row))
     }
 
-    /// Scores the test split, with the average of the parameters where one is kept.
+    /// Scores the test split, with the average of the parameters where one is kept: on the device that is trained on, or the
+    /// nominal one.
     fn evaluate(&mut self) -> Result<Tally, Error> {
         let exchange = |average: &Option<Average>| match average {
             Some(average) => self.network.gpu().submit(&[&average.exchange]),
             None => Ok(()),
         };
+        // Noise may have left the imperfections as it drew them last.
+        self.network.nominal()?;
+        if let Some(chip) = self.chip() {
+            self.network.set_chips(0, [chip])?;
+        }
         exchange(&self.average)?;
         let tally = self.network.evaluate(&self.test, &mut self.scores)?;
         exchange(&self.average)?;
+        self.set_model()?;
         Ok(tally)
     }
 
@@ -233,7 +257,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         let gpu = self.network.gpu();
         let clock = self.clock()?;
         gpu.write_uniform(self.network.clock(), &clock)?;
-        let plans: Vec<&Plan> = self.stages.iter().map(AsRef::as_ref).collect();
+        let plans = plans(&self.stages);
         gpu.submit(&plans)?;
         self.step += 1;
         Ok(())
@@ -266,9 +290,24 @@ impl<'a, 'g> Trainer<'a, 'g> {
     pub fn profile(&mut self, steps: usize) -> Result<Profile, Error> {
         let clock = self.clock()?;
         self.network.gpu().write_uniform(self.network.clock(), &clock)?;
-        let plans: Vec<&Plan> = self.stages.iter().map(AsRef::as_ref).collect();
+        let plans = plans(&self.stages);
         let profile = self.network.gpu().profile(&plans, steps)?;
         self.scores.take(self.network.gpu())?;
         Ok(profile)
     }
+}
+
+/// The device of a method in situ.
+fn open(network: &Network<'_>, settings: &Settings, seed: u32) -> Result<Device, Error> {
+    const KEY: &str = "training.device.imperfections";
+    let check = |spec: &Imperfection, size| match spec.cause {
+        Cause::Element => spec.check_deviation(size),
+        Cause::Common | Cause::Sample => spec.check_value(size),
+    };
+    method::check_named(network, KEY, &settings.device.imperfections, check)?;
+    Ok(Device::simulated(network, &settings.device, seed)?)
+}
+
+fn plans(stages: &[Stage]) -> Vec<&Plan> {
+    stages.iter().map(|Stage::Plan(plan)| plan.as_ref()).collect()
 }

@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, Settings};
 use crate::gpu::Plan;
-use crate::network::Network;
+use crate::layer::Pass;
+use crate::network::{Device, Network, Stage};
 
+pub(super) use noise::check_named;
 pub use pruning::PruningSettings;
 pub use sat::{SatScope, SatSettings};
 
@@ -28,11 +30,15 @@ pub enum Method {
     Pruning,
     /// Sharpness-aware: the gradient at the worst point nearby, of parameters or known imperfections, applied here.
     Sat,
+    /// Physics-aware: forward on the device, backward on the model.
+    Pat,
+    /// Sharpness-aware with both forward passes on the device.
+    SatInSitu,
 }
 
 impl Method {
     /// Every method, in the order of the documentation.
-    pub const ALL: [Self; 4] = [Self::Standard, Self::Noise, Self::Pruning, Self::Sat];
+    pub const ALL: [Self; 6] = [Self::Standard, Self::Noise, Self::Pruning, Self::Sat, Self::Pat, Self::SatInSitu];
 
     /// The word that recipes and commands use.
     pub fn word(self) -> &'static str {
@@ -41,29 +47,51 @@ impl Method {
             Self::Noise => "noise",
             Self::Pruning => "pruning",
             Self::Sat => "sat",
+            Self::Pat => "pat",
+            Self::SatInSitu => "sat-in-situ",
         }
     }
 
-    /// The plans of a step, in order.
+    /// Whether it measures a device as it trains.
+    pub fn is_in_situ(self) -> bool {
+        match self {
+            Self::Standard | Self::Noise | Self::Pruning | Self::Sat => false,
+            Self::Pat | Self::SatInSitu => true,
+        }
+    }
+
+    /// The stages of a step, in order. Methods in situ are those in silico with [passes](Step::forward) on the device.
     ///
     /// # Errors
     /// Settings that do not fit the network; what the device reports.
-    pub fn stages(self, step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
+    pub fn stages(self, step: &Step<'_, '_>) -> Result<Vec<Stage>, Error> {
         match self {
-            Self::Standard => Ok(standard::stages(step)),
+            Self::Standard | Self::Pat => standard::stages(step),
             Self::Noise => noise::stages(step),
             Self::Pruning => pruning::stages(step),
-            Self::Sat => sat::stages(step),
+            Self::Sat | Self::SatInSitu => sat::stages(step),
         }
     }
 
-    /// Forward and backward passes of a step under these settings.
-    pub fn cost(self, settings: &Settings) -> [u32; 2] {
-        match self {
-            Self::Standard | Self::Noise | Self::Pruning => [1, 1],
-            Self::Sat => [settings.sat.steps + 1; 2],
-        }
+    /// What a step costs under these settings.
+    pub fn cost(self, settings: &Settings) -> Cost {
+        let passes = match self {
+            Self::Standard | Self::Noise | Self::Pruning | Self::Pat => 1,
+            Self::Sat | Self::SatInSitu => u64::from(settings.sat.steps) + 1,
+        };
+        Cost { forward: passes, backward: passes, device: if self.is_in_situ() { passes } else { 0 } }
     }
+}
+
+/// Passes of a batch through a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Forward passes of the model.
+    pub forward: u64,
+    /// Backward passes of the model.
+    pub backward: u64,
+    /// Batches that the device is measured with, each under one setting of its controls. What costs in a laboratory.
+    pub device: u64,
 }
 
 /// What a method builds its step from.
@@ -76,4 +104,25 @@ pub struct Step<'a, 'g> {
     pub draw: Arc<Plan>,
     /// The optimizer's step.
     pub update: Arc<Plan>,
+    /// What a method in situ measures.
+    pub device: Option<&'a Device>,
+}
+
+impl Step<'_, '_> {
+    /// `actuate, forward` of the layers from one on: of the device if there is one, else of the model.
+    fn forward(&self, pass: Pass, layer: usize) -> Result<Vec<Stage>, Error> {
+        match self.device {
+            Some(device) => Ok(device.forward(self.network, pass, layer)?.into()),
+            None => Ok(vec![self.network.actuate().into(), self.network.forward_from(pass, layer)?.into()]),
+        }
+    }
+
+    /// Gradients by the model down to a layer after that: `backward`, or `actuate, retrace` where a device was measured, whose
+    /// outputs stand where the model's would.
+    fn backward(&self, layer: usize) -> Result<Vec<Stage>, Error> {
+        match self.device {
+            Some(_) => Ok(vec![self.network.actuate().into(), self.network.retrace_to(layer)?.into()]),
+            None => Ok(vec![self.network.backward_to(layer)?.into()]),
+        }
+    }
 }

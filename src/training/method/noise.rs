@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::super::{Error, setting};
 use super::{Step, standard};
-use crate::gpu::{Plan, PlanBuilder};
+use crate::gpu::PlanBuilder;
 use crate::layer::{Cause, Imperfection};
-use crate::network::Network;
+use crate::network::{Network, Stage};
 use crate::ops::disturb::{self, Distribution, Draw};
 use crate::random;
 
@@ -16,7 +16,7 @@ use crate::random;
 /// A common imperfection, such as the temperature, has one draw for all layers; every other element has its own. One that
 /// differs from sample to sample is drawn where it is met, its deviation is set here. With `training.devices` each run of
 /// the batch meets a device of its own.
-pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
+pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Stage>, Error> {
     let (network, noise, distribution) = (step.network, &step.settings.noise, step.settings.distribution);
     check_named(network, "training.noise", noise, |spec, deviation| check(spec, deviation, distribution))?;
     let plan = disturb(network, noise, distribution)?;
@@ -26,13 +26,13 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
             "must name at least one imperfection for method `noise`, such as `temperature = 0.5`",
         ));
     }
-    let mut stages = standard::stages(step);
-    stages.insert(1, Arc::new(plan.finish()?));
+    let mut stages = standard::stages(step)?;
+    stages.insert(1, Arc::new(plan.finish()?).into());
     Ok(stages)
 }
 
 /// Refuses a table of imperfections that names one that no layer has, or gives one a size that it may not have.
-pub(super) fn check_named(
+pub(in super::super) fn check_named(
     network: &Network<'_>,
     key: &str,
     sizes: &BTreeMap<String, f32>,

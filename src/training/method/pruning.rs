@@ -1,12 +1,10 @@
 //! Pruning of steep weights: a penalty on how far weights answer to what controls them.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::super::{Error, setting};
 use super::{Step, standard};
-use crate::gpu::Plan;
+use crate::network::Stage;
 
 /// Keys of `[training.pruning]`.
 ///
@@ -38,12 +36,12 @@ impl PruningSettings {
 }
 
 /// As standard training, with `prune` before `update`: it adds the gradient of the penalty to that of the loss.
-pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
+pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Stage>, Error> {
     let prune = step.network.prune(step.settings.pruning.strength)?;
     if prune.is_empty() {
         return Err(setting("training.method", "`pruning` needs a layer of rings; choose another method"));
     }
-    let mut stages = standard::stages(step);
-    stages.insert(stages.len() - 1, prune);
+    let mut stages = standard::stages(step)?;
+    stages.insert(stages.len() - 1, prune.into());
     Ok(stages)
 }

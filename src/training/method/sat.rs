@@ -9,7 +9,7 @@ use super::super::{Error, setting};
 use super::{Step, noise};
 use crate::gpu::{Plan, PlanBuilder, Scalar, Slice};
 use crate::layer::{Cause, Imperfection, Pass, Role};
-use crate::network::{Asked, Entry, Network};
+use crate::network::{Asked, Entry, Network, Stage};
 use crate::ops::disturb::Distribution;
 use crate::ops::norm::{self, Measure};
 use crate::ops::perturb::{self, Ascent};
@@ -145,14 +145,19 @@ impl SatSettings {
 
 /// `draw, actuate, forward, score, backward, ascend, actuate, forward, backward, restore, update`, with
 /// `climb, actuate, forward, backward` before `restore` for each further step of the adversary. Over imperfections `disturb`
-/// comes after `draw`; over them alone nothing is there to `restore`.
+/// comes after `draw`; over them alone nothing is there to `restore`. In situ every `backward` is `actuate, retrace`: both
+/// forward passes are the device's, both gradients the model's at what it put out.
 ///
 /// The gradient at the worst point of the neighbourhood is applied at its centre. Metrics are those of the centre, on the
 /// devices drawn if there are any. Layers before the first that the adversary moves put out the same every time: a step runs
 /// them once forward, and once backward, for the last gradient.
-pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
+pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Stage>, Error> {
     let (network, settings) = (step.network, &step.settings.sat);
     let gpu = network.gpu();
+    if step.device.is_some() && !settings.imperfections.is_empty() {
+        let message = "belong to a model, and `sat-in-situ` measures a device, whose own nobody moves; leave them out";
+        return Err(setting("training.sat.imperfections", message));
+    }
     let known = Known::new(network, settings)?;
     let moving = network.parameters().iter().filter(|entry| match settings.scope {
         SatScope::Control => entry.spec.role == Role::Control,
@@ -175,21 +180,24 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Arc<Plan>>, Error> {
     known.ascend(&mut climb)?;
     let (ascend, climb) = (Arc::new(ascend.finish()?), Arc::new(climb.finish()?));
 
-    let mut stages = vec![Arc::clone(&step.draw)];
-    stages.extend(known.disturb()?);
-    stages.extend([network.actuate(), network.forward(Pass::First), network.score()]);
-    let (again, backward) = (network.forward_from(Pass::Again, first)?, known.backward(first)?);
+    let mut stages = vec![Arc::clone(&step.draw).into()];
+    stages.extend(known.disturb()?.map(Stage::from));
+    stages.extend(step.forward(Pass::First, 0)?);
+    stages.push(network.score().into());
+    let (again, backward) = (step.forward(Pass::Again, first)?, known.backward(step, first)?);
     for number in 0..settings.steps {
         let up = if number == 0 { &ascend } else { &climb };
-        stages.extend([Arc::clone(&backward), Arc::clone(up), network.actuate(), Arc::clone(&again)]);
+        stages.extend(backward.iter().cloned());
+        stages.push(Arc::clone(up).into());
+        stages.extend(again.iter().cloned());
     }
-    stages.push(network.backward());
+    stages.extend(step.backward(0)?);
     if let Some(walk) = &walk {
         let mut restore = PlanBuilder::new(gpu, "restore");
         perturb::restore(&mut restore, network.flat(), &walk.saved)?;
-        stages.push(Arc::new(restore.finish()?));
+        stages.push(Arc::new(restore.finish()?).into());
     }
-    stages.push(Arc::clone(&step.update));
+    stages.push(Arc::clone(&step.update).into());
     Ok(stages)
 }
 
@@ -274,10 +282,10 @@ impl<'a, 'g> Known<'a, 'g> {
     }
 
     /// Gradients of what the adversary moves, down to the first layer where it moves something.
-    fn backward(&self, first: usize) -> Result<Arc<Plan>, Error> {
+    fn backward(&self, step: &Step<'_, '_>, first: usize) -> Result<Vec<Stage>, Error> {
         match &self.asked {
-            Some(asked) => Ok(self.network.backward_asked(first, asked)?),
-            None => Ok(self.network.backward_to(first)?),
+            Some(asked) => Ok(vec![self.network.backward_asked(first, asked)?.into()]),
+            None => step.backward(first),
         }
     }
 
