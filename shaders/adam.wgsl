@@ -18,6 +18,7 @@ struct Params {
     epsilon: f32,
     decay: f32,
     decay_scope: u32,
+    rate: f32,           // times the clock's learning rate
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -41,7 +42,8 @@ fn update(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
     square[at] = v;
     let segment = segments[at / SEGMENTS_QUADS];
     let p = parameters[at];
-    let decay = clock.learning_rate * params.decay * segments_inside(segment, params.decay_scope) * p;
-    let step = clock.learning_rate * (m / clock.correction_1) / (sqrt(v / clock.correction_2) + params.epsilon);
+    let rate = params.rate * clock.learning_rate;
+    let decay = rate * params.decay * segments_inside(segment, params.decay_scope) * p;
+    let step = rate * (m / clock.correction_1) / (sqrt(v / clock.correction_2) + params.epsilon);
     parameters[at] = segments_project(segment, p - (step + decay));
 }

@@ -38,6 +38,7 @@ library![
     "activation",
     "actuator",
     "adam",
+    "add",
     "adversary",
     "average",
     "bias",

@@ -8,7 +8,7 @@ use super::layout::place;
 use super::scores::{SLOTS, Scores};
 use super::{Chip, Entry, Error, LayerRecipe, Tally};
 use crate::data::Split;
-use crate::gpu::{ALIGNMENT_WORDS, Gpu, Plan, PlanBuilder, Scalar, Slice, align, bytes};
+use crate::gpu::{self, ALIGNMENT_WORDS, Gpu, Plan, PlanBuilder, Scalar, Slice, align, bytes};
 use crate::layer::{Imperfection, Io, Layer, Parameter, Pass, Role, STATISTICS, Start};
 use crate::ops::draw::Samples;
 use crate::ops::{Clock, Flat, Segment, bias, cross_entropy, metrics};
@@ -95,6 +95,28 @@ impl Asked {
         }
         Ok(all)
     }
+}
+
+/// A layer whose device was measured, met by [`retrace_to`](Network::retrace_to).
+pub struct Measured<'a> {
+    /// Its place in the network.
+    pub place: usize,
+    /// Its model, ...
+    pub layer: &'a dyn Layer,
+    /// ... the model's tensors after its forward pass at the measured input, and `d_output`, the gradient of the loss behind it.
+    pub model: &'a Io,
+    /// What the device put out, `[batch, ...]`.
+    pub outputs: &'a Slice,
+}
+
+/// What learns how a device differs from its model as they are compared.
+pub trait Learner {
+    /// Records what it does with a layer, and gives the gradient of the loss with respect to the model's outputs. The layer's
+    /// backward pass comes next, and needs what the forward pass left.
+    ///
+    /// # Errors
+    /// What the plan reports.
+    fn learn(&self, plan: &mut PlanBuilder<'_>, met: &Measured<'_>) -> Result<Slice, gpu::Error>;
 }
 
 /// A layer and its name.
@@ -381,6 +403,26 @@ impl<'g> Network<'g> {
         &self.parts
     }
 
+    /// Number of layers as they are run; a [part](Self::parts) may be one with the part before it.
+    pub fn layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Whether a layer may be built wrong.
+    pub fn is_physical(&self, layer: usize) -> bool {
+        self.wiring.is_physical(layer)
+    }
+
+    /// Outputs of a layer for a sample.
+    pub fn width(&self, layer: usize) -> usize {
+        self.wiring.whole[layer].output.shape()[1]
+    }
+
+    /// Words of the outputs of the widest layer for a whole batch.
+    pub fn widest(&self) -> usize {
+        self.wiring.whole.iter().map(|io| io.output.len()).max().unwrap_or(0)
+    }
+
     /// What a user should know before a run, one line each, with the layer's name.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         self.layers
@@ -500,26 +542,64 @@ impl<'g> Network<'g> {
     }
 
     /// Gradients by the model, down to a layer, at outputs of layers that a device put out: the gradient of the loss is that at
-    /// the measured logits, and every layer that may be built wrong answers, nominal, to the input that was measured. What is
+    /// the measured logits, and every layer that may be built wrong answers by its model to the input that was measured. What is
     /// wrong before a layer is thus in its gradient, and only the layer's own slope is the model's. (Physics-aware training:
-    /// Wright et al., Nature 601, 549 (2022).) The model's outputs take the place of the measured ones.
+    /// Wright et al., Nature 601, 549 (2022).)
+    ///
+    /// A learner is shown every such layer, the last one first.
     ///
     /// # Errors
     /// What the device reports.
-    pub fn retrace_to(&self, layer: usize) -> Result<Arc<Plan>, Error> {
+    pub fn retrace_to(&self, layer: usize, learner: Option<&dyn Learner>) -> Result<Arc<Plan>, Error> {
         let mut plan = PlanBuilder::new(self.gpu, "retrace");
         if let Some(last) = self.wiring.whole.last() {
             cross_entropy::backward(&mut plan, &self.clock, &self.logits, &self.labels, &last.d_output)?;
         }
+        let modelled = self.gpu.zeros("outputs of the model", &[self.widest()], Scalar::F32)?;
         for (place, (_, own)) in self.layers.iter().enumerate().skip(layer).rev() {
             for io in self.wiring.of_layer(place) {
-                if self.wiring.is_physical(place) {
-                    own.forward(&mut plan, io, Pass::Again)?;
+                if !self.wiring.is_physical(place) {
+                    own.backward(&mut plan, io)?;
+                    continue;
                 }
-                own.backward(&mut plan, io)?;
+                let output = modelled.part("outputs of the model", 0, io.output.shape())?;
+                let mut model = Io { output, ..io.clone() };
+                own.forward(&mut plan, &model, Pass::Again)?;
+                if let Some(learner) = learner {
+                    let met = Measured { place, layer: own.as_ref(), model: &model, outputs: &io.output };
+                    model.d_output = learner.learn(&mut plan, &met)?;
+                }
+                own.backward(&mut plan, &model)?;
             }
         }
         Ok(Arc::new(plan.finish()?))
+    }
+
+    /// Where the gradients of the imperfections of a layer go that are asked for, in its own order; of the first device.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn d_imperfections(&self, asked: &Asked, layer: usize) -> Result<Vec<Option<Slice>>, Error> {
+        asked.of_layer(0, layer, self.wiring.own[0][layer].imperfections.len())
+    }
+
+    /// An imperfection of the first device and its gradient as a flat vector of their own, for an optimizer: within its limit,
+    /// as if it were a control.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn flat_imperfection(&self, asked: &Asked, entry: &Entry<Imperfection>) -> Result<Flat, Error> {
+        let words = align(entry.len());
+        // At the limit itself slopes may be infinite.
+        let bound = entry.spec.limit.map_or(f32::MAX, |limit| 0.95 * limit);
+        let segment = Segment { lower: -bound, upper: bound, control: true, kept: false, tensor: 0 };
+        let blocks = words / ALIGNMENT_WORDS;
+        Ok(Flat {
+            parameters: self.chip.part(&entry.name, entry.offset, &[words])?,
+            gradient: asked.gradients.part(&entry.name, entry.offset, &[words])?,
+            segments: self.gpu.upload("bounds and roles", &[blocks, 4], &segment.words().repeat(blocks))?,
+            tensors: 1,
+        })
     }
 
     /// Room for the gradients of imperfections of these names, of every layer that has one.
@@ -622,6 +702,14 @@ impl<'g> Network<'g> {
         self.set_chip(device, &values)
     }
 
+    /// All imperfections of the first device, as a flat vector.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn chip_values(&self) -> Result<Slice, Error> {
+        Ok(self.chip.part("imperfections", 0, &[self.chip_len()])?)
+    }
+
     /// Words of the flat vector of imperfections of a device.
     pub fn chip_len(&self) -> usize {
         self.chip.len() / self.devices
@@ -658,8 +746,21 @@ impl<'g> Network<'g> {
     /// # Errors
     /// What the device reports.
     pub fn evaluate(&self, feed: &Feed, scores: &mut Scores) -> Result<Tally, Error> {
-        let plans = [&*feed.draw, &*self.forward[Pass::Inference as usize], &*self.score];
-        self.run_through(feed, feed.len(), self.batch, &plans, &mut |rows| {
+        self.evaluate_by(feed, scores, &[&*self.actuate, &*self.forward[Pass::Inference as usize]])
+    }
+
+    /// As [`evaluate`](Self::evaluate), by other plans: one that actuates a device, and its forward pass.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn evaluate_by(
+        &self,
+        feed: &Feed,
+        scores: &mut Scores,
+        [actuate, forward]: &[&Plan; 2],
+    ) -> Result<Tally, Error> {
+        let plans = [&*feed.draw, forward, &*self.score];
+        self.run_through(feed, feed.len(), self.batch, actuate, &plans, &mut |rows| {
             Ok(Clock { rows, slot: scores.slot(self.gpu)?, ..Clock::default() })
         })?;
         Ok(scores.take(self.gpu)?)
@@ -674,7 +775,7 @@ impl<'g> Network<'g> {
         let rings = (0..self.devices).map(|device| Self::ring_of(&self.ring, device));
         let mut scores: Vec<_> = rings.map(|ring| Ok(Scores::new(ring?))).collect::<Result<_, Error>>()?;
         let rows = self.batch / self.devices;
-        self.run_through(feed, feed.len(), rows, &[&*feed.draw_each, &*self.each], &mut |rows| {
+        self.run_through(feed, feed.len(), rows, &self.actuate, &[&*feed.draw_each, &*self.each], &mut |rows| {
             let slots = scores.iter_mut().map(|scores| scores.slot(self.gpu)).collect::<Result<Vec<_>, _>>()?;
             Ok(Clock { step: first_chip, rows, slot: slots[0], ..Clock::default() })
         })?;
@@ -689,7 +790,7 @@ impl<'g> Network<'g> {
     pub fn recalibrate(&self, feed: &Feed, samples: usize) -> Result<(), Error> {
         let mut seen = 0;
         let plans = [&*feed.draw, &*self.forward[Pass::Recalibrate as usize]];
-        self.run_through(feed, samples.min(feed.len()), self.batch, &plans, &mut |rows| {
+        self.run_through(feed, samples.min(feed.len()), self.batch, &self.actuate, &plans, &mut |rows| {
             seen += rows;
             Ok(Clock { shuffle: 1, rows, average: rows as f32 / seen as f32, ..Clock::default() })
         })
@@ -706,6 +807,7 @@ impl<'g> Network<'g> {
         feed: &Feed,
         samples: usize,
         batch: usize,
+        actuate: &Plan,
         plans: &[&Plan],
         clock: &mut dyn FnMut(u32) -> Result<Clock, Error>,
     ) -> Result<(), Error> {
@@ -714,7 +816,7 @@ impl<'g> Network<'g> {
             let clock = Clock { first: first as u32, ..clock(batch.min(samples - first) as u32)? };
             self.gpu.write_uniform(&self.clock, &clock)?;
             if first == 0 {
-                self.gpu.submit(&[&[&*self.actuate], plans].concat())?;
+                self.gpu.submit(&[&[actuate], plans].concat())?;
             } else {
                 self.gpu.submit(plans)?;
             }

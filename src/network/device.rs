@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chip, Entry, Error, Network};
+use super::{Chip, Entry, Error, Feed, Network, Scores, Tally};
 use crate::gpu::{Plan, Scalar, Slice};
 use crate::layer::{Imperfection, Pass};
 
@@ -24,6 +24,10 @@ pub struct DeviceSettings {
     /// Names of those that the model knows too, as from a calibration. With all of them the model is the device.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
+    /// What the model learns of the device from what it puts out, by name: the step size of Adam, in the unit of the
+    /// imperfection; it follows the schedule of the run. For the methods that have a model.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub learn: BTreeMap<String, f32>,
 }
 
 impl DeviceSettings {
@@ -90,6 +94,7 @@ pub struct Device {
     chip: Chip,
     model: Chip,
     imperfections: Slice,
+    inference: [Arc<Plan>; 2],
 }
 
 impl Device {
@@ -106,9 +111,11 @@ impl Device {
         let imperfections = gpu.zeros("imperfections of the device", &[network.chip_len()], Scalar::F32)?;
         let chip = settings.draw(seed, network.imperfections());
         let model = settings.model(&chip, network.imperfections());
-        let device = Self { chip, model, imperfections };
-        gpu.write(&device.imperfections, &device.values(network))?;
-        Ok(device)
+        let inference = network.on(&imperfections, Pass::Inference, 0)?;
+        let mut values = vec![0.0; network.chip_len()];
+        chip.put(network.imperfections(), &mut values);
+        gpu.write(&imperfections, &values)?;
+        Ok(Self { chip, model, imperfections, inference })
     }
 
     /// What is wrong with it.
@@ -121,12 +128,6 @@ impl Device {
         &self.model
     }
 
-    fn values(&self, network: &Network<'_>) -> Vec<f32> {
-        let mut values = vec![0.0; network.chip_len()];
-        self.chip.put(network.imperfections(), &mut values);
-        values
-    }
-
     /// The layers of the device from one on, with the controls as they are: `actuate, forward`.
     ///
     /// # Errors
@@ -134,5 +135,13 @@ impl Device {
     pub fn forward(&self, network: &Network<'_>, pass: Pass, layer: usize) -> Result<[Stage; 2], Error> {
         let [actuate, forward] = network.on(&self.imperfections, pass, layer)?;
         Ok([actuate.into(), forward.into()])
+    }
+
+    /// Loss and accuracy of the device over a whole split.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn evaluate(&self, network: &Network<'_>, feed: &Feed, scores: &mut Scores) -> Result<Tally, Error> {
+        network.evaluate_by(feed, scores, &[&self.inference[0], &self.inference[1]])
     }
 }

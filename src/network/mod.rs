@@ -10,7 +10,7 @@ mod predict;
 mod scores;
 mod spec;
 
-pub use build::{Asked, Feed, Network, Part, memory_table, widest};
+pub use build::{Asked, Feed, Learner, Measured, Network, Part, memory_table, widest};
 pub use chip::Chip;
 pub use device::{Device, DeviceSettings, Stage};
 pub use layout::Entry;

@@ -5,7 +5,15 @@ use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
 uniform! {
-    struct Params as "Params" { count: u32, beta_1: f32, beta_2: f32, epsilon: f32, decay: f32, decay_scope: u32 }
+    struct Params as "Params" {
+        count: u32,
+        beta_1: f32,
+        beta_2: f32,
+        epsilon: f32,
+        decay: f32,
+        decay_scope: u32,
+        rate: f32,
+    }
 }
 
 /// Constants of Adam (Kingma and Ba, ICLR 2015); the learning rate and the bias corrections come with the clock.
@@ -22,6 +30,8 @@ pub struct Adam {
     pub decay: f32,
     /// Which parameters decay.
     pub decay_scope: Scope,
+    /// What the clock's learning rate is multiplied by.
+    pub rate: f32,
 }
 
 impl Adam {
@@ -47,6 +57,7 @@ impl Adam {
                 epsilon: self.epsilon,
                 decay: self.decay,
                 decay_scope: self.decay_scope.word(),
+                rate: self.rate,
             };
             let (gradient, segments, parameters) = (
                 Flat::piece(&flat.gradient, piece)?,

@@ -7,6 +7,7 @@
 pub mod activation;
 pub mod actuator;
 pub mod adam;
+pub mod add;
 pub mod adversary;
 pub mod average;
 pub mod bias;

@@ -4,12 +4,14 @@
 //! step to step is the [`Clock`](crate::ops::Clock), a pure function of the step's number.
 
 mod average;
+mod learner;
 pub mod method;
 mod optimizer;
 mod settings;
 mod state;
 mod trainer;
 
+pub use learner::{DatSettings, Learner};
 pub use method::{Method, PruningSettings, SatScope, SatSettings};
 pub use optimizer::{Optimizer, OptimizerKind, OptimizerSettings};
 pub use settings::{Schedule, Settings, StepSettings};

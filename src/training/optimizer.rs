@@ -89,6 +89,18 @@ impl OptimizerSettings {
         }
     }
 
+    /// Adam with these constants.
+    pub(super) fn adam(&self) -> Adam {
+        Adam {
+            beta_1: self.beta_1,
+            beta_2: self.beta_2,
+            epsilon: self.epsilon,
+            decay: self.weight_decay,
+            decay_scope: self.decay_scope,
+            rate: 1.0,
+        }
+    }
+
     /// 1 - beta^t for Adam's two means at step `t` from 1; in double precision, as beta_2^t loses its digits in single.
     pub(super) fn corrections(&self, t: u64) -> [f32; 2] {
         [self.beta_1, self.beta_2].map(|beta| (1.0 - f64::from(beta).powf(t as f64)) as f32)
@@ -122,14 +134,9 @@ impl Optimizer {
             .collect::<Result<Vec<_>, Error>>()?;
         let mut plan = PlanBuilder::new(gpu, "update");
         match settings.kind {
-            OptimizerKind::Adam | OptimizerKind::Adamw => Adam {
-                beta_1: settings.beta_1,
-                beta_2: settings.beta_2,
-                epsilon: settings.epsilon,
-                decay: settings.weight_decay,
-                decay_scope: settings.decay_scope,
+            OptimizerKind::Adam | OptimizerKind::Adamw => {
+                settings.adam().update(&mut plan, network.clock(), network.flat(), &state[0].1, &state[1].1)?
             }
-            .update(&mut plan, network.clock(), network.flat(), &state[0].1, &state[1].1)?,
             OptimizerKind::Sgd => {
                 sgd::update(&mut plan, network.clock(), network.flat(), settings.momentum, &state[0].1)?
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Method, OptimizerSettings, PruningSettings, SatSettings, setting};
+use super::{DatSettings, Error, Method, OptimizerSettings, PruningSettings, SatSettings, setting};
 use crate::network::DeviceSettings;
 use crate::ops::disturb::Distribution;
 
@@ -84,6 +84,9 @@ pub struct Settings {
     /// For `sat` and `sat-in-situ`.
     #[serde(default)]
     pub sat: SatSettings,
+    /// For `dat`.
+    #[serde(default)]
+    pub dat: DatSettings,
     /// For methods in situ.
     #[serde(default)]
     pub device: DeviceSettings,
@@ -124,6 +127,7 @@ impl Settings {
         }
         self.pruning.check()?;
         self.sat.check()?;
+        self.dat.check()?;
         for (name, deviation) in &self.noise {
             if !(deviation.is_finite() && *deviation >= 0.0) {
                 return Err(setting(format!("training.noise.{name}"), format!("must be 0 or more, not {deviation}")));
@@ -138,7 +142,7 @@ impl Settings {
         match self.method {
             Method::Noise => self.devices,
             Method::Sat if !self.sat.imperfections.is_empty() => self.devices,
-            Method::Standard | Method::Pruning | Method::Sat | Method::Pat | Method::SatInSitu => 1,
+            _ => 1,
         }
     }
 
@@ -185,6 +189,7 @@ mod tests {
             devices: 1,
             pruning: PruningSettings::default(),
             sat: SatSettings::default(),
+            dat: DatSettings::default(),
             device: DeviceSettings::default(),
         };
         (0..6).map(|epoch| settings.learning_rate(10 * epoch, 60)).collect()

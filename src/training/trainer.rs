@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::average::Average;
+use super::learner::Learner;
 use super::method::{self, Step};
 use super::{Error, Optimizer, Settings, State, setting};
 use crate::data::Dataset;
@@ -43,6 +44,7 @@ pub struct Trainer<'a, 'g> {
     test: Feed,
     stages: Vec<Stage>,
     device: Option<Device>,
+    learner: Option<Learner>,
     optimizer: Optimizer,
     average: Option<Average>,
     scores: Scores,
@@ -81,8 +83,10 @@ impl<'a, 'g> Trainer<'a, 'g> {
         let test = network.feed(&data.test, normalisation)?;
         let optimizer = Optimizer::new(network, &settings.optimizer)?;
         let device = if settings.method.is_in_situ() { Some(open(network, settings, seed)?) } else { None };
+        let learner = Learner::new(network, settings, seed)?;
         let (draw, update) = (train.draw(), optimizer.update());
-        let mut stages = settings.method.stages(&Step { network, settings, draw, update, device: device.as_ref() })?;
+        let step = Step { network, settings, draw, update, device: device.as_ref(), learner: learner.as_ref() };
+        let mut stages = settings.method.stages(&step)?;
         let average = if settings.average > 0.0 { Some(Average::new(network)?) } else { None };
         let start = network.start(seed);
         network.gpu().write(&network.flat().parameters, &start)?;
@@ -90,7 +94,11 @@ impl<'a, 'g> Trainer<'a, 'g> {
             network.gpu().write(&average.vector, &start)?;
             stages.push(Arc::clone(&average.update).into());
         }
-        let trainer = Self {
+        network.nominal()?;
+        if let Some(device) = &device {
+            network.set_chips(0, [device.model()])?;
+        }
+        Ok(Self {
             scores: network.scores()?,
             step: 0,
             wall: Duration::ZERO,
@@ -102,20 +110,10 @@ impl<'a, 'g> Trainer<'a, 'g> {
             test,
             stages,
             device,
+            learner,
             optimizer,
             average,
-        };
-        trainer.set_model()?;
-        Ok(trainer)
-    }
-
-    /// Sets the imperfections of the model: those that are known of the device, else none.
-    fn set_model(&self) -> Result<(), Error> {
-        self.network.nominal()?;
-        match &self.device {
-            Some(device) => Ok(self.network.set_chips(0, [device.model()])?),
-            None => Ok(()),
-        }
+        })
     }
 
     /// Goes to where a saved run stood.
@@ -137,7 +135,8 @@ impl<'a, 'g> Trainer<'a, 'g> {
     fn vectors(&self) -> impl Iterator<Item = (&'static str, &Slice)> {
         let state = self.optimizer.state.iter().map(|(name, slice)| (*name, slice));
         let average = self.average.iter().map(|average| (State::AVERAGE, &average.vector));
-        std::iter::once((State::PARAMETERS, &self.network.flat().parameters)).chain(state).chain(average)
+        let learned = self.learner.iter().flat_map(|learner| learner.state.iter().map(|(name, slice)| (*name, slice)));
+        std::iter::once((State::PARAMETERS, &self.network.flat().parameters)).chain(state).chain(average).chain(learned)
     }
 
     /// The run as it stands.
@@ -237,15 +236,16 @@ impl<'a, 'g> Trainer<'a, 'g> {
             Some(average) => self.network.gpu().submit(&[&average.exchange]),
             None => Ok(()),
         };
-        // Noise may have left the imperfections as it drew them last.
-        self.network.nominal()?;
-        if let Some(chip) = self.chip() {
-            self.network.set_chips(0, [chip])?;
-        }
         exchange(&self.average)?;
-        let tally = self.network.evaluate(&self.test, &mut self.scores)?;
+        let tally = match &self.device {
+            Some(device) => device.evaluate(self.network, &self.test, &mut self.scores)?,
+            None => {
+                // Noise may have left the imperfections as it drew them last.
+                self.network.nominal()?;
+                self.network.evaluate(&self.test, &mut self.scores)?
+            }
+        };
         exchange(&self.average)?;
-        self.set_model()?;
         Ok(tally)
     }
 

@@ -949,7 +949,7 @@ fn assert_bounds_are_met(parameters: &[f64]) {
 
 fn adam_steps(name: &'static str, decay: f32, decay_scope: Scope) -> Case {
     const RATE: f32 = 0.0625;
-    let adam = Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, decay, decay_scope };
+    let adam = Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, decay, decay_scope, rate: 2.0 };
     let sizes = if decay == 0.0 { FLAT_LONG } else { FLAT };
     case(name, sizes, &[1 << 19], move |draws, size| {
         let (words, mut inputs) = flat(draws, size[0]);
@@ -965,7 +965,7 @@ fn adam_steps(name: &'static str, decay: f32, decay_scope: Scope) -> Case {
         };
         let steps = 1..=5;
         let clock = |t: i32| Clock {
-            learning_rate: RATE,
+            learning_rate: RATE / adam.rate,
             correction_1: (1.0 - spec.beta_1.powi(t)) as f32,
             correction_2: (1.0 - spec.beta_2.powi(t)) as f32,
             ..Clock::default()

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::learner::Learner;
 use super::{Error, Settings};
 use crate::gpu::Plan;
 use crate::layer::Pass;
@@ -32,6 +33,8 @@ pub enum Method {
     Sat,
     /// Physics-aware: forward on the device, backward on the model.
     Pat,
+    /// Dual adaptive: as `pat`, with networks behind the model that learn its errors.
+    Dat,
     /// Sharpness-aware with both forward passes on the device.
     SatInSitu,
 }
@@ -48,6 +51,7 @@ impl Method {
             Self::Pruning => "pruning",
             Self::Sat => "sat",
             Self::Pat => "pat",
+            Self::Dat => "dat",
             Self::SatInSitu => "sat-in-situ",
         }
     }
@@ -56,7 +60,7 @@ impl Method {
     pub fn is_in_situ(self) -> bool {
         match self {
             Self::Standard | Self::Noise | Self::Pruning | Self::Sat => false,
-            Self::Pat | Self::SatInSitu => true,
+            Self::Pat | Self::Dat | Self::SatInSitu => true,
         }
     }
 
@@ -66,7 +70,7 @@ impl Method {
     /// Settings that do not fit the network; what the device reports.
     pub fn stages(self, step: &Step<'_, '_>) -> Result<Vec<Stage>, Error> {
         match self {
-            Self::Standard | Self::Pat => standard::stages(step),
+            Self::Standard | Self::Pat | Self::Dat => standard::stages(step),
             Self::Noise => noise::stages(step),
             Self::Pruning => pruning::stages(step),
             Self::Sat | Self::SatInSitu => sat::stages(step),
@@ -76,7 +80,7 @@ impl Method {
     /// What a step costs under these settings.
     pub fn cost(self, settings: &Settings) -> Cost {
         let passes = match self {
-            Self::Standard | Self::Noise | Self::Pruning | Self::Pat => 1,
+            Self::Standard | Self::Noise | Self::Pruning | Self::Pat | Self::Dat => 1,
             Self::Sat | Self::SatInSitu => u64::from(settings.sat.steps) + 1,
         };
         Cost { forward: passes, backward: passes, device: if self.is_in_situ() { passes } else { 0 } }
@@ -106,6 +110,8 @@ pub struct Step<'a, 'g> {
     pub update: Arc<Plan>,
     /// What a method in situ measures.
     pub device: Option<&'a Device>,
+    /// What learns how it differs from the model.
+    pub learner: Option<&'a Learner>,
 }
 
 impl Step<'_, '_> {
@@ -118,11 +124,14 @@ impl Step<'_, '_> {
     }
 
     /// Gradients by the model down to a layer after that: `backward`, or `actuate, retrace` where a device was measured, whose
-    /// outputs stand where the model's would.
+    /// outputs stand where the model's would; then `learn`, if something does.
     fn backward(&self, layer: usize) -> Result<Vec<Stage>, Error> {
-        match self.device {
-            Some(_) => Ok(vec![self.network.actuate().into(), self.network.retrace_to(layer)?.into()]),
-            None => Ok(vec![self.network.backward_to(layer)?.into()]),
+        if self.device.is_none() {
+            return Ok(vec![self.network.backward_to(layer)?.into()]);
         }
+        let retrace = self.network.retrace_to(layer, self.learner.map(|learner| learner.learner.as_ref()))?;
+        let mut stages = vec![self.network.actuate().into(), retrace.into()];
+        stages.extend(self.learner.map(|learner| Arc::clone(&learner.update).into()));
+        Ok(stages)
     }
 }

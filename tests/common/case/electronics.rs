@@ -1,7 +1,7 @@
 //! Cases of the digital layers between the photonic ones and of a loss for numbers rather than classes.
 
 use flatlight::ops::activation::Activation;
-use flatlight::ops::{mean_squared_error, pool};
+use flatlight::ops::{add, mean_squared_error, pool};
 
 use super::*;
 
@@ -33,6 +33,7 @@ pub fn cases() -> Vec<Case> {
         pooling("pool::max", Pooling::Max).tolerance(1e-6, 0.0).note("kinks: elements of a window 1e-4 apart or more"),
         pooling("pool::average", Pooling::Average).note("linear"),
         ties(),
+        addition(),
         squares(),
     ]
 }
@@ -96,6 +97,22 @@ fn activation(
                 specification: Box::new(move |x, d| vec![backward(&forward(&x[0]), &d[0])]),
             }),
             costs: vec![cost(kernels[0], flops[0] * n, 2 * n), cost(kernels[1], flops[1] * n, 3 * n)],
+        }
+    })
+}
+
+fn addition() -> Case {
+    case("add", ELEMENTS, &[1 << 20], |draws, size| {
+        let n = size[0];
+        let uniform = |name| tensor(name, &[n], draws.uniform(name, n, -4.0, 4.0));
+        Problem {
+            inputs: vec![uniform("x"), uniform("y")],
+            outputs: vec![Output::InPlace(1)],
+            clocks: vec![Clock::default()],
+            forward: Box::new(|plan, on| add::forward(plan, &on.inputs[0], &on.inputs[1])),
+            specification: Box::new(|x| vec![reference::add::forward(&x[0], &x[1])]),
+            gradient: None,
+            costs: vec![cost("add::forward", n, 3 * n)],
         }
     })
 }
