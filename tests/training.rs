@@ -19,7 +19,7 @@ use flatlight::gpu::{Gpu, Options, Plan, PlanBuilder, Scalar, Slice};
 use flatlight::layer::{Cause, Imperfection, Io, Layer, Pass, Role};
 use flatlight::light::{self, Length};
 use flatlight::mesh::Layout;
-use flatlight::network::{Entry, LayerRecipe, Network};
+use flatlight::network::{Device, DeviceSettings, Entry, LayerRecipe, Network, Stage};
 use flatlight::ops::disturb::Distribution;
 use flatlight::ops::resample::Mode;
 use flatlight::ops::{Clock, Grouping, Scope};
@@ -41,13 +41,13 @@ use flatlight::reference::ports::{self, Reading};
 use flatlight::reference::ring_bank::RingBank;
 use flatlight::reference::sgd::Sgd;
 use flatlight::reference::{
-    self, Segment, activation, adversary, bias, blur, cross_entropy, disturb, draw, gain, matmul, norm, perturb, pool,
-    resample, slope, tiles,
+    self, Segment, activation, adversary, bias, blur, cross_entropy, disturb, draw, gain, matmul, mean_squared_error,
+    norm, perturb, pool, resample, slope, tiles,
 };
-use flatlight::training::method::Step;
+use flatlight::training::method::{Cost, Step};
 use flatlight::training::{
-    EpochRow, Error, Method, Optimizer, OptimizerKind, OptimizerSettings, PruningSettings, SatScope, SatSettings,
-    Schedule, Settings, State, StepSettings, Trainer,
+    DatSettings, EpochRow, Error, Learner, Method, Optimizer, OptimizerKind, OptimizerSettings, PruningSettings,
+    SatScope, SatSettings, Schedule, Settings, State, StepSettings, Trainer,
 };
 
 use space::TwinSpace;
@@ -145,6 +145,11 @@ fn settings(method: Method, optimizer: OptimizerSettings) -> Settings {
         devices: 1,
         pruning: PruningSettings { strength: 0.002 },
         sat: SatSettings { rho: 0.05, ..SatSettings::default() },
+        dat: DatSettings { hidden: 7, ..DatSettings::default() },
+        device: DeviceSettings {
+            imperfections: BTreeMap::from([("ring_offset".to_owned(), 0.05), ("temperature".to_owned(), 0.5)]),
+            ..DeviceSettings::default()
+        },
     }
 }
 
@@ -896,6 +901,8 @@ struct TwinRun<'a> {
     parameters: Vec<f64>,
     /// Mean and square, or velocity and nothing.
     vectors: [Vec<f64>; 2],
+    /// Imperfections of the model or error networks, where they are learned, and their mean and square.
+    learned: [Vec<f64>; 3],
 }
 
 /// What a step of sharpness-aware training goes through: points and what is met there, the centre first.
@@ -908,7 +915,8 @@ struct Sat {
 impl<'a> TwinRun<'a> {
     fn new(twin: &'a Twin, settings: &'a Settings, data: &'a Dataset, seed: u32, start: &[f32]) -> Self {
         let zeros = vec![0.0; start.len()];
-        Self { twin, settings, data, seed, step: 0, parameters: wide(start), vectors: [zeros.clone(), zeros] }
+        let (parameters, vectors) = (wide(start), [zeros.clone(), zeros]);
+        Self { twin, settings, data, seed, step: 0, parameters, vectors, learned: Default::default() }
     }
 
     /// Where a run on the device stands.
@@ -917,6 +925,10 @@ impl<'a> TwinRun<'a> {
         let mut run = Self::new(twin, settings, data, SEED, state.vector("parameters").unwrap());
         run.step = state.step as u32;
         run.vectors = [vector("mean").or(vector("velocity")).unwrap(), vector("square").unwrap_or_default()];
+        run.learned = ["", " mean", " square"].map(|what| {
+            let vector = |name: &str| vector(&format!("{name}{what}"));
+            vector("learned").or(vector("error networks")).unwrap_or_default()
+        });
         run
     }
 
@@ -1026,6 +1038,113 @@ impl<'a> TwinRun<'a> {
         next
     }
 
+    /// Forward on the device, backward on the model at what the device put out; what is learned takes its step.
+    fn retrace(&mut self, p: &[f64], x: &[f64], labels: &[u32]) -> Passed {
+        let (twin, settings, rows) = (self.twin, self.settings, labels.len());
+        let mut device = vec![0.0; twin.chip_len];
+        settings.device.draw(self.seed, &twin.imperfections).put(&twin.imperfections, &mut device);
+        let device = wide(&device);
+        let learns = !settings.device.learn.is_empty();
+        let model = if learns { self.learned[0].clone() } else { twin.ideal() };
+        let mut tape = vec![x.to_vec()];
+        for layer in &twin.layers {
+            tape.push(layer.forward(p, &device, &tape[tape.len() - 1], rows));
+        }
+        let logits = &tape[twin.layers.len()];
+        let (mut gradient, mut d_learned) = (vec![0.0; p.len()], vec![0.0; self.learned[0].len()]);
+        let mut d = cross_entropy::backward(logits, labels, CLASSES);
+        for (place, (layer, passed)) in twin.layers.iter().zip(tape.windows(2)).enumerate().rev() {
+            let y = layer.forward(p, &model, &passed[0], rows);
+            if let (TwinLayer::Ring(_), Method::Dat) = (layer, settings.method) {
+                d = self.through_error_network(place, [&y, &passed[1], &d], rows, &mut d_learned);
+            } else if let (TwinLayer::Ring(_), true) = (layer, learns) {
+                for entry in twin.imperfections.iter().filter(|entry| entry.layer == place) {
+                    let known = settings.device.learn.contains_key(entry.spec.name);
+                    for at in entry.range().filter(|_| known) {
+                        let along = |h: f64| {
+                            let mut chip = model.clone();
+                            chip[at] += h;
+                            let y = layer.forward(p, &chip, &passed[0], rows);
+                            mean_squared_error::forward(&y, &passed[1], y.len() / rows).iter().sum::<f64>()
+                        };
+                        d_learned[at] = (along(1e-5) - along(-1e-5)) / 2e-5 / rows as f64;
+                    }
+                }
+            }
+            d = layer.backward(p, &model, [&passed[0], &y, &d], rows, &mut gradient);
+        }
+        self.learn(&d_learned);
+        let (loss, correct) =
+            (cross_entropy::forward(logits, labels, CLASSES), cross_entropy::correct(logits, labels, CLASSES));
+        Passed { loss, correct, gradient }
+    }
+
+    /// Gradient of the model's outputs through the error network behind a layer, from model, measured outputs and gradient;
+    /// that of its weights is written.
+    fn through_error_network(
+        &self,
+        place: usize,
+        [y, measured, d_y]: [&[f64]; 3],
+        rows: usize,
+        d: &mut [f64],
+    ) -> Vec<f64> {
+        let (hidden, aligned) = (self.settings.dat.hidden, |n: usize| n.div_ceil(64) * 64);
+        let width = |layer: &TwinLayer| if let TwinLayer::Ring(it) = layer { it.outputs } else { 0 };
+        let sizes = |n: usize| if n > 0 { [hidden * n, hidden, n * hidden, n] } else { [0; 4] };
+        let before: usize = self.twin.layers[..place].iter().flat_map(|layer| sizes(width(layer))).map(aligned).sum();
+        let n = y.len() / rows;
+        let mut at = before;
+        let [first, b_1, second, b_2] = sizes(n).map(|size| {
+            at += aligned(size);
+            at - aligned(size)..at - aligned(size) + size
+        });
+        let w = &self.learned[0];
+        let sums = matmul::abt_bias(y, &w[first.clone()], &w[b_1.clone()], rows, hidden, n);
+        let units = activation::relu_forward(&sums);
+        let error = matmul::abt_bias(&units, &w[second.clone()], &w[b_2.clone()], rows, n, hidden);
+        let prediction: Vec<f64> = y.iter().zip(&error).map(|(y, error)| y + error).collect();
+        let d_error = mean_squared_error::backward(&prediction, measured);
+        let d_sums = |d_error: &[f64]| {
+            activation::relu_backward(&units, &matmul::ab(d_error, &w[second.clone()], rows, hidden, n))
+        };
+        d[second.clone()].copy_from_slice(&matmul::atb(&d_error, &units, n, hidden, rows));
+        d[b_2].copy_from_slice(&bias::backward(&d_error, n));
+        d[first.clone()].copy_from_slice(&matmul::atb(&d_sums(&d_error), y, hidden, n, rows));
+        d[b_1].copy_from_slice(&bias::backward(&d_sums(&d_error), hidden));
+        let back = matmul::ab(&d_sums(d_y), &w[first], rows, n, hidden);
+        back.iter().zip(d_y).map(|(back, d_y)| back + d_y).collect()
+    }
+
+    /// Adam's step of what is learned.
+    fn learn(&mut self, gradient: &[f64]) {
+        if gradient.is_empty() {
+            return;
+        }
+        let (own, t) = (self.settings.optimizer, self.step as i32 + 1);
+        let [beta_1, beta_2, epsilon] = [own.beta_1, own.beta_2, own.epsilon].map(f64::from);
+        let scheduled = self.learning_rate() / f64::from(own.learning_rate);
+        let rates: Vec<f64> = match self.settings.method {
+            Method::Dat => vec![f64::from(self.settings.dat.learning_rate); gradient.len()],
+            _ => {
+                let mut rates = vec![0.0; gradient.len()];
+                for entry in &self.twin.imperfections {
+                    let rate = self.settings.device.learn.get(entry.spec.name);
+                    rates[entry.range()].fill(rate.map_or(0.0, |&rate| f64::from(rate)));
+                }
+                rates
+            }
+        };
+        let free = Segment { lower: -1e9, upper: 1e9, control: true, kept: false, tensor: 0 };
+        let [learned, mean, square] = &mut self.learned;
+        for (at, rate) in rates.into_iter().enumerate() {
+            let learning_rate = rate * scheduled;
+            let adam = Adam { learning_rate, beta_1, beta_2, epsilon, decay: 0.0, decay_scope: reference::Scope::All };
+            let one = at..at + 1;
+            let (learned, mean, square) = (&mut learned[one.clone()], &mut mean[one.clone()], &mut square[one.clone()]);
+            adam.update(t, learned, mean, square, &gradient[one], &[free]);
+        }
+    }
+
     fn learning_rate(&self) -> f64 {
         let (full, total) =
             (f64::from(self.settings.optimizer.learning_rate), self.steps_per_epoch() * self.settings.epochs);
@@ -1057,7 +1176,8 @@ impl<'a> TwinRun<'a> {
     /// One step; the loss a sample as training meets it.
     fn train_step(&mut self) -> f64 {
         let (x, labels) = self.batch();
-        let pass = |chip: &[f64]| self.twin.pass(&self.parameters, chip, &x, &labels);
+        let (twin, parameters) = (self.twin, self.parameters.clone());
+        let pass = |chip: &[f64]| twin.pass(&parameters, chip, &x, &labels);
         let whole = |met: Passed| (met.mean_loss(), met.gradient);
         let ideal = self.twin.ideal();
         let (loss, gradient) = match self.settings.method {
@@ -1071,6 +1191,20 @@ impl<'a> TwinRun<'a> {
             Method::Sat => {
                 let mut passed = self.sat().passed;
                 (passed[0].mean_loss(), passed.swap_remove(passed.len() - 1).gradient)
+            }
+            Method::Pat | Method::Dat => whole(self.retrace(&self.parameters.clone(), &x, &labels)),
+            Method::SatInSitu => {
+                let centre = self.parameters.clone();
+                let met = self.retrace(&centre, &x, &labels);
+                let rho = f64::from(self.settings.sat.rho);
+                let measure = norm::Measure {
+                    scope: reference::Scope::Control,
+                    adaptive: false,
+                    grouping: reference::Grouping::All,
+                };
+                let ascent = perturb::Ascent { measure, rho, rho_digital: rho };
+                let worse = ascent.ascend(&centre, &met.gradient, &self.twin.segments);
+                (met.mean_loss(), self.retrace(&worse, &x, &labels).gradient)
             }
         };
         self.update(&gradient);
@@ -1088,7 +1222,11 @@ impl<'a, 'g> Stages<'a, 'g> {
     fn new(network: &'a Network<'g>, settings: &Settings, data: &Dataset) -> Self {
         let draw = network.feed(&data.train, (data.scale, 0.0)).unwrap().draw();
         let update = Optimizer::new(network, &settings.optimizer).unwrap().update();
-        let plans = settings.method.stages(&Step { network, settings, draw, update }).unwrap();
+        let device = settings.method.is_in_situ().then(|| Device::simulated(network, &settings.device, SEED).unwrap());
+        let learner = Learner::new(network, settings, SEED).unwrap();
+        let step = Step { network, settings, draw, update, device: device.as_ref(), learner: learner.as_ref() };
+        let stages = settings.method.stages(&step).unwrap();
+        let plans = stages.into_iter().map(|Stage::Plan(plan)| plan).collect();
         Self { network, plans }
     }
 
@@ -1152,6 +1290,12 @@ fn methods_are_the_lists_of_plans_that_their_names_promise() {
         names(Method::Sat),
         "draw actuate forward score backward ascend actuate forward backward restore update"
     );
+    assert_eq!(names(Method::Pat), "draw actuate forward score actuate retrace update");
+    assert_eq!(names(Method::Dat), "draw actuate forward score actuate retrace learn update");
+    assert_eq!(
+        names(Method::SatInSitu),
+        "draw actuate forward score actuate retrace ascend actuate forward actuate retrace restore update"
+    );
     let sat = SatSettings { steps: 3, ..SatSettings::default() };
     let settings = Settings { sat, ..settings(Method::Sat, adam(0.01)) };
     assert_eq!(
@@ -1159,7 +1303,9 @@ fn methods_are_the_lists_of_plans_that_their_names_promise() {
         "draw actuate forward score backward ascend actuate forward backward climb actuate forward backward \
          climb actuate forward backward restore update"
     );
-    assert_eq!(Method::ALL.map(|method| method.cost(&settings)), [[1, 1], [1, 1], [1, 1], [4, 4]]);
+    let [one, in_situ] = [0, 1].map(|device| Cost { forward: 1, backward: 1, device });
+    let [four, four_in_situ] = [0, 4].map(|device| Cost { forward: 4, backward: 4, device });
+    assert_eq!(Method::ALL.map(|method| method.cost(&settings)), [one, one, one, four, in_situ, in_situ, four_in_situ]);
     let names = |scope, steps| {
         let sat = SatSettings { scope, steps, imperfections: known(), ..SatSettings::default() };
         Stages::new(&network, &Settings { sat, ..settings.clone() }, &data).names().join(" ")
@@ -2044,6 +2190,47 @@ fn steps_of_one_pass_are_those_of_the_twin() {
     }
 }
 
+/// Physics-aware and sharpness-aware steps on a device, with and without what learns how it differs from the model.
+#[test]
+fn steps_in_situ_are_those_of_the_twin() {
+    let (data, recipes) = (dataset(), small());
+    let learn = BTreeMap::from([("ring_offset".to_owned(), 0.01), ("temperature".to_owned(), 0.1)]);
+    for (method, learns) in [
+        (Method::Pat, false),
+        (Method::Pat, true),
+        (Method::Dat, false),
+        (Method::SatInSitu, false),
+        (Method::SatInSitu, true),
+    ] {
+        for optimizer in [adam(0.1), sgd(0.1)] {
+            let mut settings = settings(method, optimizer);
+            settings.sat.rho = 0.3;
+            settings.device.learn = if learns { learn.clone() } else { BTreeMap::new() };
+            let network = compile(gpu(), &recipes);
+            let mut trainer = trainer(&network, &settings, &data, SEED);
+            gpu().write(&network.flat().parameters, &start(&network)).unwrap();
+            let twin = Twin::new(&network, &recipes, &data.shape);
+            for _ in 0..4 {
+                let state = trainer.state().unwrap();
+                let mut run = TwinRun::resumed(&twin, &settings, &data, &state);
+                let (before, learned) = (run.parameters.clone(), run.learned[0].clone());
+                run.train_step();
+                trainer.train_step().unwrap();
+                let name = format!("{}, learns {learns}, {optimizer:?}, step {}", method.word(), state.step);
+                let after = wide(&gpu().read(&network.flat().parameters).unwrap());
+                let off = error(&moved(&before, &after), &moved(&before, &run.parameters));
+                assert!(off < STEP_BAR, "{name}: {off:.1e}");
+                let state = trainer.state().unwrap();
+                if let Some(after) = state.vector("learned").or(state.vector("error networks")) {
+                    let off = error(&moved(&learned, &wide(after)), &moved(&learned, &run.learned[0]));
+                    assert!(off < 10.0 * STEP_BAR, "{name}, learned: {off:.1e}");
+                    assert_ne!(moved(&learned, &wide(after)), vec![0.0; learned.len()], "{name}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn noise_is_drawn_once_a_step_as_the_specification_says_and_layers_share_the_temperature() {
     [Distribution::Normal, Distribution::Uniform].into_iter().for_each(noise_is_drawn_once_a_step);
@@ -2090,8 +2277,9 @@ fn the_first_ten_losses_are_those_of_the_twin() {
         let network = compile(gpu(), &recipes);
         let mut trainer = trainer(&network, &settings, &data, SEED);
         let twin = Twin::new(&network, &recipes, &data.shape);
-        let mut run = TwinRun::new(&twin, &settings, &data, SEED, &network.start(SEED));
-        let (mut before, mut losses) = (trainer.state().unwrap().tally, Vec::new());
+        let begun = trainer.state().unwrap();
+        let mut run = TwinRun::resumed(&twin, &settings, &data, &begun);
+        let (mut before, mut losses) = (begun.tally, Vec::new());
         for step in 0..10 {
             trainer.train_step().unwrap();
             let after = trainer.state().unwrap().tally;
@@ -2414,7 +2602,8 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
         for (optimizer, average, steps) in
             [(adam(0.02), 0.0, 1), (sgd(0.05), 0.0, 2), (adamw(0.02, 0.1, Scope::Digital), 0.9, 1)]
         {
-            let imperfections = if average > 0.0 { known() } else { BTreeMap::new() };
+            let knows = average > 0.0 && method == Method::Sat;
+            let imperfections = if knows { known() } else { BTreeMap::new() };
             let sat = SatSettings { rho: 0.05, steps, imperfections, ..SatSettings::default() };
             let settings = Settings { schedule: Schedule::Cosine, average, sat, ..settings(method, optimizer) };
             let (rows, end) = whole_run(&settings, &data, SEED);

@@ -35,7 +35,7 @@ const MAX_HIDDEN: usize = 1 << 14;
 
 impl Default for DatSettings {
     fn default() -> Self {
-        Self { hidden: 64, learning_rate: 1e-3 }
+        Self { hidden: 64, learning_rate: 1e-2 }
     }
 }
 

@@ -41,7 +41,8 @@ pub enum Method {
 
 impl Method {
     /// Every method, in the order of the documentation.
-    pub const ALL: [Self; 6] = [Self::Standard, Self::Noise, Self::Pruning, Self::Sat, Self::Pat, Self::SatInSitu];
+    pub const ALL: [Self; 7] =
+        [Self::Standard, Self::Noise, Self::Pruning, Self::Sat, Self::Pat, Self::Dat, Self::SatInSitu];
 
     /// The word that recipes and commands use.
     pub fn word(self) -> &'static str {
