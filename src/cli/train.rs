@@ -9,7 +9,7 @@ use super::{Context, Failure, RecipeArguments, folder_or, light, load_data, load
 use crate::data::Dataset;
 use crate::figures::{self, LayerValues, TrainingCurve};
 use crate::gpu::{Counters, Gpu};
-use crate::network::{LayerRecipe, Network, Part, memory_table};
+use crate::network::{self, LayerRecipe, Network, Part, memory_table};
 use crate::optics::RingRecipe;
 use crate::recipe::Recipe;
 use crate::run::{Input, Run, Status, arrays, write_figure};
@@ -182,8 +182,18 @@ pub(super) fn train(
         let row = trainer.epoch(&mut |step| {
             progress.step(step);
             !context.stopped()
-        })?;
-        let Some(row) = row else {
+        });
+        if let Err(error @ training::Error::Network(network::Error::Hardware(_))) = row {
+            progress.finish();
+            run.save(recipe, &input, &network, &rows, &trainer.state()?, false)?;
+            return Err(Failure::Failed(format!(
+                "{error}; nothing is lost: the run in {} stands at step {} of {}, continue with --resume",
+                run.path().display(),
+                trainer.steps_done(),
+                trainer.total_steps()
+            )));
+        }
+        let Some(row) = row? else {
             progress.finish();
             run.save(recipe, &input, &network, &rows, &trainer.state()?, false)?;
             return Err(Failure::Interrupted(format!(

@@ -1,6 +1,7 @@
 //! A recipe's layers compiled once: flat buffers by role, and a plan for each pass.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::connect::{Shared, Wiring, connect};
@@ -261,7 +262,7 @@ impl<'g> Network<'g> {
         let wiring = connect(gpu, &layers, &shared)?;
         let logits = wiring.whole.last().map_or_else(|| input.clone(), |io| io.output.clone());
 
-        let forward = |pass| Self::record_forward(gpu, &layers, &wiring, pass, 0);
+        let forward = |pass| Self::record_forward(gpu, &layers, &wiring, pass, 0..layers.len());
         let loss = gpu.zeros("losses", &[batch], Scalar::F32)?;
         let correct = gpu.zeros("hits", &[batch], Scalar::F32)?;
         let ring = gpu.zeros("metrics", &[devices * SLOTS, 4], Scalar::F32)?;
@@ -309,16 +310,16 @@ impl<'g> Network<'g> {
         Ok(Arc::new(plan.finish()?))
     }
 
-    /// Layers from a place on, whose input is there.
+    /// Layers of a range, whose input is there.
     fn record_forward(
         gpu: &Gpu,
         layers: &[Named],
         wiring: &Wiring,
         pass: Pass,
-        from: usize,
+        range: Range<usize>,
     ) -> Result<Arc<Plan>, Error> {
         let mut plan = PlanBuilder::new(gpu, "forward");
-        for (place, (_, layer)) in layers.iter().enumerate().skip(from) {
+        for (place, (_, layer)) in range.clone().zip(&layers[range]) {
             for io in wiring.of_layer(place) {
                 layer.forward(&mut plan, io, pass)?;
             }
@@ -413,6 +414,21 @@ impl<'g> Network<'g> {
         self.wiring.is_physical(layer)
     }
 
+    /// Name of a layer as it is run, that of the first of its parts.
+    pub fn layer_name(&self, layer: usize) -> &str {
+        &self.layers[layer].0
+    }
+
+    /// Input of a layer `[batch, ...]`.
+    pub fn input_of(&self, layer: usize) -> &Slice {
+        &self.wiring.whole[layer].input
+    }
+
+    /// Output of a layer `[batch, ...]`.
+    pub fn output_of(&self, layer: usize) -> &Slice {
+        &self.wiring.whole[layer].output
+    }
+
     /// Outputs of a layer for a sample.
     pub fn width(&self, layer: usize) -> usize {
         self.wiring.whole[layer].output.shape()[1]
@@ -505,7 +521,15 @@ impl<'g> Network<'g> {
         if layer == 0 {
             return Ok(self.forward(pass));
         }
-        Self::record_forward(self.gpu, &self.layers, &self.wiring, pass, layer)
+        self.forward_between(pass, layer..self.layers.len())
+    }
+
+    /// [`forward`](Self::forward) of a range of layers.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn forward_between(&self, pass: Pass, layers: Range<usize>) -> Result<Arc<Plan>, Error> {
+        Self::record_forward(self.gpu, &self.layers, &self.wiring, pass, layers)
     }
 
     /// [`backward`](Self::backward) down to a layer: gradients of earlier ones are not touched.
@@ -538,7 +562,7 @@ impl<'g> Network<'g> {
     pub fn on(&self, imperfections: &Slice, pass: Pass, layer: usize) -> Result<[Arc<Plan>; 2], Error> {
         let wiring = self.wiring.on(&self.imperfections, imperfections)?;
         let actuate = Self::record_actuate(self.gpu, &self.layers, &wiring)?;
-        Ok([actuate, Self::record_forward(self.gpu, &self.layers, &wiring, pass, layer)?])
+        Ok([actuate, Self::record_forward(self.gpu, &self.layers, &wiring, pass, layer..self.layers.len())?])
     }
 
     /// Gradients by the model, down to a layer, at outputs of layers that a device put out: the gradient of the loss is that at
@@ -763,6 +787,28 @@ impl<'g> Network<'g> {
         self.run_through(feed, feed.len(), self.batch, actuate, &plans, &mut |rows| {
             Ok(Clock { rows, slot: scores.slot(self.gpu)?, ..Clock::default() })
         })?;
+        Ok(scores.take(self.gpu)?)
+    }
+
+    /// As [`evaluate`](Self::evaluate), by whatever gives the logits of a batch of so many valid rows.
+    ///
+    /// # Errors
+    /// What that or the device reports.
+    pub fn evaluate_in(
+        &self,
+        feed: &Feed,
+        scores: &mut Scores,
+        pass: &mut dyn FnMut(usize) -> Result<(), Error>,
+    ) -> Result<Tally, Error> {
+        for first in (0..feed.len()).step_by(self.batch) {
+            let rows = self.batch.min(feed.len() - first);
+            let (first, slot) = (first as u32, scores.slot(self.gpu)?);
+            let clock = Clock { first, rows: rows as u32, slot, ..Clock::default() };
+            self.gpu.write_uniform(&self.clock, &clock)?;
+            self.gpu.submit(&[&*feed.draw])?;
+            pass(rows)?;
+            self.gpu.submit(&[&*self.score])?;
+        }
         Ok(scores.take(self.gpu)?)
     }
 

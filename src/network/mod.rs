@@ -52,6 +52,9 @@ pub enum Error {
     /// An npz archive.
     #[error(transparent)]
     Data(#[from] crate::data::Error),
+    /// A program at a bench.
+    #[error(transparent)]
+    Hardware(#[from] crate::hardware::Error),
     /// The device.
     #[error(transparent)]
     Gpu(#[from] crate::gpu::Error),

@@ -53,6 +53,11 @@ impl Scores {
         Ok(self.taken as u32 - 1)
     }
 
+    /// The last slot was given for a batch that did not come to be scored.
+    pub fn give_back(&mut self) {
+        self.taken = self.taken.saturating_sub(1);
+    }
+
     /// The sums since the last call.
     ///
     /// # Errors

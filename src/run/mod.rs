@@ -337,7 +337,8 @@ impl Run {
         let mut rows = self.metrics()?;
         // An interrupted save may have left a row that the state does not know of yet.
         rows.retain(|row| row.step <= state.step);
-        let epochs = state.step / trainer.steps_per_epoch();
+        let per_epoch = trainer.steps_per_epoch();
+        let epochs = state.step / per_epoch - u64::from(state.is_unscored(per_epoch));
         if !rows.iter().map(|row| u64::from(row.epoch)).eq(1..=epochs) {
             let message = format!("does not hold epochs 1 to {epochs}, which the state has; start the run anew");
             return Err(self.complain("metrics.csv", message));

@@ -67,6 +67,11 @@ impl State {
         })
     }
 
+    /// Whether it stands at the end of an epoch that was not scored: its metrics are still there.
+    pub fn is_unscored(&self, steps_per_epoch: u64) -> bool {
+        self.step > 0 && self.step.is_multiple_of(steps_per_epoch) && self.tally.samples > 0.0
+    }
+
     /// What the training has come to: the average of the parameters where one is kept, else the parameters.
     pub fn trained(&self) -> Option<&[f32]> {
         self.vector(Self::AVERAGE).or_else(|| self.vector(Self::PARAMETERS))

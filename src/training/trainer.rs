@@ -8,11 +8,11 @@ use super::learner::Learner;
 use super::method::{self, Step};
 use super::{Error, Optimizer, Settings, State, setting};
 use crate::data::Dataset;
-use crate::gpu::{Plan, Profile, Slice};
+use crate::gpu::{Plan, PlanBuilder, Profile, Scalar, Slice};
 use crate::layer::{Cause, Imperfection};
 use crate::network::checkpoint::Tensor;
 use crate::network::{Chip, Device, Feed, Network, Scores, Stage, Tally};
-use crate::ops::Clock;
+use crate::ops::{Clock, Flat, perturb};
 
 /// What an epoch came to; the fields are the columns of `metrics.csv`.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -45,10 +45,13 @@ pub struct Trainer<'a, 'g> {
     stages: Vec<Stage>,
     device: Option<Device>,
     learner: Option<Learner>,
+    undo: Option<Undo>,
     optimizer: Optimizer,
     average: Option<Average>,
     scores: Scores,
     step: u64,
+    /// Whether the last epoch has no scores yet, as the bench failed in its evaluation.
+    unscored: bool,
     wall: Duration,
     steps_timed: u64,
 }
@@ -95,10 +98,8 @@ impl<'a, 'g> Trainer<'a, 'g> {
             stages.push(Arc::clone(&average.update).into());
         }
         network.nominal()?;
-        if let Some(device) = &device {
-            network.set_chips(0, [device.model()])?;
-        }
-        Ok(Self {
+        network.set_chips(0, device.as_ref().and_then(Device::model))?;
+        let mut trainer = Self {
             scores: network.scores()?,
             step: 0,
             wall: Duration::ZERO,
@@ -111,9 +112,17 @@ impl<'a, 'g> Trainer<'a, 'g> {
             stages,
             device,
             learner,
+            undo: None,
+            unscored: false,
             optimizer,
             average,
-        })
+        };
+        if matches!(trainer.device, Some(Device::Bench(_))) {
+            let vectors: Vec<_> = trainer.vectors().map(|(_, slice)| slice).collect();
+            let undo = Undo::new(network, &vectors)?;
+            trainer.undo = Some(undo);
+        }
+        Ok(trainer)
     }
 
     /// Goes to where a saved run stood.
@@ -128,6 +137,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         }
         self.scores.preset(state.tally);
         self.step = state.step;
+        self.unscored = state.is_unscored(self.steps_per_epoch());
         Ok(())
     }
 
@@ -158,7 +168,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
 
     /// The chip that a method in situ trains on.
     pub fn chip(&self) -> Option<&Chip> {
-        self.device.as_ref().map(Device::chip)
+        self.device.as_ref().and_then(Device::chip)
     }
 
     /// Steps of an epoch.
@@ -178,7 +188,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
 
     /// Whether all epochs are done.
     pub fn is_done(&self) -> bool {
-        self.step >= self.total_steps()
+        self.step >= self.total_steps() && !self.unscored
     }
 
     /// Wall time of the steps run here, without evaluations, and their number.
@@ -194,7 +204,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
     pub fn epoch(&mut self, go_on: &mut dyn FnMut(u64) -> bool) -> Result<Option<EpochRow>, Error> {
         let start = Instant::now();
         let per_epoch = self.steps_per_epoch();
-        let epoch = self.step / per_epoch;
+        let epoch = self.step / per_epoch - u64::from(self.unscored);
         let mut steps = 0;
         while self.step < (epoch + 1) * per_epoch {
             if !go_on(self.step) {
@@ -207,7 +217,16 @@ impl<'a, 'g> Trainer<'a, 'g> {
         let train = self.scores.take(gpu)?;
         self.wall += start.elapsed();
         self.steps_timed += steps;
-        let test = self.evaluate()?;
+        let test = match self.evaluate() {
+            Ok(test) => test,
+            Err(error) => {
+                self.unscored = true;
+                self.scores.take(gpu)?;
+                self.scores.preset(train);
+                return Err(error);
+            }
+        };
+        self.unscored = false;
         let row = EpochRow {
             epoch: epoch as u32 + 1,
             step: self.step,
@@ -237,28 +256,38 @@ impl<'a, 'g> Trainer<'a, 'g> {
             None => Ok(()),
         };
         exchange(&self.average)?;
-        let tally = match &self.device {
-            Some(device) => device.evaluate(self.network, &self.test, &mut self.scores)?,
+        let tally = match &mut self.device {
+            Some(device) => device.evaluate(self.network, &self.test, &mut self.scores),
             None => {
                 // Noise may have left the imperfections as it drew them last.
                 self.network.nominal()?;
-                self.network.evaluate(&self.test, &mut self.scores)?
+                self.network.evaluate(&self.test, &mut self.scores)
             }
         };
         exchange(&self.average)?;
-        Ok(tally)
+        Ok(tally?)
     }
 
-    /// One step: the clock is set, and the method's plans are replayed in one submission.
+    /// One step: the clock is set, and the method's stages are run; plans alone are one submission. A step that a bench
+    /// interrupts has not been.
     ///
     /// # Errors
-    /// What the device reports.
+    /// What the bench or the device reports.
     pub fn train_step(&mut self) -> Result<(), Error> {
         let gpu = self.network.gpu();
         let clock = self.clock()?;
         gpu.write_uniform(self.network.clock(), &clock)?;
-        let plans = plans(&self.stages);
-        gpu.submit(&plans)?;
+        match (&mut self.device, &self.undo) {
+            (Some(device), Some(undo)) => {
+                gpu.submit(&[&undo.keep])?;
+                if let Err(error) = device.run(self.network, &self.stages, clock.rows as usize) {
+                    self.scores.give_back();
+                    gpu.submit(&[&undo.restore])?;
+                    return Err(error.into());
+                }
+            }
+            _ => gpu.submit(&plans(&self.stages))?,
+        }
         self.step += 1;
         Ok(())
     }
@@ -305,9 +334,32 @@ fn open(network: &Network<'_>, settings: &Settings, seed: u32) -> Result<Device,
         Cause::Common | Cause::Sample => spec.check_value(size),
     };
     method::check_named(network, KEY, &settings.device.imperfections, check)?;
-    Ok(Device::simulated(network, &settings.device, seed)?)
+    Ok(Device::open(network, &settings.device, seed)?)
 }
 
 fn plans(stages: &[Stage]) -> Vec<&Plan> {
-    stages.iter().map(|Stage::Plan(plan)| plan.as_ref()).collect()
+    stages.iter().filter_map(Stage::plan).collect()
+}
+
+/// The way back from a step that did not come to its end.
+struct Undo {
+    keep: Plan,
+    restore: Plan,
+}
+
+impl Undo {
+    /// Of these vectors.
+    fn new(network: &Network<'_>, vectors: &[&Slice]) -> Result<Self, Error> {
+        let gpu = network.gpu();
+        let [mut keep, mut restore] = ["keep", "undo"].map(|name| PlanBuilder::new(gpu, name));
+        for &vector in vectors {
+            let kept = gpu.zeros("vectors before the step", vector.shape(), Scalar::F32)?;
+            let copy = |plan: &mut PlanBuilder<'_>, from: &Slice, to: &Slice| {
+                perturb::restore(plan, &Flat { parameters: to.clone(), ..network.flat().clone() }, from)
+            };
+            copy(&mut keep, vector, &kept)?;
+            copy(&mut restore, &kept, vector)?;
+        }
+        Ok(Self { keep: keep.finish()?, restore: restore.finish()? })
+    }
 }
