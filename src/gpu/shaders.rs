@@ -72,6 +72,7 @@ library![
     "plane",
     "pool",
     "ports",
+    "probe",
     "propagation",
     "propagation_subgroup",
     "regions",
