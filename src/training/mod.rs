@@ -10,7 +10,7 @@ mod settings;
 mod state;
 mod trainer;
 
-pub use method::{Method, PruningSettings, SatScope, SatSettings};
+pub use method::{FiniteDifferenceSettings, Method, PruningSettings, SatScope, SatSettings, SpsaSettings};
 pub use optimizer::{Optimizer, OptimizerKind, OptimizerSettings};
 pub use settings::{Schedule, Settings, StepSettings};
 pub use state::State;

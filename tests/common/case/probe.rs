@@ -23,7 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
         found("probe::difference, signs", SIGNS, Scope::All, 0),
         found("probe::difference, signs, last", SIGNS, Scope::Control, PROBES - 1),
         found("probe::difference, coordinate, first", Direction::Coordinate, Scope::Digital, 0),
-        found("probe::difference, coordinate", Direction::Coordinate, Scope::All, 2),
+        found("probe::difference, coordinate", Direction::Coordinate, Scope::All, 1),
     ]
 }
 
