@@ -379,7 +379,7 @@ families!(inner_product, plane, regions, transfer, transmission);
 families!(fft, propagation);
 families!(resample, tiles, blur);
 families!(half, lens, tilt);
-families!(adversary, sum);
+families!(adversary, probe, sum);
 
 /// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
 /// transpose undoes it.

@@ -42,12 +42,13 @@ use flatlight::reference::ring_bank::RingBank;
 use flatlight::reference::sgd::Sgd;
 use flatlight::reference::{
     self, Segment, activation, adversary, bias, blur, cross_entropy, disturb, draw, gain, matmul, mean_squared_error,
-    norm, perturb, pool, resample, slope, tiles,
+    norm, perturb, pool, probe, resample, slope, tiles,
 };
 use flatlight::training::method::{Cost, Step};
 use flatlight::training::{
-    DatSettings, EpochRow, Error, Learner, Method, Optimizer, OptimizerKind, OptimizerSettings, PruningSettings,
-    SatScope, SatSettings, Schedule, Settings, State, StepSettings, Trainer,
+    DatSettings, EpochRow, Error, FiniteDifferenceSettings, Learner, Method, Optimizer, OptimizerKind,
+    OptimizerSettings, PruningSettings, SatScope, SatSettings, Schedule, Settings, SpsaSettings, State, StepSettings,
+    Trainer,
 };
 
 use space::TwinSpace;
@@ -146,6 +147,9 @@ fn settings(method: Method, optimizer: OptimizerSettings) -> Settings {
         pruning: PruningSettings { strength: 0.002 },
         sat: SatSettings { rho: 0.05, ..SatSettings::default() },
         dat: DatSettings { hidden: 7, ..DatSettings::default() },
+        spsa: SpsaSettings { probes: 3, radius: 0.05, ..SpsaSettings::default() },
+        // The biases: all detunings would be many.
+        finite_difference: FiniteDifferenceSettings { scope: Scope::Digital, ..FiniteDifferenceSettings::default() },
         device: DeviceSettings {
             imperfections: BTreeMap::from([("ring_offset".to_owned(), 0.05), ("temperature".to_owned(), 0.5)]),
             ..DeviceSettings::default()
@@ -967,6 +971,52 @@ impl<'a> TwinRun<'a> {
         chip
     }
 
+    /// The device that methods in situ measure.
+    fn device(&self) -> Vec<f64> {
+        let (entries, mut values) = (&self.twin.imperfections, vec![0.0; self.twin.chip_len]);
+        self.settings.device.draw(self.seed, entries).put(entries, &mut values);
+        wide(&values)
+    }
+
+    /// The probes of this step, how many there are, and by what share each counts.
+    fn probes<'r>(&'r self, radius: &'r mut Vec<f64>) -> (probe::Probes<'r>, u32, f64) {
+        let SpsaSettings { probes, radius: own, radius_digital, scope } = self.settings.spsa;
+        let key = [self.seed, random::stream("spsa")];
+        let signs = (probe::Direction::Signs { key, step: self.step }, own, radius_digital, scope);
+        let FiniteDifferenceSettings { radius: own, radius_digital, scope } = self.settings.finite_difference;
+        let alone = (probe::Direction::Coordinate, own, radius_digital, scope);
+        let random = self.settings.method == Method::Spsa;
+        let (direction, own, digital, scope) = if random { signs } else { alone };
+        let segments = &self.twin.segments;
+        *radius = segments
+            .iter()
+            .map(|segment| {
+                // Padding has no range.
+                let moves = twin_scope(scope).inside(segment) == 1.0 && segment.lower < segment.upper;
+                let own = if segment.control { own } else { digital.unwrap_or(own) };
+                if moves { f64::from(own) } else { 0.0 }
+            })
+            .collect();
+        let moving = radius.iter().filter(|radius| **radius > 0.0).count() as u32;
+        let (count, share) = if random { (probes, 1.0 / f64::from(probes)) } else { (moving, 1.0) };
+        (probe::Probes { direction, radius, segments }, count, share)
+    }
+
+    /// The loss on the first probe's first side, and the gradient that all probes find.
+    fn probed(&self) -> (f64, Vec<f64>) {
+        let (mut radius, (x, labels), chip) = (Vec::new(), self.batch(), self.device());
+        let (probes, count, share) = self.probes(&mut radius);
+        let (mut first, mut gradient) = (None, vec![0.0; self.parameters.len()]);
+        for k in 0..count {
+            let met = |side| self.twin.loss(&probes.displace(&self.parameters, k, side), &chip, &x, &labels);
+            let [ahead, back] = [1.0, -1.0].map(met);
+            first.get_or_insert(ahead);
+            let found = probes.gradient(&self.parameters, k, share * (ahead - back));
+            gradient.iter_mut().zip(found).for_each(|(sum, own)| *sum += own);
+        }
+        (first.unwrap(), gradient)
+    }
+
     fn sat(&self) -> Sat {
         let twin = self.twin;
         let SatSettings { rho, rho_digital, steps, adaptive, scope, normalise, .. } = self.settings.sat;
@@ -990,9 +1040,12 @@ impl<'a> TwinRun<'a> {
         sat
     }
 
-    /// Where the adversary over imperfections starts: evenly within their ranges.
+    /// Where the adversary over imperfections starts: evenly within their ranges, or at nominal.
     fn worst_start(&self) -> Vec<f64> {
         let mut chip = self.twin.ideal();
+        if self.settings.sat.measured {
+            return chip;
+        }
         for (entry, range) in self.known() {
             let common = entry.spec.cause == Cause::Common;
             let stream = random::stream(if common { entry.spec.name } else { &entry.name });
@@ -1023,16 +1076,17 @@ impl<'a> TwinRun<'a> {
                 ],
                 _ => entry.range().map(|place| vec![place]).collect(),
             };
+            let (steps, measured) = (f64::from(self.settings.sat.steps), self.settings.sat.measured);
             let slope = |places: &Vec<usize>| {
                 let along = |h: f64| {
                     let mut chip = chip.to_vec();
                     places.iter().for_each(|&place| chip[place] += h);
                     self.twin.loss(p, &chip, x, labels)
                 };
-                along(1e-5) - along(-1e-5)
+                if measured { along(0.1 * range) - along(0.0) } else { along(1e-5) - along(-1e-5) }
             };
             let slopes: Vec<_> = own.iter().map(slope).collect();
-            let step = 1.25 * range / f64::from(self.settings.sat.steps);
+            let step = if measured { 1.0 } else { 1.25 } * range / steps;
             next[entry.range()].copy_from_slice(&adversary::forward(step, range, &slopes, &chip[entry.range()]));
         }
         next
@@ -1181,6 +1235,7 @@ impl<'a> TwinRun<'a> {
         let whole = |met: Passed| (met.mean_loss(), met.gradient);
         let ideal = self.twin.ideal();
         let (loss, gradient) = match self.settings.method {
+            // Of a device that is as the model has it.
             Method::Standard => whole(pass(&ideal)),
             Method::Noise => whole(pass(&self.noise())),
             Method::Pruning => {
@@ -1206,6 +1261,7 @@ impl<'a> TwinRun<'a> {
                 let worse = ascent.ascend(&centre, &met.gradient, &self.twin.segments);
                 (met.mean_loss(), self.retrace(&worse, &x, &labels).gradient)
             }
+            Method::Spsa | Method::FiniteDifference => self.probed(),
         };
         self.update(&gradient);
         loss
@@ -1222,11 +1278,15 @@ impl<'a, 'g> Stages<'a, 'g> {
     fn new(network: &'a Network<'g>, settings: &Settings, data: &Dataset) -> Self {
         let draw = network.feed(&data.train, (data.scale, 0.0)).unwrap().draw();
         let update = Optimizer::new(network, &settings.optimizer).unwrap().update();
-        let device = settings.method.is_in_situ().then(|| Device::simulated(network, &settings.device, SEED).unwrap());
+        let device = settings.method.is_in_situ().then(|| Device::open(network, &settings.device, SEED).unwrap());
         let learner = Learner::new(network, settings, SEED).unwrap();
         let step = Step { network, settings, draw, update, device: device.as_ref(), learner: learner.as_ref() };
         let stages = settings.method.stages(&step).unwrap();
-        let plans = stages.into_iter().map(|Stage::Plan(plan)| plan).collect();
+        let plan = |stage| match stage {
+            Stage::Plan(plan) => plan,
+            Stage::Measure(_) => panic!("no bench"),
+        };
+        let plans = stages.into_iter().map(plan).collect();
         Self { network, plans }
     }
 
@@ -1303,9 +1363,15 @@ fn methods_are_the_lists_of_plans_that_their_names_promise() {
         "draw actuate forward score backward ascend actuate forward backward climb actuate forward backward \
          climb actuate forward backward restore update"
     );
-    let [one, in_situ] = [0, 1].map(|device| Cost { forward: 1, backward: 1, device });
-    let [four, four_in_situ] = [0, 4].map(|device| Cost { forward: 4, backward: 4, device });
-    assert_eq!(Method::ALL.map(|method| method.cost(&settings)), [one, one, one, four, in_situ, in_situ, four_in_situ]);
+    let cost = |method: Method| method.cost(&settings, &network);
+    for method in [Method::Standard, Method::Noise, Method::Pruning] {
+        assert_eq!(cost(method), Cost { forward: 1, backward: 1, device: 0 });
+    }
+    assert_eq!(cost(Method::Sat), Cost { forward: 4, backward: 4, device: 0 });
+    for method in [Method::Pat, Method::Dat] {
+        assert_eq!(cost(method), Cost { forward: 1, backward: 1, device: 1 });
+    }
+    assert_eq!(cost(Method::SatInSitu), Cost { forward: 4, backward: 4, device: 4 });
     let names = |scope, steps| {
         let sat = SatSettings { scope, steps, imperfections: known(), ..SatSettings::default() };
         Stages::new(&network, &Settings { sat, ..settings.clone() }, &data).names().join(" ")
@@ -1320,11 +1386,59 @@ fn methods_are_the_lists_of_plans_that_their_names_promise() {
     );
 }
 
+#[test]
+fn methods_that_measure_slopes_are_the_lists_of_plans_that_they_promise_and_count_their_passes() {
+    let (data, network) = (dataset(), compile(gpu(), &small()));
+    let of = |settings: &Settings| {
+        let names = Stages::new(&network, settings, &data).names().join(" ");
+        (names, settings.method.cost(settings, &network))
+    };
+    let spsa = SpsaSettings { probes: 2, ..SpsaSettings::default() };
+    let (names, cost) = of(&Settings { spsa, ..settings(Method::Spsa, adam(0.01)) });
+    assert_eq!(
+        names,
+        "draw keep ahead actuate forward score back actuate forward difference ahead actuate forward back actuate forward \
+         difference restore update"
+    );
+    assert_eq!(cost, Cost { forward: 0, backward: 0, device: 4 });
+
+    let (names, cost) = of(&settings(Method::FiniteDifference, adam(0.01)));
+    let probe = " ahead actuate forward back actuate forward difference";
+    let biases = 8 + CLASSES;
+    assert_eq!(
+        names,
+        format!(
+            "draw keep{}{} restore update",
+            probe.replacen("forward", "forward score", 1),
+            probe.repeat(biases - 1)
+        )
+    );
+    assert_eq!(cost, Cost { forward: 0, backward: 0, device: 2 * biases as u64 });
+
+    let kelvin = BTreeMap::from([("temperature".to_owned(), 0.1)]);
+    let measured = SatSettings { measured: true, imperfections: kelvin, ..SatSettings::default() };
+    let sat = |sat: SatSettings| of(&Settings { sat, ..settings(Method::Sat, adam(0.01)) });
+    let (names, cost) = sat(measured.clone());
+    assert_eq!(
+        names,
+        "draw nominal nudge actuate forward settle actuate forward score backward ascend actuate forward backward restore \
+         update"
+    );
+    assert_eq!(cost, Cost { forward: 3, backward: 2, device: 0 });
+    let (names, cost) = sat(SatSettings { scope: SatScope::Imperfections, steps: 2, ..measured });
+    assert_eq!(
+        names,
+        "draw nominal nudge actuate forward settle actuate forward score ascend nudge actuate forward settle actuate forward \
+         climb actuate forward backward update"
+    );
+    assert_eq!(cost, Cost { forward: 5, backward: 1, device: 0 });
+}
+
 /// Takes a step of sharpness-aware training apart, then takes it whole; errors of the perturbation and of the final
 /// parameters, relative to the size of the move.
-fn sat_step(settings: &Settings, variant: &str) -> [f64; 2] {
-    let (data, recipes) = (dataset(), small());
-    let network = compile(gpu(), &recipes);
+fn sat_step(settings: &Settings, recipes: &[LayerRecipe], variant: &str) -> [f64; 2] {
+    let data = dataset();
+    let network = compile(gpu(), recipes);
     // Some small steps ahead, so that the optimizer has a past: Adam's first step is a mere sign.
     let optimizer = OptimizerSettings { learning_rate: 0.01, ..settings.optimizer };
     let easy = Settings { method: Method::Standard, optimizer, ..settings.clone() };
@@ -1335,22 +1449,34 @@ fn sat_step(settings: &Settings, variant: &str) -> [f64; 2] {
     let mut trainer = trainer(&network, settings, &data, SEED);
     trainer.restore(&state).unwrap();
 
-    let twin = Twin::new(&network, &recipes, &data.shape);
+    let twin = Twin::new(&network, recipes, &data.shape);
     let mut run = TwinRun::resumed(&twin, settings, &data, &state);
     let (centre, want) = (run.parameters.clone(), run.sat());
     let stages = Stages::new(&network, settings, &data);
     stages.set(&run.clock());
 
-    // One plan more draws imperfections.
-    let drawn = usize::from(!settings.sat.imperfections.is_empty());
-    stages.submit(0..5 + drawn);
-    let gradient = error(&stages.gradient(), &want.passed[0].gradient);
-    assert!(gradient < GRADIENT_BAR, "{variant}: gradient {gradient:.1e}");
+    // Where the adversary goes, and where it has been.
+    let names = stages.names();
+    let mut ends: Vec<_> = (0..names.len()).filter(|&at| ["ascend", "climb"].contains(&names[at])).collect();
+    assert_eq!(ends.len() + 1, want.points.len(), "{variant}");
     let restored = settings.sat.scope != SatScope::Imperfections;
+    ends.push(names.len() - if restored { 2 } else { 1 });
+    let known = !settings.sat.imperfections.is_empty();
+    // Over imperfections alone, with slopes that are measured, only the last gradient is taken.
+    let check = |part: Range<usize>, k: usize| {
+        if names[part.clone()].contains(&"backward") {
+            let off = error(&stages.gradient(), &want.passed[k].gradient);
+            assert!(off < GRADIENT_BAR, "{variant}: gradient at the point of step {k} {off:.1e}");
+        } else {
+            assert!(settings.sat.measured && !restored && part.end < names.len() - 1, "{variant}: step {k}");
+        }
+    };
+    stages.submit(0..ends[0]);
+    check(0..ends[0], 0);
 
     let mut perturbation = 0.0;
     for k in 1..want.points.len() {
-        let first = 1 + 4 * k + drawn;
+        let (first, end) = (ends[k - 1], ends[k]);
         stages.submit(first..first + 1);
         let perturbed = stages.parameters();
         if restored {
@@ -1358,22 +1484,21 @@ fn sat_step(settings: &Settings, variant: &str) -> [f64; 2] {
         } else {
             assert_eq!(bits(&perturbed), bits(state.vector("parameters").unwrap()), "{variant}: parameters stay");
         }
-        if drawn > 0 {
+        if known {
             let off = error(&stages.chip(), &want.chips[k]);
             assert!(off < 1e-6, "{variant}: imperfections of step {k} {off:.1e}");
             assert!(k > 1 || want.chips[1] != want.chips[0], "{variant}: imperfections move");
         }
 
         // The gradient is that of the point reached, which is not that of the one before.
-        stages.submit(first + 1..first + 4);
-        let there = error(&stages.gradient(), &want.passed[k].gradient);
-        assert!(there < GRADIENT_BAR, "{variant}: gradient at the point of step {k} {there:.1e}");
+        stages.submit(first + 1..end);
+        check(first + 1..end, k);
         let apart = error(&want.passed[k].gradient, &want.passed[k - 1].gradient);
         assert!(apart > 0.05, "{variant}: the gradients of step {k} differ by {apart:.1e} only");
         assert_eq!(bits(&stages.parameters()), bits(&perturbed), "{variant}: the passes of step {k} move nothing");
     }
 
-    let end = stages.plans.len() - 2;
+    let end = ends[ends.len() - 1];
     assert_eq!(stages.plans[end].name() == "restore", restored);
     if restored {
         stages.submit(end..end + 1);
@@ -1445,6 +1570,58 @@ fn sat_over_known_imperfections_is_that_of_the_twin() {
     sat_steps(&variants.map(|(variant, sat)| (variant.to_owned(), sat, adam(0.1))));
 }
 
+/// Slopes of imperfections by differences of the loss: of rings that warm up and have more crosstalk, and of pictures in a blur,
+/// whose gradient no layer knows.
+#[test]
+fn sat_over_imperfections_with_measured_slopes_is_that_of_the_twin() {
+    let ranges = |names: &[(&str, f32)]| names.iter().map(|(name, range)| ((*name).to_owned(), *range)).collect();
+    let warm = ranges(&[("temperature", 0.3)]);
+    let alone = SatSettings {
+        scope: SatScope::Imperfections,
+        imperfections: ranges(&[("temperature", 0.3), ("crosstalk", 0.03)]),
+        measured: true,
+        ..SatSettings::default()
+    };
+    let variants = [
+        ("alone", alone.clone()),
+        ("alone, two steps", SatSettings { steps: 2, ..alone.clone() }),
+        ("temperature alone", SatSettings { imperfections: warm, ..alone.clone() }),
+        ("with controls", SatSettings { rho: 0.3, scope: SatScope::Control, ..alone.clone() }),
+        ("with all, two steps", SatSettings { rho: 0.3, steps: 2, scope: SatScope::All, ..alone.clone() }),
+    ];
+    let rings = rings_like(&[8, CLASSES], &RingRecipe { crosstalk: Some(0.02), ..ring(1, [0.0, 1.0]) });
+    sat_steps_of(&rings, &variants.map(|(variant, sat)| (variant.to_owned(), sat, sgd(0.1))));
+
+    let tiles =
+        MultiplierRecipe { tiles: [1, CLASSES], tile: Some([3, 4]), blur: Some(0.6), ..MultiplierRecipe::new(CLASSES) };
+    let pictures = [LayerRecipe::Multiplier(MultiplierRecipe { sampling: Mode::Bilinear, ..tiles })];
+    let blur = SatSettings { imperfections: ranges(&[("blur", 0.5), ("rotation", 8.0)]), ..alone };
+    sat_steps_of(&pictures, &[("blurred".to_owned(), blur.clone(), sgd(0.1))]);
+
+    // What cannot be measured, or only so.
+    let refused = |recipes: &[LayerRecipe], sat: SatSettings| {
+        let (data, network) = (dataset(), compile(gpu(), recipes));
+        let settings = Settings { sat, ..settings(Method::Sat, adam(0.01)) };
+        Trainer::new(&network, &settings, &data, (data.scale, 0.0), SEED).map(|_| ()).unwrap_err().to_string()
+    };
+    assert_eq!(
+        refused(&pictures, SatSettings { measured: false, ..blur.clone() }),
+        "`training.sat.imperfections.blur` has no gradient in any layer of this network; leave it out, or set \
+         training.sat.measured"
+    );
+    assert_eq!(
+        refused(&rings, SatSettings { imperfections: ranges(&[("ring_offset", 0.01)]), ..blur.clone() }),
+        "`training.sat.imperfections.ring_offset` has a value for every element, and training.sat.measured nudges one for all; \
+         leave it out"
+    );
+    let nothing = SatSettings { imperfections: BTreeMap::new(), scope: SatScope::Control, ..blur };
+    let message = refused(&rings, nothing);
+    assert!(
+        message.starts_with("`training.sat.measured` needs half ranges in training.sat.imperfections"),
+        "{message}"
+    );
+}
+
 #[test]
 fn imperfections_that_the_adversary_cannot_move_are_refused() {
     let data = dataset();
@@ -1505,11 +1682,15 @@ fn imperfections_that_the_adversary_cannot_move_are_refused() {
 
 /// One step of each variant against the twin.
 fn sat_steps(variants: &[(String, SatSettings, OptimizerSettings)]) {
+    sat_steps_of(&small(), variants);
+}
+
+fn sat_steps_of(recipes: &[LayerRecipe], variants: &[(String, SatSettings, OptimizerSettings)]) {
     let mut table = format!("{:<22} {:>12} {:>17}\n", "variant", "perturbation", "final parameters");
     let mut fine = true;
     for (variant, sat, optimizer) in variants {
         let settings = Settings { sat: sat.clone(), ..settings(Method::Sat, *optimizer) };
-        let [perturbation, parameters] = sat_step(&settings, variant);
+        let [perturbation, parameters] = sat_step(&settings, recipes, variant);
         writeln!(table, "{variant:<22} {perturbation:>12.1e} {parameters:>17.1e}").unwrap();
         fine &= perturbation < STEP_BAR && parameters < STEP_BAR;
     }
@@ -1659,6 +1840,170 @@ fn pruning_without_rings_is_refused() {
     let settings = settings(Method::Pruning, adam(0.01));
     let refused = Trainer::new(&network, &settings, &data, (data.scale, 0.0), SEED).map(|_| ()).unwrap_err();
     assert_eq!(refused.to_string(), "`training.method` `pruning` needs a layer of rings; choose another method");
+}
+
+// Without a model -----------------------------------------------------------------------------------------------------
+
+/// How far a gradient of measured losses may be off, relative to its largest component: the losses of a batch, of 26 in sum, are
+/// rounded by some 1e-6, and differ by 0.1 or more along the largest.
+const PROBE_BAR: f64 = 3e-5;
+
+/// Rings, a norm that keeps statistics, rings: with an optimizer that takes the gradient as it is, on a chip that is not as its
+/// model has it.
+fn probed(method: Method) -> (Vec<LayerRecipe>, Settings) {
+    let [first, second] = [8, CLASSES].map(|outputs| LayerRecipe::RingDense(ring(outputs, [0.0, 1.0])));
+    let layers = vec![first, LayerRecipe::BatchNorm(NormRecipe::default()), LayerRecipe::Tanh, second];
+    let imperfections =
+        [("ring_offset", 0.02), ("temperature", 0.4)].map(|(name, size)| (name.to_owned(), size)).into();
+    let device = DeviceSettings { chip: Some(3), imperfections, ..DeviceSettings::default() };
+    (layers, Settings { device, ..settings(method, sgd(0.5)) })
+}
+
+/// Takes a step apart, then takes it whole, from parameters of which some are at a bound; errors of the gradient and of the final
+/// parameters.
+fn probe_step(settings: &Settings, layers: &[LayerRecipe], variant: &str) -> [f64; 2] {
+    let data = dataset();
+    let network = compile(gpu(), layers);
+    let mut trainer = trainer(&network, settings, &data, SEED);
+    let mut values = start(&network);
+    let entries = network.parameters().iter();
+    let controls = entries.clone().find(|entry| entry.spec.role == Role::Control).unwrap();
+    values[controls.range()].iter_mut().step_by(7).for_each(|detuning| *detuning = 0.0);
+    gpu().write(&network.flat().parameters, &values).unwrap();
+    let kept: Vec<_> = entries.filter(|entry| entry.spec.role == Role::Statistic).flat_map(Entry::range).collect();
+    let twin = Twin::new(&network, layers, &data.shape);
+    let mut run = TwinRun::new(&twin, settings, &data, SEED, &values);
+    run.step = trainer.steps_done() as u32;
+    let stages = Stages::new(&network, settings, &data);
+    stages.set(&run.clock());
+
+    // Both sides of every probe, and the statistics that the first pass of a step moves, which no probe does.
+    let mut radius = Vec::new();
+    let (probes, count, _) = run.probes(&mut radius);
+    let names = stages.names();
+    let (mut done, mut statistics) = (0, Vec::new());
+    for (probe, side) in (0..count).flat_map(|k| [(k, 1.0), (k, -1.0)]) {
+        let next = names[done..].iter().position(|name| ["ahead", "back"].contains(name)).unwrap();
+        stages.submit(done..done + next + 1);
+        done += next + 1;
+        let mut got = wide(&stages.parameters());
+        let own: Vec<f64> = kept.iter().map(|&at| got[at]).collect();
+        kept.iter().for_each(|&at| got[at] = f64::from(values[at]));
+        let off = error(&got, &probes.displace(&run.parameters, probe, side));
+        assert!(off < 1e-7, "{variant}, probe {probe}, side {side}: {off:.1e}");
+        assert_eq!(own == kept.iter().map(|&at| f64::from(values[at])).collect::<Vec<_>>(), probe == 0 && side > 0.0);
+        assert!(statistics.is_empty() || own == statistics, "{variant}: statistics move once a step");
+        if probe > 0 || side < 0.0 {
+            statistics = own;
+        }
+    }
+    let restore = names.len() - 2;
+    stages.submit(done..restore + 1);
+    let got = stages.parameters();
+    assert!((0..got.len()).all(|at| kept.contains(&at) || got[at].to_bits() == values[at].to_bits()), "{variant}");
+    let (_, want) = run.probed();
+    let gradient = error(&stages.gradient(), &want);
+    for (at, (found, radius)) in stages.gradient().iter().zip(&radius).enumerate() {
+        assert!(*radius > 0.0 || found.to_bits() == 0, "{variant}: a gradient of {found} at {at}, outside the scope");
+    }
+
+    gpu().write(&network.flat().parameters, &values).unwrap();
+    run.train_step();
+    trainer.train_step().unwrap();
+    let after: Vec<f64> = wide(&stages.parameters());
+    let of = |values: &[f64]| -> Vec<f64> {
+        (0..values.len()).filter(|at| !kept.contains(at)).map(|at| values[at]).collect()
+    };
+    let (centre, after, want) = (of(&wide(&values)), of(&after), of(&run.parameters));
+    [gradient, error(&moved(&centre, &after), &moved(&centre, &want))]
+}
+
+#[test]
+fn steps_without_a_model_are_those_of_the_twin_on_a_chip_that_nobody_knows() {
+    let spsa = SpsaSettings { probes: 3, radius: 0.1, ..SpsaSettings::default() };
+    let alone = FiniteDifferenceSettings { radius: 0.1, ..FiniteDifferenceSettings::default() };
+    let mut variants = Vec::new();
+    let (layers, of) = probed(Method::Spsa);
+    for (word, own) in [
+        ("spsa, all", SpsaSettings { radius_digital: Some(0.2), ..spsa }),
+        ("spsa, control", SpsaSettings { scope: Scope::Control, ..spsa }),
+        ("spsa, digital", SpsaSettings { scope: Scope::Digital, probes: 8, ..spsa }),
+    ] {
+        variants.push((word, Settings { spsa: own, ..of.clone() }));
+    }
+    let of = probed(Method::FiniteDifference).1;
+    for (word, own) in [
+        ("finite-difference, all", FiniteDifferenceSettings { radius_digital: Some(0.2), ..alone }),
+        ("finite-difference, digital", FiniteDifferenceSettings { scope: Scope::Digital, ..alone }),
+    ] {
+        variants.push((word, Settings { finite_difference: own, ..of.clone() }));
+    }
+    let mut table = format!("{:<28} {:>9} {:>17}\n", "variant", "gradient", "final parameters");
+    let mut fine = true;
+    for (variant, settings) in &variants {
+        let [gradient, parameters] = probe_step(settings, &layers, variant);
+        writeln!(table, "{variant:<28} {gradient:>9.1e} {parameters:>17.1e}").unwrap();
+        fine &= gradient < PROBE_BAR && parameters < PROBE_BAR;
+    }
+    println!("\n{table}");
+    assert!(fine, "an error is above {PROBE_BAR:.0e}\n{table}");
+}
+
+/// Nearer and nearer, differences come to the gradient that back-propagation would have on that very chip.
+#[test]
+fn finite_differences_on_a_chip_come_to_its_gradient() {
+    let (layers, settings) = probed(Method::FiniteDifference);
+    let (data, network) = (dataset(), compile(gpu(), &layers));
+    let values = start(&network);
+    let twin = Twin::new(&network, &layers, &data.shape);
+    let off = [0.04, 0.02, 0.005].map(|radius| {
+        let alone = FiniteDifferenceSettings { radius, ..FiniteDifferenceSettings::default() };
+        let settings = Settings { finite_difference: alone, ..settings.clone() };
+        let run = TwinRun::new(&twin, &settings, &data, SEED, &values);
+        gpu().write(&network.flat().parameters, &values).unwrap();
+        let stages = Stages::new(&network, &settings, &data);
+        stages.set(&run.clock());
+        stages.submit(0..stages.plans.len() - 1);
+        let (x, labels) = run.batch();
+        error(&stages.gradient(), &twin.pass(&run.parameters, &run.device(), &x, &labels).gradient)
+    });
+    println!("differences against the gradient: {off:?}");
+    assert!(off[0] < 0.1 && off[1] < 0.4 * off[0] && off[2] < 2e-3, "{off:?}");
+}
+
+#[test]
+fn probes_that_make_no_sense_are_refused() {
+    let of = |spsa: SpsaSettings, alone: FiniteDifferenceSettings, method| {
+        let device = DeviceSettings::default();
+        let settings = Settings { spsa, finite_difference: alone, device, ..settings(method, adam(0.01)) };
+        let (data, dense) = (dataset(), [LayerRecipe::Dense(DenseRecipe::new(CLASSES))]);
+        let network = compile(gpu(), &dense);
+        Trainer::new(&network, &settings, &data, (data.scale, 0.0), SEED).map(|_| ()).unwrap_err().to_string()
+    };
+    let (spsa, alone) = (SpsaSettings::default(), FiniteDifferenceSettings::default());
+    for probes in [0, 1025] {
+        let message = of(SpsaSettings { probes, ..spsa }, alone, Method::Spsa);
+        assert_eq!(message, format!("`training.spsa.probes` must be 1 to 1024, not {probes}"));
+    }
+    let message = of(SpsaSettings { radius: 0.0, ..spsa }, alone, Method::Spsa);
+    assert_eq!(message, "`training.spsa.radius` must be above 0, not 0");
+    let message = of(spsa, FiniteDifferenceSettings { radius_digital: Some(f32::NAN), ..alone }, Method::Spsa);
+    assert_eq!(message, "`training.finite_difference.radius_digital` must be above 0, not NaN");
+    let scope = Scope::Control;
+    let message = of(SpsaSettings { scope, ..spsa }, alone, Method::Spsa);
+    assert_eq!(message, "`training.spsa.scope` leaves nothing to train in this network; choose another");
+    let message = of(spsa, FiniteDifferenceSettings { scope, ..alone }, Method::FiniteDifference);
+    assert_eq!(message, "`training.finite_difference.scope` leaves nothing to train in this network; choose another");
+
+    let (data, network) = (dataset(), compile(gpu(), &rings(&[300, CLASSES], [0.0, 1.0])));
+    let settings = Settings { finite_difference: alone, ..settings(Method::FiniteDifference, adam(0.01)) };
+    let message =
+        Trainer::new(&network, &settings, &data, (data.scale, 0.0), SEED).map(|_| ()).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "`training.method` `finite-difference` measures each parameter by itself: 5405 here, more than 4096; choose `spsa`, or a \
+         smaller training.finite_difference.scope"
+    );
 }
 
 // Gradients -----------------------------------------------------------------------------------------------------------
@@ -2298,11 +2643,16 @@ fn sat_of_radius_0_is_standard_training_bit_for_bit() {
     // rho / ||g|| * g is +-0, so the point that the second pass sees has the very bits of the centre, and the same
     // kernels on the same bits give the same gradient.
     let data = dataset();
-    for (adaptive, known) in [(false, &[][..]), (true, &[]), (false, &["temperature", "ring_width"])] {
+    for (adaptive, known, measured) in [
+        (false, &[][..], false),
+        (true, &[], false),
+        (false, &["temperature", "ring_width"], false),
+        (false, &["temperature"], true),
+    ] {
         let [standard, sat] = [Method::Standard, Method::Sat].map(|method| {
             let imperfections = known.iter().map(|name| ((*name).to_owned(), 0.0)).collect();
             let (rho, steps, scope) = (0.0, 2, SatScope::All);
-            let sat = SatSettings { rho, adaptive, steps, scope, imperfections, ..SatSettings::default() };
+            let sat = SatSettings { rho, adaptive, steps, scope, imperfections, measured, ..SatSettings::default() };
             let settings = Settings { sat, ..settings(method, adam(0.02)) };
             let network = compile(gpu(), &small());
             let mut trainer = trainer(&network, &settings, &data, SEED);

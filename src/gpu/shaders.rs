@@ -73,6 +73,7 @@ library![
     "plane",
     "pool",
     "ports",
+    "probe",
     "propagation",
     "propagation_subgroup",
     "regions",

@@ -12,7 +12,7 @@ use crate::data::Split;
 use crate::gpu::{self, ALIGNMENT_WORDS, Gpu, Plan, PlanBuilder, Scalar, Slice, align, bytes};
 use crate::layer::{Imperfection, Io, Layer, Parameter, Pass, Role, STATISTICS, Start};
 use crate::ops::draw::Samples;
-use crate::ops::{Clock, Flat, Segment, bias, cross_entropy, metrics};
+use crate::ops::{Clock, Flat, Segment, bias, cross_entropy, metrics, sum};
 use crate::{mesh, random};
 
 /// A compiled network for batches of a fixed size, on one device or spread evenly over several: copies of the rings with
@@ -32,6 +32,8 @@ pub struct Network<'g> {
     input: Slice,
     labels: Slice,
     logits: Slice,
+    loss: Slice,
+    correct: Slice,
     ring: Slice,
     actuate: Arc<Plan>,
     forward: [Arc<Plan>; 4],
@@ -295,6 +297,8 @@ impl<'g> Network<'g> {
             input,
             labels,
             logits,
+            loss,
+            correct,
             ring,
         })
     }
@@ -506,6 +510,22 @@ impl<'g> Network<'g> {
     /// Logits and labels to the metrics ring.
     pub fn score(&self) -> Arc<Plan> {
         Arc::clone(&self.score)
+    }
+
+    /// Records what the batch's losses sum up to at the logits as they are, on the device that put them out: total `[1]` = factor
+    /// sum L, or added to what total holds.
+    ///
+    /// # Errors
+    /// Shapes that do not fit.
+    pub fn measure(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        factor: f32,
+        total: &Slice,
+        accumulate: bool,
+    ) -> Result<(), Error> {
+        cross_entropy::forward(plan, &self.clock, &self.logits, &self.labels, &self.loss, &self.correct)?;
+        Ok(sum::forward(plan, factor, &self.loss, &sum::partials(plan.gpu())?, total, accumulate)?)
     }
 
     /// Gradient of the mean loss.

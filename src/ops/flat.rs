@@ -126,8 +126,13 @@ impl Flat {
     }
 
     /// The segments of a range.
-    pub(crate) fn piece_segments(&self, (first, words): (usize, usize)) -> Result<Slice, Error> {
+    pub(crate) fn piece_segments(&self, piece: (usize, usize)) -> Result<Slice, Error> {
+        Self::piece_blocks(&self.segments, piece)
+    }
+
+    /// A range of a table of four words a block.
+    pub(crate) fn piece_blocks(table: &Slice, (first, words): (usize, usize)) -> Result<Slice, Error> {
         let blocks = words.div_ceil(ALIGNMENT_WORDS);
-        self.segments.part(self.segments.name(), first / ALIGNMENT_WORDS * 4, &[blocks, 4])
+        table.part(table.name(), first / ALIGNMENT_WORDS * 4, &[blocks, 4])
     }
 }

@@ -37,6 +37,7 @@ pub mod phase_shifter;
 pub mod plane;
 pub mod pool;
 pub mod ports;
+pub mod probe;
 mod product;
 pub mod propagation;
 pub mod regions;

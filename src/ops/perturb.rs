@@ -80,16 +80,23 @@ impl Ascent {
 /// Shapes that do not fit.
 pub fn restore(plan: &mut PlanBuilder<'_>, flat: &Flat, saved: &Slice) -> Result<(), Error> {
     expect("perturb::restore", saved, flat.parameters.shape())?;
+    copy(plan, flat, saved, &flat.parameters)
+}
+
+/// saved = p, where nothing moves yet.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn keep(plan: &mut PlanBuilder<'_>, flat: &Flat, saved: &Slice) -> Result<(), Error> {
+    expect("perturb::keep", saved, flat.parameters.shape())?;
+    copy(plan, flat, &flat.parameters, saved)
+}
+
+fn copy(plan: &mut PlanBuilder<'_>, flat: &Flat, from: &Slice, to: &Slice) -> Result<(), Error> {
     for piece in flat.pieces(plan.gpu()) {
         let params = Params { count: word("perturb", piece.1.div_ceil(4))?, ..Default::default() };
-        let (parameters, saved) = (Flat::piece(&flat.parameters, piece)?, Flat::piece(saved, piece)?);
-        plan.dispatch(
-            "perturb",
-            "restore",
-            &params,
-            &[parameters.write(), saved.read()],
-            Work::Items(piece.1.div_ceil(4)),
-        )?;
+        let (from, to) = (Flat::piece(from, piece)?, Flat::piece(to, piece)?);
+        plan.dispatch("perturb", "restore", &params, &[to.write(), from.read()], Work::Items(piece.1.div_ceil(4)))?;
     }
     Ok(())
 }

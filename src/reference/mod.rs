@@ -36,6 +36,7 @@ pub mod phase_shifter;
 pub mod plane;
 pub mod pool;
 pub mod ports;
+pub mod probe;
 pub mod propagation;
 pub mod regions;
 pub mod resample;

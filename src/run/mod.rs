@@ -29,6 +29,7 @@ use crate::gpu::Gpu;
 use crate::network::checkpoint::{self, FORMAT};
 use crate::network::{self, Chip, Network};
 use crate::recipe::{self, Recipe};
+use crate::training::method::Cost;
 use crate::training::{EpochRow, State, Trainer};
 use crate::{figures, files};
 
@@ -192,7 +193,7 @@ impl Run {
                 "architecture": std::env::consts::ARCH,
             }),
         )?;
-        self.write_summary(&Summary::new(recipe, input, &[], 0, false))
+        self.write_summary(&Summary::new(recipe, input, Cost::default(), &[], 0, false))
     }
 
     /// The summary.
@@ -289,7 +290,8 @@ impl Run {
                 checkpoint::units(network.parameters().iter().map(|entry| (entry.name.as_str(), entry.spec.unit))),
             )?;
         }
-        self.write_summary(&Summary::new(recipe, input, rows, state.step, done))?;
+        let cost = recipe.training.method.cost(&recipe.training, network);
+        self.write_summary(&Summary::new(recipe, input, cost, rows, state.step, done))?;
         Ok(state.write(&self.path.join(STATE))?)
     }
 
@@ -371,14 +373,13 @@ impl Run {
 }
 
 impl Summary {
-    fn new(recipe: &Recipe, input: &Input, rows: &[EpochRow], steps: u64, done: bool) -> Self {
-        let method = recipe.training.method;
-        let cost = method.cost(&recipe.training);
+    /// Of a run of so many steps, each of which costs as much.
+    fn new(recipe: &Recipe, input: &Input, cost: Cost, rows: &[EpochRow], steps: u64, done: bool) -> Self {
         Self {
             format: FORMAT.to_owned(),
             flatlight: env!("CARGO_PKG_VERSION").to_owned(),
             recipe: recipe.name.clone(),
-            method: method.word().to_owned(),
+            method: recipe.training.method.word().to_owned(),
             seed: recipe.seed,
             status: if done { Status::Finished } else { Status::Unfinished },
             epochs: rows.last().map_or(0, |row| row.epoch),

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DatSettings, Error, Method, OptimizerSettings, PruningSettings, SatSettings, setting};
+use super::{
+    DatSettings, Error, FiniteDifferenceSettings, Method, OptimizerSettings, PruningSettings, SatSettings,
+    SpsaSettings, setting,
+};
 use crate::network::DeviceSettings;
 use crate::ops::disturb::Distribution;
 
@@ -73,9 +76,9 @@ pub struct Settings {
     /// For `noise`: standard deviation of each imperfection, by name, in its unit.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub noise: BTreeMap<String, f32>,
-    /// For `noise`, and for `sat` over imperfections: devices that a batch is spread over, each with draws of its own. Those of a uniformly drawn temperature
-    /// come from as many equal parts of its range, so that every step covers all of it, if nothing else is drawn that a device
-    /// shares.
+    /// For `noise`, and for `sat` over imperfections that it draws: devices that a batch is spread over, each with draws of its own. Those of
+    /// a uniformly drawn temperature come from as many equal parts of its range, so that every step covers all of it, if nothing
+    /// else is drawn that a device shares.
     #[serde(default = "one")]
     pub devices: usize,
     /// For `pruning`.
@@ -87,6 +90,12 @@ pub struct Settings {
     /// For `dat`.
     #[serde(default)]
     pub dat: DatSettings,
+    /// For `spsa`.
+    #[serde(default)]
+    pub spsa: SpsaSettings,
+    /// For `finite-difference`.
+    #[serde(default)]
+    pub finite_difference: FiniteDifferenceSettings,
     /// For methods in situ.
     #[serde(default)]
     pub device: DeviceSettings,
@@ -128,6 +137,8 @@ impl Settings {
         self.pruning.check()?;
         self.sat.check()?;
         self.dat.check()?;
+        self.spsa.check()?;
+        self.finite_difference.check()?;
         for (name, deviation) in &self.noise {
             if !(deviation.is_finite() && *deviation >= 0.0) {
                 return Err(setting(format!("training.noise.{name}"), format!("must be 0 or more, not {deviation}")));
@@ -141,7 +152,7 @@ impl Settings {
     pub fn devices(&self) -> usize {
         match self.method {
             Method::Noise => self.devices,
-            Method::Sat if !self.sat.imperfections.is_empty() => self.devices,
+            Method::Sat if !self.sat.imperfections.is_empty() && !self.sat.measured => self.devices,
             _ => 1,
         }
     }
@@ -190,6 +201,8 @@ mod tests {
             pruning: PruningSettings::default(),
             sat: SatSettings::default(),
             dat: DatSettings::default(),
+            spsa: SpsaSettings::default(),
+            finite_difference: FiniteDifferenceSettings::default(),
             device: DeviceSettings::default(),
         };
         (0..6).map(|epoch| settings.learning_rate(10 * epoch, 60)).collect()

@@ -23,6 +23,7 @@ use flatlight::{random, reference};
 
 mod phase_shifter;
 mod ports;
+mod probe;
 mod resample;
 mod rings;
 mod slope;
@@ -417,6 +418,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(ascents());
     cases.extend(convolution::cases());
     cases.extend(adversary::cases());
+    cases.extend(probe::cases());
     cases.extend(average::cases());
     cases.extend(complex::cases());
     cases.extend(electronics::cases());

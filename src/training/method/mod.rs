@@ -1,6 +1,7 @@
 //! Training methods: each an ordered list of plans.
 
 mod noise;
+mod probe;
 mod pruning;
 mod sat;
 mod standard;
@@ -16,6 +17,7 @@ use crate::layer::Pass;
 use crate::network::{Device, Network, Stage};
 
 pub(super) use noise::check_named;
+pub use probe::{FiniteDifferenceSettings, SpsaSettings};
 pub use pruning::PruningSettings;
 pub use sat::{SatScope, SatSettings};
 
@@ -37,12 +39,25 @@ pub enum Method {
     Dat,
     /// Sharpness-aware with both forward passes on the device.
     SatInSitu,
+    /// Without a model: by losses measured on both sides of the parameters along random directions.
+    Spsa,
+    /// Without a model: by losses measured on both sides of every parameter.
+    FiniteDifference,
 }
 
 impl Method {
     /// Every method, in the order of the documentation.
-    pub const ALL: [Self; 7] =
-        [Self::Standard, Self::Noise, Self::Pruning, Self::Sat, Self::Pat, Self::Dat, Self::SatInSitu];
+    pub const ALL: [Self; 9] = [
+        Self::Standard,
+        Self::Noise,
+        Self::Pruning,
+        Self::Sat,
+        Self::Pat,
+        Self::Dat,
+        Self::SatInSitu,
+        Self::Spsa,
+        Self::FiniteDifference,
+    ];
 
     /// The word that recipes and commands use.
     pub fn word(self) -> &'static str {
@@ -54,6 +69,8 @@ impl Method {
             Self::Pat => "pat",
             Self::Dat => "dat",
             Self::SatInSitu => "sat-in-situ",
+            Self::Spsa => "spsa",
+            Self::FiniteDifference => "finite-difference",
         }
     }
 
@@ -61,7 +78,7 @@ impl Method {
     pub fn is_in_situ(self) -> bool {
         match self {
             Self::Standard | Self::Noise | Self::Pruning | Self::Sat => false,
-            Self::Pat | Self::Dat | Self::SatInSitu => true,
+            Self::Pat | Self::Dat | Self::SatInSitu | Self::Spsa | Self::FiniteDifference => true,
         }
     }
 
@@ -75,16 +92,25 @@ impl Method {
             Self::Noise => noise::stages(step),
             Self::Pruning => pruning::stages(step),
             Self::Sat | Self::SatInSitu => sat::stages(step),
+            Self::Spsa => probe::spsa(step),
+            Self::FiniteDifference => probe::finite_difference(step),
         }
     }
 
     /// What a step costs under these settings.
-    pub fn cost(self, settings: &Settings) -> Cost {
-        let passes = match self {
-            Self::Standard | Self::Noise | Self::Pruning | Self::Pat | Self::Dat => 1,
-            Self::Sat | Self::SatInSitu => u64::from(settings.sat.steps) + 1,
-        };
-        Cost { forward: passes, backward: passes, device: if self.is_in_situ() { passes } else { 0 } }
+    pub fn cost(self, settings: &Settings, network: &Network<'_>) -> Cost {
+        let alike = |passes| Cost { forward: passes, backward: passes, device: 0 };
+        let without_model = |probes| Cost { device: 2 * probes, ..Cost::default() };
+        match self {
+            Self::Standard | Self::Noise | Self::Pruning => alike(1),
+            Self::Sat => settings.sat.cost(),
+            Self::Pat | Self::Dat => Cost { device: 1, ..alike(1) },
+            Self::SatInSitu => Cost { device: settings.sat.cost().forward, ..settings.sat.cost() },
+            Self::Spsa => without_model(u64::from(settings.spsa.probes)),
+            Self::FiniteDifference => {
+                without_model(probe::finite_differences(network, settings.finite_difference.scope) as u64)
+            }
+        }
     }
 }
 

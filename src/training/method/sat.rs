@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Error, setting};
-use super::{Step, noise};
+use super::{Cost, Step, noise};
 use crate::gpu::{Plan, PlanBuilder, Scalar, Slice};
 use crate::layer::{Cause, Imperfection, Pass, Role};
 use crate::network::{Asked, Entry, Network, Stage};
-use crate::ops::disturb::Distribution;
+use crate::ops::disturb::{self, Distribution};
 use crate::ops::norm::{self, Measure};
 use crate::ops::perturb::{self, Ascent};
 use crate::ops::{Flat, Grouping, Scope, adversary, sum};
@@ -21,6 +21,10 @@ const MAX_STEPS: u32 = 64;
 /// All steps over imperfections together, in ranges: from a random start a single one reaches the worse end of most of its range
 /// (Wong et al., ICLR 2020).
 const OVERSHOOT: f64 = 1.25;
+
+/// How far an imperfection is nudged to measure its slope, in half ranges: little against the range, and much against the rounding
+/// of a loss.
+const NUDGE: f32 = 0.1;
 
 /// What the adversary moves, beside the imperfections that it is given ranges of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +75,15 @@ impl SatScope {
 /// start and beyond the range together, so that one step does (Wong et al., ICLR 2020). One that has one value for the whole
 /// device, such as the temperature, has the sum of the gradients of all its layers. What has no gradient in a layer stays there
 /// as it was drawn, if it has one in another.
+///
+/// With `measured` slopes of imperfections are what the loss L of the batch is found to change by in one more forward pass each, in
+/// place of gradients that a model knows. Every imperfection starts at nominal in each step, c_0 = 0, is nudged by itself, and goes
+///
+/// - c_(k+1) = c_k + (r / K) sign(L(c_k + r / 10) - L(c_k)), held within -r..r
+///
+/// so that one step reaches the worse end of its range. Weights have their gradient, taken at the worst device, and in the next
+/// step the device is nominal again (a geometry that is nudged uphill by a measured difference: Xu et al., Nat. Commun. 17, 1766
+/// (2026)). An imperfection needs no gradient in any layer for it, but one value for the whole device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SatSettings {
@@ -92,6 +105,8 @@ pub struct SatSettings {
     /// Half range of each imperfection that the adversary moves, by name, in its unit: both signs.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub imperfections: BTreeMap<String, f32>,
+    /// Measure the slopes of `imperfections`, which costs a forward pass each in every step of the adversary, and start at nominal.
+    pub measured: bool,
 }
 
 impl Default for SatSettings {
@@ -104,6 +119,7 @@ impl Default for SatSettings {
             scope: SatScope::default(),
             normalise: Grouping::All,
             imperfections: BTreeMap::new(),
+            measured: false,
         }
     }
 }
@@ -127,11 +143,13 @@ impl SatSettings {
                 ));
             }
         }
-        if self.scope == SatScope::Imperfections && self.imperfections.is_empty() {
-            return Err(setting(
-                "training.sat.scope",
-                "needs half ranges in training.sat.imperfections, such as `temperature = 1.0`",
-            ));
+        for (key, asks) in [("scope", self.scope == SatScope::Imperfections), ("measured", self.measured)] {
+            if asks && self.imperfections.is_empty() {
+                return Err(setting(
+                    format!("training.sat.{key}"),
+                    "needs half ranges in training.sat.imperfections, such as `temperature = 1.0`",
+                ));
+            }
         }
         if self.rho_digital.is_some() && (self.scope != SatScope::All || self.normalise == Grouping::All) {
             return Err(setting(
@@ -141,11 +159,22 @@ impl SatSettings {
         }
         Ok(())
     }
+
+    /// What a step costs where nothing is a device.
+    pub(super) fn cost(&self) -> Cost {
+        let steps = u64::from(self.steps);
+        let nudges = if self.measured { self.imperfections.len() as u64 } else { 0 };
+        // To move what has its slope measured takes no gradient.
+        let ascents = if self.measured && self.scope == SatScope::Imperfections { 0 } else { steps };
+        Cost { forward: steps * (nudges + 1) + 1, backward: ascents + 1, device: 0 }
+    }
 }
 
 /// `draw, actuate, forward, score, backward, ascend, actuate, forward, backward, restore, update`, with
 /// `climb, actuate, forward, backward` before `restore` for each further step of the adversary. Over imperfections `disturb`
-/// comes after `draw`; over them alone nothing is there to `restore`. In situ every `backward` is `actuate, retrace`: both
+/// comes after `draw`; over them alone nothing is there to `restore`. Where slopes are measured `nominal` comes in place of
+/// `disturb`, and before each pass that the adversary goes on from `nudge, actuate, forward, settle` for every imperfection; over
+/// imperfections alone the last `backward` is then the only one. In situ every `backward` is `actuate, retrace`: both
 /// forward passes are the device's, both gradients the model's at what it put out.
 ///
 /// The gradient at the worst point of the neighbourhood is applied at its centre. Metrics are those of the centre, on the
@@ -180,15 +209,23 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Stage>, Error> {
     known.ascend(&mut climb)?;
     let (ascend, climb) = (Arc::new(ascend.finish()?), Arc::new(climb.finish()?));
 
+    let again = step.forward(Pass::Again, first)?;
+    let backward = if walk.is_none() && settings.measured { Vec::new() } else { known.backward(step, first)? };
     let mut stages = vec![Arc::clone(&step.draw).into()];
-    stages.extend(known.disturb()?.map(Stage::from));
+    stages.extend(known.begin()?.map(Stage::from));
+    if settings.measured {
+        // Nothing has seen this batch yet.
+        stages.extend(known.nudges(&step.forward(Pass::Again, 0)?, &again)?);
+    }
     stages.extend(step.forward(Pass::First, 0)?);
     stages.push(network.score().into());
-    let (again, backward) = (step.forward(Pass::Again, first)?, known.backward(step, first)?);
     for number in 0..settings.steps {
         let up = if number == 0 { &ascend } else { &climb };
         stages.extend(backward.iter().cloned());
         stages.push(Arc::clone(up).into());
+        if number + 1 < settings.steps {
+            stages.extend(known.nudges(&again, &again)?);
+        }
         stages.extend(again.iter().cloned());
     }
     stages.extend(step.backward(0)?);
@@ -238,8 +275,10 @@ impl Walk {
 struct Known<'a, 'g> {
     network: &'a Network<'g>,
     settings: &'a SatSettings,
-    /// Their gradients, if there are any.
+    /// Their gradients, if there are any that a model knows.
     asked: Option<Asked>,
+    /// Their slopes, if these are measured: `[1]` of each, in the order of the settings.
+    slopes: Vec<Slice>,
     /// Those that move: a common one in every layer that has it, whether that knows its gradient or not.
     moved: Vec<&'a Entry<Imperfection>>,
 }
@@ -247,38 +286,74 @@ struct Known<'a, 'g> {
 impl<'a, 'g> Known<'a, 'g> {
     fn new(network: &'a Network<'g>, settings: &'a SatSettings) -> Result<Self, Error> {
         const KEY: &str = "training.sat.imperfections";
-        let ranges = &settings.imperfections;
+        let (ranges, measured) = (&settings.imperfections, settings.measured);
         noise::check_named(network, KEY, ranges, |spec, range| match spec.cause {
             Cause::Sample => Err("differs from sample to sample, and has no gradient; leave it out".to_owned()),
+            Cause::Element if measured => {
+                Err("has a value for every element, and training.sat.measured nudges one for all; leave it out"
+                    .to_owned())
+            }
             Cause::Common | Cause::Element => spec.check_value(range),
         })?;
-        if ranges.is_empty() {
-            return Ok(Self { network, settings, asked: None, moved: Vec::new() });
+        let named = network.imperfections().iter().filter(|entry| ranges.contains_key(entry.spec.name));
+        if ranges.is_empty() || measured {
+            let slope = |_| network.gpu().zeros("slope of an imperfection", &[1], Scalar::F32);
+            let slopes = ranges.keys().map(slope).collect::<Result<_, _>>()?;
+            return Ok(Self { network, settings, asked: None, slopes, moved: named.collect() });
         }
         let asked = network.ask(|name| ranges.contains_key(name))?;
         let has = |name: &str| asked.entries().iter().any(|entry| entry.spec.name == name);
         if let Some(stuck) = ranges.keys().find(|name| !has(name)) {
-            let message = "has no gradient in any layer of this network; leave it out";
+            let message = "has no gradient in any layer of this network; leave it out, or set training.sat.measured";
             return Err(setting(format!("{KEY}.{stuck}"), message));
         }
         let moves = |entry: &&Entry<Imperfection>| match entry.spec.cause {
-            Cause::Common => ranges.contains_key(entry.spec.name),
+            Cause::Common => true,
             _ => asked.entries().iter().any(|own| own.name == entry.name),
         };
-        let moved = network.imperfections().iter().filter(moves).collect();
-        Ok(Self { network, settings, asked: Some(asked), moved })
+        let moved = named.filter(moves).collect();
+        Ok(Self { network, settings, asked: Some(asked), slopes: Vec::new(), moved })
     }
 
-    /// Draws where a step starts: evenly within the ranges.
-    fn disturb(&self) -> Result<Option<Arc<Plan>>, Error> {
-        if self.asked.is_none() {
+    /// Sets where a step starts: evenly within the ranges, or at nominal.
+    fn begin(&self) -> Result<Option<Arc<Plan>>, Error> {
+        if self.settings.imperfections.is_empty() {
             return Ok(None);
+        }
+        if self.settings.measured {
+            let mut plan = PlanBuilder::new(self.network.gpu(), "nominal");
+            for entry in &self.moved {
+                disturb::constant(&mut plan, 0.0, &self.network.imperfection(0, entry)?)?;
+            }
+            return Ok(Some(Arc::new(plan.finish()?)));
         }
         let deviation = |range: &f32| (f64::from(*range) / 3.0_f64.sqrt()) as f32;
         let ranges = self.settings.imperfections.iter();
         let deviations = ranges.map(|(name, range)| (name.clone(), deviation(range))).collect();
         let plan = noise::disturb(self.network, &deviations, Distribution::Uniform)?;
         Ok(Some(Arc::new(plan.finish()?)))
+    }
+
+    /// A pass with each imperfection nudged, which begins its slope with the losses met there: `first`, and `again` from the second
+    /// on. All is then as it was, but for the outputs of layers.
+    fn nudges(&self, first: &[Stage], again: &[Stage]) -> Result<Vec<Stage>, Error> {
+        let (network, mut stages) = (self.network, Vec::new());
+        // What goes up by a nudge whose slope is 1.
+        let one = network.gpu().upload("one", &[1], &[1.0_f32])?;
+        for (number, ((name, range), slope)) in self.settings.imperfections.iter().zip(&self.slopes).enumerate() {
+            let [mut nudge, mut settle] = ["nudge", "settle"].map(|word| PlanBuilder::new(network.gpu(), word));
+            network.measure(&mut settle, 1.0, slope, false)?;
+            for entry in self.moved.iter().filter(|entry| entry.spec.name == name) {
+                let value = network.imperfection(0, entry)?;
+                // Past its range too, whose end the adversary may have reached.
+                adversary::forward(&mut nudge, NUDGE * range, 2.0 * range, &one, &value)?;
+                adversary::forward(&mut settle, -NUDGE * range, 2.0 * range, &one, &value)?;
+            }
+            stages.push(Arc::new(nudge.finish()?).into());
+            stages.extend(if number == 0 { first } else { again }.iter().cloned());
+            stages.push(Arc::new(settle.finish()?).into());
+        }
+        Ok(stages)
     }
 
     /// Gradients of what the adversary moves, down to the first layer where it moves something.
@@ -291,8 +366,16 @@ impl<'a, 'g> Known<'a, 'g> {
 
     /// A step of the adversary, of every device by itself.
     fn ascend(&self, plan: &mut PlanBuilder<'_>) -> Result<(), Error> {
+        let steps = f64::from(self.settings.steps);
+        for ((name, &range), slope) in self.settings.imperfections.iter().zip(&self.slopes) {
+            self.network.measure(plan, -1.0, slope, true)?;
+            for entry in self.moved.iter().filter(|entry| entry.spec.name == name) {
+                let value = self.network.imperfection(0, entry)?;
+                adversary::forward(plan, (f64::from(range) / steps) as f32, range, slope, &value)?;
+            }
+        }
         let Some(asked) = &self.asked else { return Ok(()) };
-        let step = |range: f32| (OVERSHOOT * f64::from(range) / f64::from(self.settings.steps)) as f32;
+        let step = |range: f32| (OVERSHOOT * f64::from(range) / steps) as f32;
         for device in 0..self.network.devices() {
             for (name, &range) in &self.settings.imperfections {
                 let common = self.common(plan, asked, device, name)?;
