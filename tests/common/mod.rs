@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test and bench uses a part of it")]
 
 pub mod case;
+pub mod driver;
 
 use std::collections::BTreeMap;
 use std::path::Path;
