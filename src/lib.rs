@@ -11,6 +11,7 @@
 //! | 0 | [`data`] | data sets: IDX, CSV, npy, the embedded digits; arrays of numpy |
 //! | 0 | [`figures`] | charts as SVG and PNG |
 //! | 0 | [`files`] | files written whole or not at all |
+//! | 0 | [`hardware`] | a program of the user's that plays layers on a bench |
 //! | 0 | [`light`] | free space: lengths, grids, transfer functions, sampling, detector regions |
 //! | 0 | [`mesh`] | matrices of interferometer meshes: composed, decomposed, random |
 //! | 0 | [`random`] | counter-based random numbers, twin of the kernels' |
@@ -33,6 +34,7 @@ pub mod electronics;
 pub mod figures;
 pub mod files;
 pub mod gpu;
+pub mod hardware;
 pub mod layer;
 pub mod light;
 pub mod mesh;

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every room, a folder or a file of `src/`, and its floor.
-const ROOMS: [(&str, u32); 19] = [
+const ROOMS: [(&str, u32); 20] = [
     ("data", 0),
     ("figures", 0),
     ("files", 0),
+    ("hardware", 0),
     ("light", 0),
     ("mesh", 0),
     ("random", 0),
