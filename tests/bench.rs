@@ -118,8 +118,11 @@ impl Played {
             let (_, [inputs, units], offsets) = banks.iter().find(|bank| header["layer"] == bank.0).unwrap();
             let (detuning, rest) = arrays.split_at(inputs * units);
             let (bias, x) = rest.split_at(*units);
-            let weight: Vec<f64> =
-                detuning.iter().zip(offsets).map(|(d, offset)| ring.weight(f64::from(*d) + f64::from(*offset))).collect();
+            let weight: Vec<f64> = detuning
+                .iter()
+                .zip(offsets)
+                .map(|(d, offset)| ring.weight(f64::from(*d) + f64::from(*offset)))
+                .collect();
             let mut y = Vec::new();
             for sample in x.chunks_exact(*inputs) {
                 for (row, bias) in weight.chunks_exact(*inputs).zip(bias) {

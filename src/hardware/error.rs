@@ -11,7 +11,7 @@ const SHOWN: usize = 200;
 #[non_exhaustive]
 pub enum Error {
     /// A key that makes no sense.
-    #[error("`{key}` {message}")]
+    #[error("`training.device.hardware.{key}` {message}")]
     Setting {
         /// The key.
         key: &'static str,
@@ -20,7 +20,7 @@ pub enum Error {
     },
 
     /// The system would not start it.
-    #[error("cannot start {program}: {cause}; correct `hardware.command`")]
+    #[error("cannot start {program}: {cause}; correct `training.device.hardware.command`")]
     Start {
         /// The program.
         program: String,
@@ -29,7 +29,7 @@ pub enum Error {
     },
 
     /// Nothing listens there.
-    #[error("cannot connect to {program}: {cause}; start it first, or correct `hardware.address`")]
+    #[error("cannot connect to {program}: {cause}; start it first, or correct `training.device.hardware.address`")]
     Connect {
         /// The program.
         program: String,
@@ -47,7 +47,9 @@ pub enum Error {
     },
 
     /// No answer in time.
-    #[error("{program} has not answered within {seconds} s; look at the bench, or raise `hardware.timeout`")]
+    #[error(
+        "{program} has not answered within {seconds} s; look at the bench, or raise `training.device.hardware.timeout`"
+    )]
     TimedOut {
         /// The program.
         program: String,

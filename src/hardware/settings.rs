@@ -137,19 +137,28 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_at_its_key() {
         for (text, wanted) in [
-            ("", "`hardware.command` is missing: "),
-            ("command = ['a']\naddress = '127.0.0.1:1'", "`hardware.address` does not go with `command`"),
-            ("command = []", "`hardware.command` must be a program"),
-            ("command = ['']", "`hardware.command` must be a program"),
-            ("address = 'lab:5000'", "`hardware.address` `lab:5000` is not on this machine, such as 127.0.0.1:5000; "),
+            ("", "`training.device.hardware.command` is missing: "),
+            (
+                "command = ['a']\naddress = '127.0.0.1:1'",
+                "`training.device.hardware.address` does not go with `command`",
+            ),
+            ("command = []", "`training.device.hardware.command` must be a program"),
+            ("command = ['']", "`training.device.hardware.command` must be a program"),
+            (
+                "address = 'lab:5000'",
+                "`training.device.hardware.address` `lab:5000` is not on this machine, such as 127.0.0.1:5000; ",
+            ),
             ("address = '192.168.0.7:5000'", "ssh -L 5000:127.0.0.1:5000 HOST"),
             ("address = '0.0.0.0:5000'", "is not on this machine"),
             ("address = '127.0.0.1'", "is not on this machine, such as 127.0.0.1:5555"),
             ("address = 'localhost:99999'", "is not on this machine"),
             ("address = '127.0.0.1:0'", "needs the port"),
-            ("command = ['a']\ntimeout = 0.0", "`hardware.timeout` must be above 0 and at most 86400 s, not 0"),
-            ("command = ['a']\ntimeout = nan", "`hardware.timeout` must be above 0"),
-            ("command = ['a']\ntimeout = 1e300", "`hardware.timeout` must be above 0"),
+            (
+                "command = ['a']\ntimeout = 0.0",
+                "`training.device.hardware.timeout` must be above 0 and at most 86400 s, not 0",
+            ),
+            ("command = ['a']\ntimeout = nan", "`training.device.hardware.timeout` must be above 0"),
+            ("command = ['a']\ntimeout = 1e300", "`training.device.hardware.timeout` must be above 0"),
         ] {
             let message = read(text).check().unwrap_err().to_string();
             assert!(message.contains(wanted) && !message.contains('\n'), "{text}: {message}");

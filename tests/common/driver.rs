@@ -1,6 +1,6 @@
 //! A scripted driver: the other end of `src/hardware`, on TCP.
 
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -53,7 +53,7 @@ impl Fake {
 }
 
 /// One message, unless the other side has left.
-fn receive(input: &mut impl BufRead) -> Option<Message> {
+pub fn receive(input: &mut impl BufRead) -> Option<Message> {
     let mut line = String::new();
     if input.read_line(&mut line).ok()? == 0 {
         return None;
