@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chip, Entry, Error, Network};
+use super::{Chip, Drift, DriftSettings, Entry, Error, MAX_HOURS, Network};
 use crate::gpu::{Plan, Scalar, Slice};
 use crate::layer::{Imperfection, Pass};
 
@@ -24,6 +24,26 @@ pub struct DeviceSettings {
     /// Names of those that the model knows too, as from a calibration. With all of them the model is the device.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
+    /// What drifts from then on, by name; `evaluate --vary hours=0:24:1` follows it. [`imperfections`](Self::imperfections) and
+    /// what is `known` are the device at hour 0.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub drift: BTreeMap<String, DriftSettings>,
+    /// Hours that the whole run takes: at step s of n the device stands at hour `hours` s / n, s being rounded down to where the
+    /// device was last set. It is set at equal distances, at most 1,024 times a run, as the host computes the drift.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hours: f32,
+}
+
+fn is_zero(hours: &f32) -> bool {
+    *hours == 0.0
+}
+
+/// How often a drifting device is set in a run, at most.
+const MOST_SET: u64 = 1024;
+
+/// The step at which it was last set before a step of all of a run, or in it.
+fn last_set(step: u64, steps: u64) -> u64 {
+    step - step % steps.div_ceil(MOST_SET)
 }
 
 impl DeviceSettings {
@@ -36,6 +56,16 @@ impl DeviceSettings {
         if let Some((name, size)) = self.imperfections.iter().find(|(_, size)| !size.is_finite()) {
             return Err((format!("imperfections.{name}"), format!("must be a finite number, not {size}")));
         }
+        for (name, drift) in &self.drift {
+            drift.check().map_err(|(key, message)| (format!("drift.{name}.{key}"), message))?;
+        }
+        if !(0.0..=MAX_HOURS as f32).contains(&self.hours) {
+            return Err(("hours".to_owned(), format!("must be 0 to {MAX_HOURS}, not {}", self.hours)));
+        }
+        if self.hours > 0.0 && self.drift.is_empty() {
+            let message = "lets no time pass without a drift; state one in training.device.drift, or leave it out";
+            return Err(("hours".to_owned(), message.to_owned()));
+        }
         match self.known.iter().find(|name| !self.imperfections.contains_key(*name)) {
             Some(name) => {
                 Err(("known".to_owned(), format!("names `{name}`, which training.device.imperfections does not")))
@@ -44,11 +74,22 @@ impl DeviceSettings {
         }
     }
 
-    /// The chip that a run of this seed meets.
+    /// Size of an imperfection that it has, to the digit as it was written: of 32 bits, 0.03 would be another number, and
+    /// another chip, than that of `evaluate --vary`.
+    pub fn size(&self, name: &str) -> Option<f64> {
+        let size = self.imperfections.get(name)?;
+        Some(size.to_string().parse().unwrap_or_else(|_| f64::from(*size)))
+    }
+
+    /// Number of the chip that a run of this seed meets.
+    pub fn number(&self, seed: u32) -> u32 {
+        self.chip.unwrap_or(seed)
+    }
+
+    /// The chip that a run of this seed meets, at hour 0.
     pub fn draw(&self, seed: u32, imperfections: &[Entry<Imperfection>]) -> Chip {
-        let size = |entry: &Entry<Imperfection>| self.imperfections.get(entry.spec.name).map(|&size| f64::from(size));
-        let sizes = imperfections.iter().filter_map(|entry| Some((entry, size(entry)?)));
-        Chip::draw(self.chip.unwrap_or(seed), sizes)
+        let sizes = imperfections.iter().filter_map(|entry| Some((entry, self.size(entry.spec.name)?)));
+        Chip::draw(self.number(seed), sizes)
     }
 
     /// What the model has of that chip.
@@ -90,14 +131,21 @@ pub struct Device {
     chip: Chip,
     model: Chip,
     imperfections: Slice,
+    drift: Drift,
+    /// Of the chip, under which it drifts.
+    number: u32,
+    /// Of the whole run.
+    hours: f32,
+    /// The step that it stands at.
+    set_at: u64,
 }
 
 impl Device {
-    /// The simulated chip of a run of this seed. The network must be compiled for one device, which is the model.
+    /// The simulated chip of a run of this seed, at hour 0. The network must be compiled for one device, which is the model.
     ///
     /// # Errors
     /// What the device reports.
-    pub fn simulated(network: &Network<'_>, settings: &DeviceSettings, seed: u32) -> Result<Self, Error> {
+    pub fn simulated(network: &Network<'_>, settings: &DeviceSettings, drift: Drift, seed: u32) -> Result<Self, Error> {
         if network.devices() != 1 {
             let message = "a method in situ has one device; the network was compiled for several".to_owned();
             return Err(Error::Fit(message));
@@ -106,12 +154,13 @@ impl Device {
         let imperfections = gpu.zeros("imperfections of the device", &[network.chip_len()], Scalar::F32)?;
         let chip = settings.draw(seed, network.imperfections());
         let model = settings.model(&chip, network.imperfections());
-        let device = Self { chip, model, imperfections };
-        gpu.write(&device.imperfections, &device.values(network))?;
+        let (number, hours) = (settings.number(seed), settings.hours);
+        let device = Self { chip, model, imperfections, drift, number, hours, set_at: 0 };
+        gpu.write(&device.imperfections, &device.values(network, 0, 1))?;
         Ok(device)
     }
 
-    /// What is wrong with it.
+    /// What is wrong with it at hour 0.
     pub fn chip(&self) -> &Chip {
         &self.chip
     }
@@ -121,10 +170,26 @@ impl Device {
         &self.model
     }
 
-    fn values(&self, network: &Network<'_>) -> Vec<f32> {
+    /// What is wrong with it when so many steps of all of a run are done, as a flat vector.
+    pub fn values(&self, network: &Network<'_>, step: u64, steps: u64) -> Vec<f32> {
         let mut values = vec![0.0; network.chip_len()];
         self.chip.put(network.imperfections(), &mut values);
+        let hour = f64::from(self.hours) * (step as f64 / steps as f64);
+        self.drift.add(self.number, hour, &mut values);
         values
+    }
+
+    /// Lets it drift to where it stands in a step, from 0, of all of a run; see [`DeviceSettings::hours`].
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn wait_for(&mut self, network: &Network<'_>, step: u64, steps: u64) -> Result<(), Error> {
+        let set_at = if self.hours > 0.0 { last_set(step, steps) } else { 0 };
+        if set_at != self.set_at {
+            network.gpu().write(&self.imperfections, &self.values(network, set_at, steps))?;
+            self.set_at = set_at;
+        }
+        Ok(())
     }
 
     /// The layers of the device from one on, with the controls as they are: `actuate, forward`.
@@ -134,5 +199,37 @@ impl Device {
     pub fn forward(&self, network: &Network<'_>, pass: Pass, layer: usize) -> Result<[Stage; 2], Error> {
         let [actuate, forward] = network.on(&self.imperfections, pass, layer)?;
         Ok([actuate.into(), forward.into()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drifting_device_is_set_in_every_step_of_a_short_run_and_evenly_in_a_long_one() {
+        assert!((0..1024).all(|step| last_set(step, 1024) == step));
+        let set: Vec<_> = (0..18_760).map(|step| last_set(step, 18_760)).collect();
+        assert!((0..18_760).all(|step| step - set[step as usize] < 19));
+        let mut distinct = set;
+        distinct.dedup();
+        assert_eq!((distinct.len(), distinct[987]), (988, 18_753));
+    }
+
+    #[test]
+    fn time_and_drift_belong_together() {
+        let drift = |hours| BTreeMap::from([("temperature".to_owned(), DriftSettings { deviation: 1.0, hours })]);
+        let settings = |hours, drift| DeviceSettings { hours, drift, ..DeviceSettings::default() };
+        assert_eq!(settings(24.0, drift(2.0)).check(), Ok(()));
+        assert_eq!(settings(0.0, BTreeMap::new()).check(), Ok(()));
+        for (wrong, key, part) in [
+            (settings(24.0, BTreeMap::new()), "hours", "lets no time pass without a drift"),
+            (settings(-1.0, drift(2.0)), "hours", "must be 0 to 1000000, not -1"),
+            (settings(f32::NAN, drift(2.0)), "hours", "must be 0 to 1000000, not NaN"),
+            (settings(1.0, drift(0.0)), "drift.temperature.hours", "must be 0.001 to 1000000, not 0"),
+        ] {
+            let (found, message) = wrong.check().unwrap_err();
+            assert!(found == key && message.starts_with(part), "{found} {message}");
+        }
     }
 }

@@ -84,7 +84,7 @@ pub struct Settings {
     /// For `sat` and `sat-in-situ`.
     #[serde(default)]
     pub sat: SatSettings,
-    /// For methods in situ.
+    /// For methods in situ, and for evaluations of drift and of other chips of the same kind.
     #[serde(default)]
     pub device: DeviceSettings,
 }

@@ -10,7 +10,7 @@ use crate::data::Dataset;
 use crate::gpu::{Plan, Profile, Slice};
 use crate::layer::{Cause, Imperfection};
 use crate::network::checkpoint::Tensor;
-use crate::network::{Chip, Device, Feed, Network, Scores, Stage, Tally};
+use crate::network::{Chip, Device, Drift, Feed, Network, Scores, Stage, Tally};
 use crate::ops::Clock;
 
 /// What an epoch came to; the fields are the columns of `metrics.csv`.
@@ -80,7 +80,12 @@ impl<'a, 'g> Trainer<'a, 'g> {
         let train = network.feed(&data.train, normalisation)?;
         let test = network.feed(&data.test, normalisation)?;
         let optimizer = Optimizer::new(network, &settings.optimizer)?;
-        let device = if settings.method.is_in_situ() { Some(open(network, settings, seed)?) } else { None };
+        let drift = check_device(network, settings)?;
+        let device = if settings.method.is_in_situ() {
+            Some(Device::simulated(network, &settings.device, drift, seed)?)
+        } else {
+            None
+        };
         let (draw, update) = (train.draw(), optimizer.update());
         let mut stages = settings.method.stages(&Step { network, settings, draw, update, device: device.as_ref() })?;
         let average = if settings.average > 0.0 { Some(Average::new(network)?) } else { None };
@@ -157,7 +162,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         Ok(State { step: self.step, tally, vectors })
     }
 
-    /// The chip that a method in situ trains on.
+    /// The chip that a method in situ trains on, at hour 0.
     pub fn chip(&self) -> Option<&Chip> {
         self.device.as_ref().map(Device::chip)
     }
@@ -230,8 +235,8 @@ impl<'a, 'g> Trainer<'a, 'g> {
         Ok(Some(row))
     }
 
-    /// Scores the test split, with the average of the parameters where one is kept: on the device that is trained on, or the
-    /// nominal one.
+    /// Scores the test split, with the average of the parameters where one is kept: on the device that is trained on, at the
+    /// hour that it has reached, or the nominal one.
     fn evaluate(&mut self) -> Result<Tally, Error> {
         let exchange = |average: &Option<Average>| match average {
             Some(average) => self.network.gpu().submit(&[&average.exchange]),
@@ -239,8 +244,8 @@ impl<'a, 'g> Trainer<'a, 'g> {
         };
         // Noise may have left the imperfections as it drew them last.
         self.network.nominal()?;
-        if let Some(chip) = self.chip() {
-            self.network.set_chips(0, [chip])?;
+        if let Some(device) = &self.device {
+            self.network.set_chip(0, &device.values(self.network, self.step, self.total_steps()))?;
         }
         exchange(&self.average)?;
         let tally = self.network.evaluate(&self.test, &mut self.scores)?;
@@ -249,12 +254,15 @@ impl<'a, 'g> Trainer<'a, 'g> {
         Ok(tally)
     }
 
-    /// One step: the clock is set, and the method's plans are replayed in one submission.
+    /// One step: the device drifts if it does, the clock is set, and the method's plans are replayed in one submission.
     ///
     /// # Errors
     /// What the device reports.
     pub fn train_step(&mut self) -> Result<(), Error> {
-        let gpu = self.network.gpu();
+        let (gpu, steps) = (self.network.gpu(), self.total_steps());
+        if let Some(device) = &mut self.device {
+            device.wait_for(self.network, self.step, steps)?;
+        }
         let clock = self.clock()?;
         gpu.write_uniform(self.network.clock(), &clock)?;
         let plans = plans(&self.stages);
@@ -297,15 +305,16 @@ impl<'a, 'g> Trainer<'a, 'g> {
     }
 }
 
-/// The device of a method in situ.
-fn open(network: &Network<'_>, settings: &Settings, seed: u32) -> Result<Device, Error> {
+/// Refuses a device that is no chip of this network, whatever the method is; gives how it drifts.
+fn check_device(network: &Network<'_>, settings: &Settings) -> Result<Drift, Error> {
     const KEY: &str = "training.device.imperfections";
     let check = |spec: &Imperfection, size| match spec.cause {
         Cause::Element => spec.check_deviation(size),
         Cause::Common | Cause::Sample => spec.check_value(size),
     };
     method::check_named(network, KEY, &settings.device.imperfections, check)?;
-    Ok(Device::simulated(network, &settings.device, seed)?)
+    let drift = Drift::new(&settings.device.drift, network.imperfections());
+    drift.map_err(|(key, message)| setting(format!("training.device.{key}"), message))
 }
 
 fn plans(stages: &[Stage]) -> Vec<&Plan> {
