@@ -126,7 +126,9 @@ impl Imperfection {
             return Ok(());
         }
         Err(format!(
-            "at a standard deviation of {deviation}, {:.1} % of the draws lie beyond ±{limit} and would be rejected; give at most {}",
+            "at a standard deviation of {}, {:.1} % of the draws lie beyond ±{limit} and would be rejected; give at most {}",
+            // As it was written, if it was kept in 32 bits.
+            deviation as f32,
             100.0 * random::share_beyond(bound),
             rounded_down(f64::from(limit) / SENSIBLE)
         ))

@@ -11,7 +11,7 @@ use flatlight::data::{Dataset, Split, Values};
 use flatlight::electronics::NormRecipe;
 use flatlight::gpu::Plan;
 use flatlight::layer::Pass;
-use flatlight::network::{Chip, LayerRecipe, Network};
+use flatlight::network::{Chip, Drift, LayerRecipe, Network, Stage};
 use flatlight::ops::Clock;
 use flatlight::ops::disturb::Distribution;
 use flatlight::optics::{MultiplierRecipe, RingRecipe};
@@ -116,7 +116,15 @@ fn a_chip_scores_the_same_however_many_are_scored_at_once() {
         let start = network.start(SEED);
         gpu().write(&network.flat().parameters, &start).unwrap();
         let feed = network.feed(&data.test, (1.0, 0.0)).unwrap();
-        let sweep = Sweep { axes: &axes, chips, chip: None, recalibrate: None, parameters: &start, feed: &feed };
+        let sweep = Sweep {
+            axes: &axes,
+            chips,
+            chip: None,
+            drift: &Drift::default(),
+            recalibrate: None,
+            parameters: &start,
+            feed: &feed,
+        };
         sweep.run(&network, &mut || true).unwrap().unwrap()
     };
     let alone = scores(1, 4);
@@ -171,7 +179,15 @@ fn what_a_chip_holds_stays_and_the_rest_varies() {
     let feed = network.feed(&data.test, (1.0, 0.0)).unwrap();
     let losses = |given: &[&str], chips: u32, chip: Option<&Chip>| {
         let axes: Vec<_> = given.iter().map(|axis| axis.parse::<Axis>().unwrap()).collect();
-        let sweep = Sweep { axes: &axes, chips, chip, recalibrate: None, parameters: &start, feed: &feed };
+        let sweep = Sweep {
+            axes: &axes,
+            chips,
+            chip,
+            drift: &Drift::default(),
+            recalibrate: None,
+            parameters: &start,
+            feed: &feed,
+        };
         let points = sweep.run(&network, &mut || true).map_err(|error| error.to_string())?;
         Ok::<_, String>(points.unwrap()[0].losses.clone())
     };
@@ -196,7 +212,15 @@ fn names_joined_by_a_plus_vary_together() {
     let feed = network.feed(&data.test, (1.0, 0.0)).unwrap();
     let losses = |given: &str| {
         let axes = [given.parse::<Axis>().unwrap()];
-        let sweep = Sweep { axes: &axes, chips: 1, chip: None, recalibrate: None, parameters: &start, feed: &feed };
+        let sweep = Sweep {
+            axes: &axes,
+            chips: 1,
+            chip: None,
+            drift: &Drift::default(),
+            recalibrate: None,
+            parameters: &start,
+            feed: &feed,
+        };
         sweep.run(&network, &mut || true).unwrap().unwrap()[0].losses.clone()
     };
     assert_eq!(losses("ring1.temperature+ring2.temperature=1"), losses("temperature=1"));
@@ -279,13 +303,14 @@ fn the_adversary_over_imperfections_moves_every_device_by_itself() {
         gpu().write(&network.flat().parameters, &start).unwrap();
         let feed = network.feed(&data.train, (1.0, 0.0)).unwrap();
         let update = Optimizer::new(network, &settings.optimizer).unwrap().update();
-        Method::Sat.stages(&Step { network, settings: &settings, draw: feed.draw(), update }).unwrap()
+        let (draw, device, learner) = (feed.draw(), None, None);
+        Method::Sat.stages(&Step { network, settings: &settings, draw, update, device, learner }).unwrap()
     };
     // draw, disturb, actuate, forward, score, backward, ascend
-    let run = |network: &Network<'_>, plans: &[Arc<Plan>], rows: usize, first: usize| {
+    let run = |network: &Network<'_>, stages: &[Stage], rows: usize, first: usize| {
         let clock = Clock { seed: SEED, step: 3, first: first as u32, rows: rows as u32, ..Clock::default() };
         gpu().write_uniform(network.clock(), &clock).unwrap();
-        submit(&plans.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+        submit(&stages.iter().filter_map(Stage::plan).collect::<Vec<_>>());
     };
     let read = |network: &Network<'_>, device: usize| {
         let mut chip = vec![0.0; network.chip_len()];
@@ -358,7 +383,16 @@ fn statistics_are_estimated_anew_from_samples_without_labels() {
     gpu().write(&network.flat().parameters, &start).unwrap();
     let axes = ["temperature=0:2:2".parse::<Axis>().unwrap()];
     let test = network.feed(&data.test, (1.0, 0.0)).unwrap();
-    let sweep = |recalibrate| Sweep { axes: &axes, chips: 1, chip: None, recalibrate, parameters: &start, feed: &test };
+    let none = Drift::default();
+    let sweep = |recalibrate| Sweep {
+        axes: &axes,
+        chips: 1,
+        chip: None,
+        drift: &none,
+        recalibrate,
+        parameters: &start,
+        feed: &test,
+    };
     let stored = sweep(None).run(&network, &mut || true).unwrap().unwrap();
     let anew = sweep(Some((&feed, 40))).run(&network, &mut || true).unwrap().unwrap();
     assert_ne!(stored[0].losses, anew[0].losses);
@@ -367,8 +401,15 @@ fn statistics_are_estimated_anew_from_samples_without_labels() {
     let plain = spread(&[ring(CLASSES)], 1);
     let feed = plain.feed(&data.train, (1.0, 0.0)).unwrap();
     let parameters = plain.start(SEED);
-    let sweep =
-        Sweep { axes: &[], chips: 1, chip: None, recalibrate: Some((&feed, 5)), parameters: &parameters, feed: &feed };
+    let sweep = Sweep {
+        axes: &[],
+        chips: 1,
+        chip: None,
+        drift: &Drift::default(),
+        recalibrate: Some((&feed, 5)),
+        parameters: &parameters,
+        feed: &feed,
+    };
     let refused = sweep.run(&plain, &mut || true).unwrap_err().to_string();
     assert_eq!(refused, "--recalibrate: no layer keeps running statistics; there is nothing to re-estimate");
 }

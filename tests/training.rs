@@ -19,7 +19,7 @@ use flatlight::gpu::{Gpu, Options, Plan, PlanBuilder, Scalar, Slice};
 use flatlight::layer::{Cause, Imperfection, Io, Layer, Pass, Role};
 use flatlight::light::{self, Length};
 use flatlight::mesh::Layout;
-use flatlight::network::{Device, DeviceSettings, Entry, LayerRecipe, Network, Stage};
+use flatlight::network::{Device, DeviceSettings, Drift, Entry, LayerRecipe, Network, Stage};
 use flatlight::ops::disturb::Distribution;
 use flatlight::ops::resample::Mode;
 use flatlight::ops::{Clock, Grouping, Scope};
@@ -1278,7 +1278,9 @@ impl<'a, 'g> Stages<'a, 'g> {
     fn new(network: &'a Network<'g>, settings: &Settings, data: &Dataset) -> Self {
         let draw = network.feed(&data.train, (data.scale, 0.0)).unwrap().draw();
         let update = Optimizer::new(network, &settings.optimizer).unwrap().update();
-        let device = settings.method.is_in_situ().then(|| Device::open(network, &settings.device, SEED).unwrap());
+        let drift = Drift::new(&settings.device.drift, network.imperfections()).unwrap();
+        let device =
+            settings.method.is_in_situ().then(|| Device::open(network, &settings.device, drift, SEED).unwrap());
         let learner = Learner::new(network, settings, SEED).unwrap();
         let step = Step { network, settings, draw, update, device: device.as_ref(), learner: learner.as_ref() };
         let stages = settings.method.stages(&step).unwrap();

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::predict::{conditions, drawn, trained};
+use super::predict::{conditions, drawn, trained, without_time};
 use super::{Context, Failure, output};
-use crate::network::Chip;
+use crate::network::{Chip, Drift};
 use crate::run::Run;
 
 #[derive(Debug, Args)]
@@ -38,12 +38,13 @@ pub(super) struct DrawChip {
 impl DrawChip {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let conditions = conditions("--vary", &self.vary)?;
+        without_time(&conditions, "`evaluate --chip FILE --vary hours=0:24:1`")?;
         Chip::check_path(&self.out).map_err(|error| Failure::Usage(format!("--out {error}")))?;
         let run = Run::at(&self.run);
         let (recipe, input) = (run.recipe()?, run.input()?);
         let gpu = context.open()?;
         let network = trained(&gpu, &run, &recipe, &input, 1)?;
-        let chip = drawn("--vary", &network, &conditions, None, self.number)?;
+        let (chip, _) = drawn("--vary", &network, &conditions, (None, &Drift::default()), self.number)?;
         chip.save(&self.out, network.imperfections())?;
         let names: Vec<_> = chip.tensors.iter().map(|tensor| format!("{} {:?}", tensor.name, tensor.shape)).collect();
         output::print(&format!("chip {}: {} in {}\n", self.number, names.join(", "), self.out.display()))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::accuracy::{Scored, Shown, over};
-use super::evaluate::{Scoring, SplitName, parse_axes, recalibrated, score};
+use super::evaluate::{Scoring, SplitName, drift, parse_axes, recalibrated, score};
 use super::output::{self, cells, columns, percent};
 use super::train::{How, compile_training, prepare, train, training_curve};
 use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe, method};
@@ -41,7 +41,7 @@ pub(super) struct Compare {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: u32,
 
-    /// Devices to draw for a random imperfection; scores are means
+    /// Devices to draw for a random imperfection, or to let drift; scores are means
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     chips: u32,
 
@@ -155,7 +155,7 @@ fn rehearse(
 ) -> Result<Vec<Shown>, Failure> {
     let network = compile_training(gpu, recipe, data)?;
     prepare(&network, recipe, data)?;
-    check_axes(&network, axes, None)?;
+    check_axes(&network, axes, None, &drift(recipe, &network)?)?;
     recalibrate.map(|_| check_statistics(&network)).transpose()?;
     axes.iter().map(|axis| Shown::of(axis, &network)).collect()
 }

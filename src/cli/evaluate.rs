@@ -12,7 +12,7 @@ use crate::data::{Dataset, Split};
 use crate::figures::{self, Confusion};
 use crate::files;
 use crate::gpu::{ALIGNMENT_WORDS, Gpu};
-use crate::network::{Chip, Feed, Network, widest};
+use crate::network::{Chip, Drift, Feed, Network, widest};
 use crate::recipe::Recipe;
 use crate::robustness::{
     Axis, EVALUATION_BATCH, Point, Sweep, check_axes, chips_at_once, distinct_chips, grid, rows_at_once,
@@ -42,6 +42,8 @@ joined by +, such as ring1.temperature+ring2.temperature, vary together:
   lens_shift_x, lens_shift_y
                    pixels, by which all lenses and apertures stand too far to the right and too low
   distance_error   m, by which all distances in free space are too long
+  hours            no imperfection, but the time since the calibration: what training.device.drift of the recipe
+                   states drifts from there, on top of all else, by itself on every chip
 
 Examples:
   flatlight evaluate RUN --vary temperature=-2:2:0.5 --csv temperature.csv
@@ -49,6 +51,7 @@ Examples:
   flatlight evaluate RUN --vary temperature=-1:1:0.5 --vary ring_offset=0:0.02:0.01 --chips 5
   flatlight evaluate RUN --vary temperature=0.5 --confusion
   flatlight evaluate RUN --chip chip.npz --vary temperature=-1:1:0.5
+  flatlight evaluate RUN --vary hours=0:24:1 --chips 20 --figure
   flatlight evaluate RUN --vary shift_x=-2:2:0.5 --vary rotation=-2:2:0.5 --figure
   flatlight evaluate RUN --masks EXPORT")]
 pub(super) struct Evaluate {
@@ -59,7 +62,7 @@ pub(super) struct Evaluate {
     #[arg(long, value_name = "NAME=FROM:TO:STEP")]
     vary: Vec<String>,
 
-    /// Devices to draw where a random imperfection is varied
+    /// Devices to draw where a random imperfection is varied, or time passes
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     chips: u32,
 
@@ -299,11 +302,20 @@ pub(super) fn parse_axes(given: &[String]) -> Result<Vec<Axis>, Failure> {
     Ok(axes)
 }
 
+/// How the devices of a recipe drift.
+pub(super) fn drift(recipe: &Recipe, network: &Network<'_>) -> Result<Drift, Failure> {
+    Drift::new(&recipe.training.device.drift, network.imperfections()).map_err(|(key, message)| {
+        let key = format!("training.device.{key}");
+        recipe.refuse(&key, format!("`{key}` {message}")).into()
+    })
+}
+
 /// A trained network on the device, ready to be scored.
 struct Trained<'g> {
     network: Network<'g>,
     parameters: Vec<f32>,
     chip: Option<Chip>,
+    drift: Drift,
     feed: Feed,
     /// Samples that re-estimate the running statistics, and how many of them.
     unlabelled: Option<(Feed, usize)>,
@@ -328,14 +340,15 @@ impl<'g> Trained<'g> {
         }
         gpu.write(&network.flat().parameters, &parameters)?;
         let chip = scoring.chip.map(|path| Chip::load(path, network.imperfections())).transpose()?;
-        check_axes(&network, scoring.axes, chip.as_ref())?;
+        let drift = drift(recipe, &network)?;
+        check_axes(&network, scoring.axes, chip.as_ref(), &drift)?;
         let normalisation = data.normalisation(recipe.data.normalise);
         let feed = network.feed(samples, normalisation)?;
         let unlabelled = match scoring.recalibrate {
             Some(count) => Some((network.feed(&data.train, normalisation)?, count as usize)),
             None => None,
         };
-        Ok(Self { network, parameters, chip, feed, unlabelled })
+        Ok(Self { network, parameters, chip, drift, feed, unlabelled })
     }
 
     fn sweep<'a>(&'a self, scoring: Scoring<'a>) -> Sweep<'a> {
@@ -344,6 +357,7 @@ impl<'g> Trained<'g> {
             axes: scoring.axes,
             chips: scoring.chips,
             chip: self.chip.as_ref(),
+            drift: &self.drift,
             recalibrate,
             parameters: &self.parameters,
             feed: &self.feed,

@@ -13,6 +13,7 @@ mod output;
 mod predict;
 mod propagate;
 mod train;
+mod transfer;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -58,6 +59,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Train a recipe with several methods and seeds, and set their robustness side by side
     Compare(compare::Compare),
+    /// Score runs on chips that they were not trained on
+    Transfer(transfer::Transfer),
     /// Compute the logits of a run for samples in an npy file
     Predict(predict::Predict),
     /// Draw a device and write its imperfections into a file
@@ -171,6 +174,7 @@ pub fn main() -> ExitCode {
         Command::Train(command) => command.run(&context),
         Command::Evaluate(command) => command.run(&context),
         Command::Compare(command) => command.run(&context),
+        Command::Transfer(command) => command.run(&context),
         Command::Predict(command) => command.run(&context),
         Command::Chip(command) => command.run(&context),
         Command::Export(command) => command.run(&context),

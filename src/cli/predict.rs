@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::evaluate::drift;
 use super::output::{self, Progress};
 use super::train::explain;
 use super::{Context, Failure};
 use crate::data::{self, Split};
 use crate::files;
 use crate::gpu::Gpu;
-use crate::network::{Chip, Network};
+use crate::network::{Chip, Drift, Network};
 use crate::recipe::Recipe;
-use crate::robustness::{self, Axis, EVALUATION_BATCH, check_axes, chip};
+use crate::robustness::{self, Axis, EVALUATION_BATCH, check_axes, chip, hour};
 use crate::run::{Input, Run, load_masks};
 
 #[derive(Debug, Args)]
@@ -35,7 +36,7 @@ pub(super) struct Predict {
     #[arg(long, value_name = "Y.npy")]
     output: PathBuf,
 
-    /// Set an imperfection that `evaluate --help` lists, of chip 0 if random; can be repeated
+    /// Set an imperfection that `evaluate --help` lists, of chip 0 if random, or the hours; can be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     at: Vec<String>,
 
@@ -77,8 +78,9 @@ impl Predict {
             gpu.write(&network.flat().parameters, &parameters)?;
         }
         let held = self.chip.as_deref().map(|path| Chip::load(path, network.imperfections())).transpose()?;
-        let drawn = drawn("--at", &network, &conditions, held.as_ref(), 0)?;
-        network.set_chips(0, held.iter().chain([&drawn]))?;
+        let drift = drift(&recipe, &network)?;
+        let (drawn, hour) = drawn("--at", &network, &conditions, (held.as_ref(), &drift), 0)?;
+        network.set_drifted(0, held.iter().chain([&drawn]), &drift, 0, hour)?;
         let feed = network.feed(&split, (input.scale, input.shift))?;
         let progress = Progress::new(context, "predict", samples as u64, 0, 1);
         let logits = network.predict(&feed, 0, &mut |done| {
@@ -110,17 +112,27 @@ pub(super) fn conditions(option: &str, given: &[String]) -> Result<Vec<Axis>, Fa
     Ok(axes)
 }
 
-/// A chip under conditions that an option gave, beside what another chip holds.
+/// Refuses time among conditions of chips that are taken at hour 0, and says what lets them drift.
+pub(super) fn without_time(conditions: &[Axis], instead: &str) -> Result<(), Failure> {
+    match conditions.iter().any(Axis::is_time) {
+        true => Err(Failure::Usage(format!("--vary hours: chips are taken at hour 0 here; {instead} lets them drift"))),
+        false => Ok(()),
+    }
+}
+
+/// A chip under conditions that an option gave, beside what another chip holds and before it drifts, and for how many hours
+/// it does.
 pub(super) fn drawn(
     option: &str,
     network: &Network<'_>,
     conditions: &[Axis],
-    beside: Option<&Chip>,
+    (beside, drift): (Option<&Chip>, &Drift),
     number: u32,
-) -> Result<Chip, Failure> {
+) -> Result<(Chip, f64), Failure> {
     let at: Vec<_> = conditions.iter().map(|axis| axis.values[0]).collect();
-    check_axes(network, conditions, beside).map_err(|error| blame(option, error))?;
-    chip(network, conditions, &at, number).map_err(|error| blame(option, error))
+    check_axes(network, conditions, beside, drift).map_err(|error| blame(option, error))?;
+    let chip = chip(network, conditions, &at, number).map_err(|error| blame(option, error))?;
+    Ok((chip, hour(conditions, &at)))
 }
 
 /// Conditions are read like axes, but may be called otherwise.

@@ -1,4 +1,4 @@
-//! Paper figures: accuracy against a disturbance, over two and over methods, training curves, where the
+//! Paper figures: accuracy against a disturbance, over two and over methods, over chips, training curves, where the
 //! trained rings stand on their curves, histograms and confusion matrices; masks and the light of a
 //! sample in planes; pictures of fields, a pixel a sample.
 //!
@@ -30,6 +30,7 @@ mod planes;
 mod plots;
 mod scale;
 mod text;
+mod transfer;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub use plots::{
     Confusion, Curve, LayerValues, TrainingCurve, accuracy_curves, confusion_matrices, histograms,
     ring_operating_points, training_curves,
 };
+pub use transfer::{Transfer, transfer_histograms};
 
 use std::io::Cursor;
 

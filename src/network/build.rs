@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::connect::{Shared, Wiring, connect};
 use super::layout::place;
 use super::scores::{SLOTS, Scores};
-use super::{Chip, Entry, Error, LayerRecipe, Tally};
+use super::{Chip, Drift, Entry, Error, LayerRecipe, Tally};
 use crate::data::Split;
 use crate::gpu::{self, ALIGNMENT_WORDS, Gpu, Plan, PlanBuilder, Scalar, Slice, align, bytes};
 use crate::layer::{Imperfection, Io, Layer, Parameter, Pass, Role, STATISTICS, Start};
@@ -741,8 +741,24 @@ impl<'g> Network<'g> {
     /// # Errors
     /// What the device reports.
     pub fn set_chips<'c>(&self, device: usize, chips: impl IntoIterator<Item = &'c Chip>) -> Result<(), Error> {
+        self.set_drifted(device, chips, &Drift::default(), 0, 0.0)
+    }
+
+    /// As [`set_chips`](Self::set_chips), moved by what chip number `number` has drifted by at an hour.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn set_drifted<'c>(
+        &self,
+        device: usize,
+        chips: impl IntoIterator<Item = &'c Chip>,
+        drift: &Drift,
+        number: u32,
+        hour: f64,
+    ) -> Result<(), Error> {
         let mut values = vec![0.0; self.chip_len()];
         chips.into_iter().for_each(|chip| chip.put(&self.imperfections, &mut values));
+        drift.add(number, hour, &mut values);
         self.set_chip(device, &values)
     }
 

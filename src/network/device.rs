@@ -1,15 +1,15 @@
 //! What a network runs on while it is trained in situ: a device that is measured, beside the model that is known.
 
 use std::collections::BTreeMap;
-use std::f32::consts::TAU;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chip, Entry, Error, Feed, Network, Scores, Tally};
+use super::bench::Bench;
+use super::{Chip, Drift, DriftSettings, Entry, Error, Feed, MAX_HOURS, Network, Scores, Tally};
 use crate::gpu::{Plan, Scalar, Slice};
-use crate::hardware::{self, Hardware, HardwareSettings, Sent};
-use crate::layer::{Imperfection, Pass, Role};
+use crate::hardware::{self, HardwareSettings};
+use crate::layer::{Imperfection, Pass};
 
 /// Keys of `[training.device]`: the device that methods in situ train on. The training never looks at what is wrong with it; it
 /// sees what the device puts out.
@@ -30,9 +30,29 @@ pub struct DeviceSettings {
     /// imperfection; it follows the schedule of the run. For the methods that have a model.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub learn: BTreeMap<String, f32>,
+    /// What drifts from then on, by name; `evaluate --vary hours=0:24:1` follows it. [`imperfections`](Self::imperfections) and
+    /// what is `known` are the device at hour 0.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub drift: BTreeMap<String, DriftSettings>,
+    /// Hours that the whole run takes: at step s of n the device stands at hour `hours` s / n, s being rounded down to where the
+    /// device was last set. It is set at equal distances, at most 1,024 times a run, as the host computes the drift.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hours: f32,
     /// A program that plays layers on a bench, instead of a simulated chip.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hardware: Option<HardwareSettings>,
+}
+
+fn is_zero(hours: &f32) -> bool {
+    *hours == 0.0
+}
+
+/// How often a drifting device is set in a run, at most.
+const MOST_SET: u64 = 1024;
+
+/// The step at which it was last set before a step of all of a run, or in it.
+fn last_set(step: u64, steps: u64) -> u64 {
+    step - step % steps.div_ceil(MOST_SET)
 }
 
 impl DeviceSettings {
@@ -50,6 +70,7 @@ impl DeviceSettings {
                 ("chip", self.chip.is_some()),
                 ("imperfections", !self.imperfections.is_empty()),
                 ("known", !self.known.is_empty()),
+                ("drift", !self.drift.is_empty()),
             ];
             if let Some((key, _)) = simulated.iter().find(|(_, given)| *given) {
                 let message = "is for a simulated chip, and training.device.hardware is a bench; leave one out";
@@ -60,6 +81,16 @@ impl DeviceSettings {
                 other => ("hardware".to_owned(), other.to_string()),
             })?;
         }
+        for (name, drift) in &self.drift {
+            drift.check().map_err(|(key, message)| (format!("drift.{name}.{key}"), message))?;
+        }
+        if !(0.0..=MAX_HOURS as f32).contains(&self.hours) {
+            return Err(("hours".to_owned(), format!("must be 0 to {MAX_HOURS}, not {}", self.hours)));
+        }
+        if self.hours > 0.0 && self.drift.is_empty() {
+            let message = "lets no time pass without a drift; state one in training.device.drift, or leave it out";
+            return Err(("hours".to_owned(), message.to_owned()));
+        }
         match self.known.iter().find(|name| !self.imperfections.contains_key(*name)) {
             Some(name) => {
                 Err(("known".to_owned(), format!("names `{name}`, which training.device.imperfections does not")))
@@ -68,11 +99,22 @@ impl DeviceSettings {
         }
     }
 
-    /// The chip that a run of this seed meets.
+    /// Size of an imperfection that it has, to the digit as it was written: of 32 bits, 0.03 would be another number, and
+    /// another chip, than that of `evaluate --vary`.
+    pub fn size(&self, name: &str) -> Option<f64> {
+        let size = self.imperfections.get(name)?;
+        Some(size.to_string().parse().unwrap_or_else(|_| f64::from(*size)))
+    }
+
+    /// Number of the chip that a run of this seed meets.
+    pub fn number(&self, seed: u32) -> u32 {
+        self.chip.unwrap_or(seed)
+    }
+
+    /// The chip that a run of this seed meets, at hour 0.
     pub fn draw(&self, seed: u32, imperfections: &[Entry<Imperfection>]) -> Chip {
-        let size = |entry: &Entry<Imperfection>| self.imperfections.get(entry.spec.name).map(|&size| f64::from(size));
-        let sizes = imperfections.iter().filter_map(|entry| Some((entry, size(entry)?)));
-        Chip::draw(self.chip.unwrap_or(seed), sizes)
+        let sizes = imperfections.iter().filter_map(|entry| Some((entry, self.size(entry.spec.name)?)));
+        Chip::draw(self.number(seed), sizes)
     }
 
     /// What the model has of that chip.
@@ -133,14 +175,14 @@ impl Device {
     ///
     /// # Errors
     /// A program that cannot be had, or plays other layers than the network has; what the GPU reports.
-    pub fn open(network: &Network<'_>, settings: &DeviceSettings, seed: u32) -> Result<Self, Error> {
+    pub fn open(network: &Network<'_>, settings: &DeviceSettings, drift: Drift, seed: u32) -> Result<Self, Error> {
         if network.devices() != 1 {
             let message = "a method in situ has one device; the network was compiled for several".to_owned();
             return Err(Error::Fit(message));
         }
         match &settings.hardware {
             Some(hardware) => Ok(Self::Bench(Bench::open(network, hardware)?)),
-            None => Ok(Self::Chip(SimulatedChip::new(network, settings, seed)?)),
+            None => Ok(Self::Chip(SimulatedChip::new(network, settings, drift, seed)?)),
         }
     }
 
@@ -172,6 +214,17 @@ impl Device {
         }
     }
 
+    /// Lets it drift to where it stands in a step, from 0, of all of a run; see [`DeviceSettings::hours`].
+    ///
+    /// # Errors
+    /// What the GPU reports.
+    pub fn wait_for(&mut self, network: &Network<'_>, step: u64, steps: u64) -> Result<(), Error> {
+        match self {
+            Self::Chip(it) => it.stand_at(network, last_set(step, steps), steps),
+            Self::Bench(_) => Ok(()),
+        }
+    }
+
     /// Runs stages for the batch that the clock points at, of so many valid rows.
     ///
     /// # Errors
@@ -193,13 +246,21 @@ impl Device {
         Ok(network.gpu().submit(&plans)?)
     }
 
-    /// Loss and accuracy of the device over a whole split.
+    /// Loss and accuracy of the device over a whole split, when so many steps of all of a run are done.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn evaluate(&mut self, network: &Network<'_>, feed: &Feed, scores: &mut Scores) -> Result<Tally, Error> {
+    pub fn evaluate(
+        &mut self,
+        network: &Network<'_>,
+        (feed, scores): (&Feed, &mut Scores),
+        [step, steps]: [u64; 2],
+    ) -> Result<Tally, Error> {
         match self {
-            Self::Chip(it) => network.evaluate_by(feed, scores, &[&it.inference[0], &it.inference[1]]),
+            Self::Chip(it) => {
+                it.stand_at(network, step, steps)?;
+                network.evaluate_by(feed, scores, &[&it.inference[0], &it.inference[1]])
+            }
             Self::Bench(_) => {
                 let stages = self.forward(network, Pass::Inference, 0)?;
                 network.evaluate_in(feed, scores, &mut |rows| self.run(network, &stages, rows))
@@ -215,121 +276,75 @@ pub struct SimulatedChip {
     model: Chip,
     imperfections: Slice,
     inference: [Arc<Plan>; 2],
+    drift: Drift,
+    /// Of the chip, under which it drifts.
+    number: u32,
+    /// Of the whole run.
+    hours: f32,
+    /// The step that it stands at.
+    set_at: u64,
 }
 
 impl SimulatedChip {
-    fn new(network: &Network<'_>, settings: &DeviceSettings, seed: u32) -> Result<Self, Error> {
+    /// At hour 0.
+    fn new(network: &Network<'_>, settings: &DeviceSettings, drift: Drift, seed: u32) -> Result<Self, Error> {
         let gpu = network.gpu();
         let imperfections = gpu.zeros("imperfections of the device", &[network.chip_len()], Scalar::F32)?;
         let chip = settings.draw(seed, network.imperfections());
         let model = settings.model(&chip, network.imperfections());
         let inference = network.on(&imperfections, Pass::Inference, 0)?;
+        let (number, hours) = (settings.number(seed), settings.hours);
+        let chip = Self { chip, model, imperfections, inference, drift, number, hours, set_at: 0 };
+        gpu.write(&chip.imperfections, &chip.values(network, 0, 1))?;
+        Ok(chip)
+    }
+
+    /// What is wrong with it when so many steps of all of a run are done, as a flat vector.
+    fn values(&self, network: &Network<'_>, step: u64, steps: u64) -> Vec<f32> {
         let mut values = vec![0.0; network.chip_len()];
-        chip.put(network.imperfections(), &mut values);
-        gpu.write(&imperfections, &values)?;
-        Ok(Self { chip, model, imperfections, inference })
+        self.chip.put(network.imperfections(), &mut values);
+        let hour = f64::from(self.hours) * (step as f64 / steps as f64);
+        self.drift.add(self.number, hour, &mut values);
+        values
+    }
+
+    fn stand_at(&mut self, network: &Network<'_>, step: u64, steps: u64) -> Result<(), Error> {
+        if self.hours > 0.0 && step != self.set_at {
+            network.gpu().write(&self.imperfections, &self.values(network, step, steps))?;
+            self.set_at = step;
+        }
+        Ok(())
     }
 }
 
-/// Hardware in the loop.
-#[derive(Debug)]
-pub struct Bench {
-    hardware: Hardware,
-    /// Of every layer of the network, whether the bench plays it.
-    played: Vec<bool>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Bench {
-    fn open(network: &Network<'_>, settings: &HardwareSettings) -> Result<Self, Error> {
-        let hardware = Hardware::open(settings)?;
-        let mut played = vec![false; network.layers()];
-        for layer in hardware.layers() {
-            let refuse = |what: String| {
-                Error::Fit(format!(
-                    "{} plays `{}`, {what}; correct its hello or the recipe",
-                    hardware.name(),
-                    layer.name
-                ))
-            };
-            let Some(place) = (0..network.layers()).find(|&place| network.layer_name(place) == layer.name) else {
-                let all: Vec<_> = (0..network.layers()).filter(|&place| network.is_physical(place)).collect();
-                let known: Vec<_> = all.into_iter().map(|place| network.layer_name(place)).collect();
-                return Err(refuse(format!("which is no layer of the network; there are: {}", known.join(", "))));
-            };
-            if !network.is_physical(place) {
-                return Err(refuse("which is a digital layer and needs no bench".to_owned()));
-            }
-            let sizes = [network.input_of(place).shape()[1], network.width(place)];
-            if sizes != [layer.inputs, layer.outputs] {
-                let [inputs, outputs] = sizes;
-                let (wrong, other) = (layer.inputs, layer.outputs);
-                return Err(refuse(format!(
-                    "with {wrong} inputs and {other} outputs, but the network's has {inputs} and {outputs}"
-                )));
-            }
-            let own: Vec<_> = network.parameters().iter().filter(|entry| entry.layer == place).collect();
-            for entry in &own {
-                let found = layer.parameters.iter().find(|parameter| parameter.name == entry.spec.name);
-                if found.is_none_or(|it| it.shape != entry.shape || it.unit != entry.spec.unit) {
-                    let (name, shape, unit) = (&entry.spec.name, &entry.shape, entry.spec.unit);
-                    return Err(refuse(format!(
-                        "but not with the layer's parameter `{name}` {shape:?}, unit \"{unit}\""
-                    )));
-                }
-            }
-            if let Some(other) = layer.parameters.iter().find(|it| own.iter().all(|entry| entry.spec.name != it.name)) {
-                return Err(refuse(format!("with a parameter `{}` that the layer does not have", other.name)));
-            }
-            played[place] = true;
-        }
-        Ok(Self { hardware, played })
+    #[test]
+    fn a_drifting_device_is_set_in_every_step_of_a_short_run_and_evenly_in_a_long_one() {
+        assert!((0..1024).all(|step| last_set(step, 1024) == step));
+        let set: Vec<_> = (0..18_760).map(|step| last_set(step, 18_760)).collect();
+        assert!((0..18_760).all(|step| step - set[step as usize] < 19));
+        let mut distinct = set;
+        distinct.dedup();
+        assert_eq!((distinct.len(), distinct[987]), (988, 18_753));
     }
 
-    /// Numbers that were held at the limits of the bench since this was last asked.
-    pub fn held(&self) -> u64 {
-        self.hardware.held()
-    }
-
-    fn forward(&self, network: &Network<'_>, pass: Pass, layer: usize) -> Result<Vec<Stage>, Error> {
-        let mut stages = vec![network.actuate().into()];
-        let mut next = layer;
-        for place in (layer..network.layers()).filter(|&place| self.played[place]) {
-            if next < place {
-                stages.push(network.forward_between(pass, next..place)?.into());
-            }
-            stages.push(Stage::Measure(place));
-            next = place + 1;
+    #[test]
+    fn time_and_drift_belong_together() {
+        let drift = |hours| BTreeMap::from([("temperature".to_owned(), DriftSettings { deviation: 1.0, hours })]);
+        let settings = |hours, drift| DeviceSettings { hours, drift, ..DeviceSettings::default() };
+        assert_eq!(settings(24.0, drift(2.0)).check(), Ok(()));
+        assert_eq!(settings(0.0, BTreeMap::new()).check(), Ok(()));
+        for (wrong, key, part) in [
+            (settings(24.0, BTreeMap::new()), "hours", "lets no time pass without a drift"),
+            (settings(-1.0, drift(2.0)), "hours", "must be 0 to 1000000, not -1"),
+            (settings(f32::NAN, drift(2.0)), "hours", "must be 0 to 1000000, not NaN"),
+            (settings(1.0, drift(0.0)), "drift.temperature.hours", "must be 0.001 to 1000000, not 0"),
+        ] {
+            let (found, message) = wrong.check().unwrap_err();
+            assert!(found == key && message.starts_with(part), "{found} {message}");
         }
-        if next < network.layers() {
-            stages.push(network.forward_between(pass, next..network.layers())?.into());
-        }
-        Ok(stages)
-    }
-
-    fn measure(&mut self, network: &Network<'_>, place: usize, rows: usize) -> Result<(), Error> {
-        let gpu = network.gpu();
-        let valid = |slice: &Slice| slice.part(slice.name(), 0, &[rows, slice.shape()[1]]);
-        let own: Vec<_> = network.parameters().iter().filter(|entry| entry.layer == place).collect();
-        let mut values = Vec::new();
-        for entry in &own {
-            let mut read: Vec<f32> = gpu.read(&entry.slice(&network.flat().parameters)?)?;
-            // A phase is trained without bounds; a heater has a turn.
-            if entry.spec.unit == "rad" && entry.spec.role == Role::Control && entry.spec.bounds == FREE {
-                read.iter_mut().for_each(|phase| *phase = phase.rem_euclid(TAU));
-            }
-            values.push(read);
-        }
-        let parameters: Vec<_> = own
-            .iter()
-            .zip(&values)
-            .map(|(entry, values)| Sent { name: &entry.spec.name, unit: entry.spec.unit, shape: &entry.shape, values })
-            .collect();
-        let inputs: Vec<f32> = gpu.read(&valid(network.input_of(place))?)?;
-        let mut outputs = vec![0.0; rows * network.width(place)];
-        self.hardware.measure(network.layer_name(place), &parameters, rows, &inputs, &mut outputs)?;
-        Ok(gpu.write(&valid(network.output_of(place))?, &outputs)?)
     }
 }
-
-/// Bounds of what has none.
-const FREE: [f32; 2] = [f32::MIN, f32::MAX];

@@ -1,18 +1,22 @@
 //! Floor 5: layers compiled into plans over flat buffers.
 
+mod bench;
 mod build;
 pub mod checkpoint;
 mod chip;
 mod connect;
 mod device;
+mod drift;
 mod layout;
 mod predict;
 mod scores;
 mod spec;
 
+pub use bench::Bench;
 pub use build::{Asked, Feed, Learner, Measured, Network, Part, memory_table, widest};
 pub use chip::Chip;
 pub use device::{Device, DeviceSettings, Stage};
+pub use drift::{Drift, DriftSettings, MAX_HOURS};
 pub use layout::Entry;
 pub use scores::{Scores, Tally};
 pub use spec::LayerRecipe;

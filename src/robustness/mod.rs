@@ -4,7 +4,7 @@ mod sweep;
 
 pub use sweep::{
     Axis, EVALUATION_BATCH, Point, Sweep, check_axes, check_statistics, chip, chips_at_once, distinct_chips, grid,
-    rows_at_once,
+    hour, rows_at_once,
 };
 
 /// What can go wrong in an evaluation.

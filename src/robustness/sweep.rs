@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::Error;
 use crate::gpu::ALIGNMENT_WORDS;
 use crate::layer::{Cause, Imperfection};
-use crate::network::{self, Chip, Entry, Feed, Network};
+use crate::network::{self, Chip, Drift, Entry, Feed, MAX_HOURS, Network};
 
 /// Most samples of a batch in evaluations. Not that of the training, so that a score does not depend on it.
 pub const EVALUATION_BATCH: usize = 512;
@@ -29,8 +29,12 @@ pub fn chips_at_once(chips: u32, widest: usize) -> usize {
 /// More points than this on an axis are a slip of the pen.
 const MAX_POINTS: f64 = 10_000.0;
 
+/// The axis of time.
+const HOURS: &str = "hours";
+
 /// One varied imperfection and its values: `NAME=FROM:TO:STEP` or `NAME=VALUE`. `NAME` may be `LAYER.NAME`, or several
-/// joined by `+`, which then have one value.
+/// joined by `+`, which then have one value. `hours` is the time since the calibration, over which a [`Drift`] moves what
+/// drifts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
     /// Name as given, such as `temperature` or `ring1.temperature`.
@@ -79,15 +83,26 @@ impl FromStr for Axis {
 }
 
 impl Axis {
+    /// Whether it is the axis of time, which means no imperfection.
+    pub fn is_time(&self) -> bool {
+        self.name == HOURS
+    }
+
     /// The imperfections that the name means: of every layer, or of the one it names; of several names joined by `+`, all,
-    /// each by the axis's values in its own unit.
+    /// each by the axis's values in its own unit. Of time, none.
     ///
     /// # Errors
     /// A name that no layer has, with the nearest that one has.
     pub fn resolve<'n>(&self, network: &'n Network<'_>) -> Result<Vec<&'n Entry<Imperfection>>, Error> {
         let mut found: Vec<&Entry<Imperfection>> = Vec::new();
+        if self.is_time() {
+            return Ok(found);
+        }
         let complain = |message| Err(Error::Vary { given: self.name.clone(), message });
         for name in self.name.split('+').map(str::trim) {
+            if name == HOURS {
+                return complain("`hours` is an axis of its own; give it a --vary".to_owned());
+            }
             for entry in resolve(network, name)? {
                 if let Some(first) = found.first().filter(|first| first.spec.cause != entry.spec.cause) {
                     let (one, other) = (first.spec.name, entry.spec.name);
@@ -102,13 +117,13 @@ impl Axis {
         Ok(found)
     }
 
-    /// The unit of all that the name means, if it is one.
+    /// The unit of all imperfections that the name means, if it is one.
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve).
     pub fn unit(&self, network: &Network<'_>) -> Result<Option<&'static str>, Error> {
         let found = self.resolve(network)?;
-        let unit = found[0].spec.unit;
+        let Some(unit) = found.first().map(|entry| entry.spec.unit) else { return Ok(None) };
         Ok(found.iter().all(|entry| entry.spec.unit == unit).then_some(unit))
     }
 
@@ -117,6 +132,9 @@ impl Axis {
     /// # Errors
     /// As [`resolve`](Self::resolve).
     pub fn label(&self, network: &Network<'_>) -> Result<String, Error> {
+        if self.is_time() {
+            return Ok("time since calibration (h)".to_owned());
+        }
         let found = self.resolve(network)?;
         let what = match found[0].spec.cause {
             Cause::Common if found.iter().all(|entry| ERRORS.contains(&entry.spec.name)) => "",
@@ -158,11 +176,23 @@ fn meant<'n>(network: &'n Network<'_>, axes: &[Axis]) -> Result<Meant<'n>, Error
     Ok(all)
 }
 
-/// Refuses axes that mean nothing, sizes that a limit does not allow, and what a chip holds already.
+/// Refuses axes that mean nothing, sizes that a limit does not allow, what a chip holds already, and time where nothing drifts.
 ///
 /// # Errors
 /// One line that names the axis.
-pub fn check_axes(network: &Network<'_>, axes: &[Axis], chip: Option<&Chip>) -> Result<(), Error> {
+pub fn check_axes(network: &Network<'_>, axes: &[Axis], chip: Option<&Chip>, drift: &Drift) -> Result<(), Error> {
+    for axis in axes.iter().filter(|axis| axis.is_time()) {
+        let complain = |message| Err(Error::Vary { given: HOURS.to_owned(), message });
+        if drift.is_empty() {
+            return complain(
+                "the recipe states no drift; add training.device.drift to it, such as temperature = { deviation = 0.5, hours = 2 }"
+                    .to_owned(),
+            );
+        }
+        if let Some(hour) = axis.values.iter().find(|hour| !(0.0..=MAX_HOURS).contains(*hour)) {
+            return complain(format!("{hour} is not within 0 to {MAX_HOURS} hours after the calibration"));
+        }
+    }
     for (entry, own) in meant(network, axes)? {
         let complain = |message| Error::Vary { given: axes[own[0]].name.clone(), message };
         if chip.is_some_and(|chip| chip.tensors.iter().any(|tensor| tensor.name == entry.name)) {
@@ -243,13 +273,13 @@ impl Point {
     }
 }
 
-/// Chips that a sweep scores at every point, of those asked for.
+/// Chips that a sweep scores at every point, of those asked for. Each drifts in its own way.
 ///
 /// # Errors
 /// An axis that names nothing.
 pub fn distinct_chips(network: &Network<'_>, axes: &[Axis], asked: u32) -> Result<u32, Error> {
     for axis in axes {
-        if axis.resolve(network)?.iter().any(|entry| entry.spec.cause != Cause::Common) {
+        if axis.is_time() || axis.resolve(network)?.iter().any(|entry| entry.spec.cause != Cause::Common) {
             return Ok(asked.max(1));
         }
     }
@@ -278,6 +308,8 @@ pub struct Sweep<'a> {
     pub chips: u32,
     /// What all these devices have in common beside the axes, such as what was measured of one.
     pub chip: Option<&'a Chip>,
+    /// How they drift along an axis `hours`, on top of all that.
+    pub drift: &'a Drift,
     /// Samples, and how many of them re-estimate the running statistics of each device before it is scored.
     pub recalibrate: Option<(&'a Feed, usize)>,
     /// What the network holds, to be put back where statistics were re-estimated.
@@ -354,13 +386,15 @@ impl Sweep<'_> {
                 return Err(Error::Recalibrate("devices share their statistics; compile the network for one device"));
             }
         }
-        check_axes(network, self.axes, self.chip)?;
+        check_axes(network, self.axes, self.chip, self.drift)?;
+        let hour = hour(self.axes, at);
         let (chips, devices) = (distinct_chips(network, self.axes, self.chips)?, network.devices());
         let mut go_on = true;
         for first in (0..chips).step_by(devices) {
             for device in 0..devices {
-                let drawn = chip(network, self.axes, at, first + device as u32)?;
-                network.set_chips(device, self.chip.into_iter().chain([&drawn]))?;
+                let number = first + device as u32;
+                let drawn = chip(network, self.axes, at, number)?;
+                network.set_drifted(device, self.chip.into_iter().chain([&drawn]), self.drift, number, hour)?;
             }
             if let Some((samples, count)) = self.recalibrate {
                 network.recalibrate(samples, count)?;
@@ -384,7 +418,12 @@ fn largest(logits: &[f32]) -> usize {
     (1..logits.len()).fold(0, |best, class| if logits[class] > logits[best] { class } else { best })
 }
 
-/// The imperfections that axes mean, of chip number `number`, where every axis has one value.
+/// Hours since the calibration, where every axis has one value.
+pub fn hour(axes: &[Axis], at: &[f64]) -> f64 {
+    axes.iter().zip(at).find(|(axis, _)| axis.is_time()).map_or(0.0, |(_, &hour)| hour)
+}
+
+/// The imperfections that axes mean, of chip number `number`, where every axis has one value, at hour 0.
 ///
 /// # Errors
 /// An axis that names nothing.
@@ -449,7 +488,12 @@ mod tests {
 
     #[test]
     fn two_axes_make_a_grid() {
-        let axis = |values: &[f64]| Axis { name: String::new(), values: values.to_vec() };
+        let named = |name: &str, values: &[f64]| Axis { name: name.to_owned(), values: values.to_vec() };
+        let axis = |values: &[f64]| named("", values);
+        assert_eq!(
+            (hour(&[axis(&[1.0]), named("hours", &[3.0])], &[1.0, 3.0]), hour(&[axis(&[1.0])], &[1.0])),
+            (3.0, 0.0)
+        );
         assert_eq!(grid(&[]), [Vec::<f64>::new()]);
         assert_eq!(grid(&[axis(&[1.0, 2.0]), axis(&[3.0, 4.0])]), [[1.0, 3.0], [1.0, 4.0], [2.0, 3.0], [2.0, 4.0]]);
     }

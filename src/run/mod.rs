@@ -8,7 +8,7 @@
 //! | `state.safetensors` | everything to continue exactly ([`State`]) |
 //! | `summary.json` | format, status, final scores, cost, shape and normalisation of the samples |
 //! | `environment.json` | adapter, driver, versions |
-//! | `chip.npz` | the simulated device that a method in situ trained on; as `flatlight chip` writes one |
+//! | `chip.npz` | the simulated device that a method in situ trained on, at hour 0; as `flatlight chip` writes one |
 //! | `figures/` | SVG and PNG |
 //! | `events.out.tfevents.flatlight` | the metrics as TensorBoard events, if asked for |
 
@@ -303,12 +303,17 @@ impl Run {
         Ok(files::write(&self.path.join(EVENTS), &[])?)
     }
 
-    /// Keeps the chip that a method in situ trains on, as `chip.npz`.
+    /// Keeps the chip that a method in situ trains on, at hour 0, as `chip.npz`.
     ///
     /// # Errors
     /// What the disk reports.
     pub fn keep_chip(&self, chip: &Chip, network: &Network<'_>) -> Result<(), Error> {
-        Ok(chip.save(&self.path.join("chip.npz"), network.imperfections())?)
+        Ok(chip.save(&self.path.join(CHIP), network.imperfections())?)
+    }
+
+    /// File of the chip that it was trained on, if it was trained on one.
+    pub fn chip(&self) -> Option<PathBuf> {
+        Some(self.path.join(CHIP)).filter(|path| path.exists())
     }
 
     /// Whether there is a state to continue from.
@@ -410,6 +415,8 @@ pub fn write_figure(folder: &Path, name: &str, figure: Result<figures::Figure, f
 }
 
 const STATE: &str = "state.safetensors";
+
+const CHIP: &str = "chip.npz";
 
 /// TensorBoard looks for `tfevents` in the name.
 const EVENTS: &str = "events.out.tfevents.flatlight";

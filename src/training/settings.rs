@@ -96,7 +96,7 @@ pub struct Settings {
     /// For `finite-difference`.
     #[serde(default)]
     pub finite_difference: FiniteDifferenceSettings,
-    /// For methods in situ.
+    /// For methods in situ, and for evaluations of drift and of other chips of the same kind.
     #[serde(default)]
     pub device: DeviceSettings,
 }

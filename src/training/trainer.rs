@@ -11,7 +11,7 @@ use crate::data::Dataset;
 use crate::gpu::{Plan, PlanBuilder, Profile, Scalar, Slice};
 use crate::layer::{Cause, Imperfection};
 use crate::network::checkpoint::Tensor;
-use crate::network::{Chip, Device, Feed, Network, Scores, Stage, Tally};
+use crate::network::{Chip, Device, Drift, Feed, Network, Scores, Stage, Tally};
 use crate::ops::{Clock, Flat, perturb};
 
 /// What an epoch came to; the fields are the columns of `metrics.csv`.
@@ -85,7 +85,12 @@ impl<'a, 'g> Trainer<'a, 'g> {
         let train = network.feed(&data.train, normalisation)?;
         let test = network.feed(&data.test, normalisation)?;
         let optimizer = Optimizer::new(network, &settings.optimizer)?;
-        let device = if settings.method.is_in_situ() { Some(open(network, settings, seed)?) } else { None };
+        let drift = check_device(network, settings)?;
+        let device = if settings.method.is_in_situ() {
+            Some(Device::open(network, &settings.device, drift, seed)?)
+        } else {
+            None
+        };
         let learner = Learner::new(network, settings, seed)?;
         let (draw, update) = (train.draw(), optimizer.update());
         let step = Step { network, settings, draw, update, device: device.as_ref(), learner: learner.as_ref() };
@@ -166,7 +171,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         Ok(State { step: self.step, tally, vectors })
     }
 
-    /// The chip that a method in situ trains on.
+    /// The chip that a method in situ trains on, at hour 0.
     pub fn chip(&self) -> Option<&Chip> {
         self.device.as_ref().and_then(Device::chip)
     }
@@ -248,16 +253,17 @@ impl<'a, 'g> Trainer<'a, 'g> {
         Ok(Some(row))
     }
 
-    /// Scores the test split, with the average of the parameters where one is kept: on the device that is trained on, or the
-    /// nominal one.
+    /// Scores the test split, with the average of the parameters where one is kept: on the device that is trained on, at the
+    /// hour that it has reached, or the nominal one.
     fn evaluate(&mut self) -> Result<Tally, Error> {
         let exchange = |average: &Option<Average>| match average {
             Some(average) => self.network.gpu().submit(&[&average.exchange]),
             None => Ok(()),
         };
         exchange(&self.average)?;
+        let at = [self.step, self.total_steps()];
         let tally = match &mut self.device {
-            Some(device) => device.evaluate(self.network, &self.test, &mut self.scores),
+            Some(device) => device.evaluate(self.network, (&self.test, &mut self.scores), at),
             None => {
                 // Noise may have left the imperfections as it drew them last.
                 self.network.nominal()?;
@@ -268,13 +274,16 @@ impl<'a, 'g> Trainer<'a, 'g> {
         Ok(tally?)
     }
 
-    /// One step: the clock is set, and the method's stages are run; plans alone are one submission. A step that a bench
-    /// interrupts has not been.
+    /// One step: the device drifts if it does, the clock is set, and the method's stages are run; plans alone are one
+    /// submission. A step that a bench interrupts has not been.
     ///
     /// # Errors
     /// What the bench or the device reports.
     pub fn train_step(&mut self) -> Result<(), Error> {
-        let gpu = self.network.gpu();
+        let (gpu, steps) = (self.network.gpu(), self.total_steps());
+        if let Some(device) = &mut self.device {
+            device.wait_for(self.network, self.step, steps)?;
+        }
         let clock = self.clock()?;
         gpu.write_uniform(self.network.clock(), &clock)?;
         match (&mut self.device, &self.undo) {
@@ -326,15 +335,16 @@ impl<'a, 'g> Trainer<'a, 'g> {
     }
 }
 
-/// The device of a method in situ.
-fn open(network: &Network<'_>, settings: &Settings, seed: u32) -> Result<Device, Error> {
+/// Refuses a device that is no chip of this network, whatever the method is; gives how it drifts.
+fn check_device(network: &Network<'_>, settings: &Settings) -> Result<Drift, Error> {
     const KEY: &str = "training.device.imperfections";
     let check = |spec: &Imperfection, size| match spec.cause {
         Cause::Element => spec.check_deviation(size),
         Cause::Common | Cause::Sample => spec.check_value(size),
     };
     method::check_named(network, KEY, &settings.device.imperfections, check)?;
-    Ok(Device::open(network, &settings.device, seed)?)
+    let drift = Drift::new(&settings.device.drift, network.imperfections());
+    drift.map_err(|(key, message)| setting(format!("training.device.{key}"), message))
 }
 
 fn plans(stages: &[Stage]) -> Vec<&Plan> {

@@ -145,7 +145,7 @@ impl Step<'_, '_> {
     /// `actuate, forward` of the layers from one on: of the device if there is one, else of the model.
     fn forward(&self, pass: Pass, layer: usize) -> Result<Vec<Stage>, Error> {
         match self.device {
-            Some(device) => Ok(device.forward(self.network, pass, layer)?.into()),
+            Some(device) => Ok(device.forward(self.network, pass, layer)?),
             None => Ok(vec![self.network.actuate().into(), self.network.forward_from(pass, layer)?.into()]),
         }
     }

@@ -1,6 +1,7 @@
 //! Training without any model: gradients from losses that are measured on both sides of the parameters.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Place;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -197,10 +198,11 @@ fn stages(
                 }
                 Some(before) => {
                     let from = layer.min(before);
-                    if !again.contains_key(&from) {
-                        again.insert(from, step.forward(Pass::Again, from)?);
-                    }
-                    stages.extend(again[&from].iter().cloned());
+                    let again = match again.entry(from) {
+                        Place::Occupied(known) => known.into_mut(),
+                        Place::Vacant(new) => new.insert(step.forward(Pass::Again, from)?),
+                    };
+                    stages.extend(again.iter().cloned());
                 }
             }
             before = Some(layer);
