@@ -218,6 +218,7 @@ fn help_and_version_are_no_failures() {
         "train --help",
         "evaluate --help",
         "compare --help",
+        "transfer --help",
         "devices --help",
         "predict --help",
         "chip --help",

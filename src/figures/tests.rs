@@ -241,6 +241,46 @@ fn methods_stand_side_by_side_as_bars_with_whiskers() {
     assert!(matches!(accuracy_bars("", "", &[], None), Err(Error::Empty(_))));
 }
 
+fn transfer(name: &str, own: Option<f64>, fresh: &[f64]) -> Transfer {
+    let mean = fresh.iter().sum::<f64>() / fresh.len() as f64;
+    Transfer { name: name.to_owned(), own, fresh: fresh.to_vec(), mean, spread: 1.25, samples: 1000 }
+}
+
+#[test]
+fn chips_that_a_network_was_not_trained_on_are_counted_beside_its_own() {
+    let fresh: Vec<_> = (0..100).map(|chip| 80.0 + 0.1 * f64::from(chip * chip % 97)).collect();
+    let figure = transfer_histograms("title", &[transfer("", Some(93.25), &fresh)], Some(10.0)).unwrap();
+    check_png(&figure, &[[0x00, 0x72, 0xb2]]);
+    let words = texts(&figure);
+    let heading = "own chip 93.2%, fresh chips 84.7 ± 1.2%, worst 80.0%";
+    for word in [heading, "fresh chips", "their mean", "own chip, on which it was trained", "chips", "accuracy (%)"] {
+        assert!(words.iter().any(|own| own == word), "`{word}` is not in {words:?}");
+    }
+    assert!(!words.iter().any(|word| word.contains("chance")), "it is out of sight");
+
+    // A bin is some whole samples of 0.1 % wide: of 3, all but the ends hold as many of evenly spread scores.
+    let even: Vec<_> = (0..97).map(|score| 80.0 + 0.1 * f64::from(score)).collect();
+    let figure = transfer_histograms("title", &[transfer("", None, &even)], None).unwrap();
+    let heights = bars(&figure);
+    assert!((33..=34).contains(&heights.len()) && heights[1..heights.len() - 1].iter().all(|own| own == &heights[1]));
+    assert!(!texts(&figure).iter().any(|word| word.contains("own chip")));
+
+    // Several share their axes; chance shows where it is in sight.
+    let several = [transfer("pat", Some(99.0), &fresh), transfer("sat", None, &[9.0, 12.0, 12.0, 50.0])];
+    let figure = transfer_histograms("title", &several, Some(10.0)).unwrap();
+    check_png(&figure, &[[0x00, 0x72, 0xb2], [0xd5, 0x5e, 0x00]]);
+    let words = texts(&figure);
+    for part in ["pat: own chip 99.0%, ", "sat: fresh chips 20.8", "chance (10%)"] {
+        assert!(words.iter().any(|word| word.contains(part)), "`{part}` is not in {words:?}");
+    }
+    check(&transfer_histograms("", &vec![transfer("a name ".repeat(9).trim(), Some(0.0), &[100.0]); 7], None).unwrap());
+    check(&transfer_histograms("", &[transfer("alike", None, &[50.0; 3])], Some(f64::NAN)).unwrap());
+    check(&transfer_histograms("", &[Transfer { samples: 0, ..transfer("", Some(1.0), &[2.0]) }], None).unwrap());
+    for wrong in [vec![], vec![transfer("", Some(1.0), &[])], vec![transfer("", None, &[f64::NAN, 1.0])]] {
+        assert!(matches!(transfer_histograms("", &wrong, None), Err(Error::Empty(_))));
+    }
+}
+
 #[test]
 fn a_missing_point_leaves_a_gap() {
     let whole = curve("a", &[10.0, 20.0, 30.0, 40.0, 50.0]);
