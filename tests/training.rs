@@ -150,11 +150,14 @@ fn settings(method: Method, optimizer: OptimizerSettings) -> Settings {
         spsa: SpsaSettings { probes: 3, radius: 0.05, ..SpsaSettings::default() },
         // The biases: all detunings would be many.
         finite_difference: FiniteDifferenceSettings { scope: Scope::Digital, ..FiniteDifferenceSettings::default() },
-        device: DeviceSettings {
-            imperfections: BTreeMap::from([("ring_offset".to_owned(), 0.05), ("temperature".to_owned(), 0.5)]),
-            ..DeviceSettings::default()
-        },
+        device: if method.is_in_situ() { uneven() } else { DeviceSettings::default() },
     }
+}
+
+/// A chip of uneven rings, warmer than the model.
+fn uneven() -> DeviceSettings {
+    let imperfections = BTreeMap::from([("ring_offset".to_owned(), 0.05), ("temperature".to_owned(), 0.5)]);
+    DeviceSettings { imperfections, ..DeviceSettings::default() }
 }
 
 /// Starting values with biases that are not 0.
