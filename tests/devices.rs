@@ -11,7 +11,7 @@ use flatlight::data::{Dataset, Split, Values};
 use flatlight::electronics::NormRecipe;
 use flatlight::gpu::Plan;
 use flatlight::layer::Pass;
-use flatlight::network::{Chip, LayerRecipe, Network};
+use flatlight::network::{Chip, LayerRecipe, Network, Stage};
 use flatlight::ops::Clock;
 use flatlight::ops::disturb::Distribution;
 use flatlight::optics::{MultiplierRecipe, RingRecipe};
@@ -279,7 +279,8 @@ fn the_adversary_over_imperfections_moves_every_device_by_itself() {
         gpu().write(&network.flat().parameters, &start).unwrap();
         let feed = network.feed(&data.train, (1.0, 0.0)).unwrap();
         let update = Optimizer::new(network, &settings.optimizer).unwrap().update();
-        Method::Sat.stages(&Step { network, settings: &settings, draw: feed.draw(), update }).unwrap()
+        let step = Step { network, settings: &settings, draw: feed.draw(), update, device: None };
+        Method::Sat.stages(&step).unwrap().into_iter().map(|Stage::Plan(plan)| plan).collect::<Vec<_>>()
     };
     // draw, disturb, actuate, forward, score, backward, ascend
     let run = |network: &Network<'_>, plans: &[Arc<Plan>], rows: usize, first: usize| {

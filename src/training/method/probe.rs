@@ -197,10 +197,11 @@ fn stages(
                 }
                 Some(before) => {
                     let from = layer.min(before);
-                    if !again.contains_key(&from) {
-                        again.insert(from, step.forward(Pass::Again, from)?);
-                    }
-                    stages.extend(again[&from].iter().cloned());
+                    let pass = match again.get(&from) {
+                        Some(pass) => pass,
+                        None => again.entry(from).or_insert(step.forward(Pass::Again, from)?),
+                    };
+                    stages.extend(pass.iter().cloned());
                 }
             }
             before = Some(layer);
