@@ -480,7 +480,7 @@ fn arguments_that_make_no_sense_are_told_on_one_line() {
     bench.refuse(
         "compare recipe.toml --methods standart",
         2,
-        &["standard, noise, pruning, sat; did you mean `standard`?"],
+        &["standard, noise, pruning, sat, ", "finite-difference; did you mean `standard`?"],
     );
     bench.refuse("compare recipe.toml --methods sat,sat", 2, &["`sat` is given twice"]);
     bench.refuse("compare recipe.toml --methods sat --seeds 0", 2, &["--seeds", "1..=1000"]);

@@ -82,7 +82,7 @@ impl Method {
         }
     }
 
-    /// The stages of a step, in order. Methods in situ are those in silico with [passes](Step::forward) on the device.
+    /// The stages of a step, in order. Methods in situ are those in silico with forward passes on the device.
     ///
     /// # Errors
     /// Settings that do not fit the network; what the device reports.
