@@ -58,7 +58,7 @@ pub fn transfer_histograms(title: &str, networks: &[Transfer], chance: Option<f6
     // Between what can be scored, and half a bin from the outermost ones.
     let edge = |accuracy: f64| ((accuracy + 0.5 * sample) / bin).floor() * bin - 0.5 * sample;
     let (low, high) = (edge(lowest) - 0.5 * bin, edge(highest) + 1.5 * bin);
-    let counts: Vec<_> = networks.iter().map(|network| counts(&network.fresh, &edge)).collect();
+    let counts: Vec<_> = networks.iter().map(|network| counts(&network.fresh, edge)).collect();
     let most = counts.iter().flatten().map(|(_, count)| *count).fold(1.0, f64::max);
     let (x, y) = (Scale::linear(low, high), Scale::linear(0.0, 1.08 * most));
     let chance = chance.filter(|chance| (low..=high).contains(chance));
