@@ -9,7 +9,7 @@ use super::{Context, Failure, RecipeArguments, folder_or, light, load_data, load
 use crate::data::Dataset;
 use crate::figures::{self, LayerValues, TrainingCurve};
 use crate::gpu::{Counters, Gpu};
-use crate::network::{self, LayerRecipe, Network, Part, memory_table};
+use crate::network::{self, Device, LayerRecipe, Network, Part, memory_table};
 use crate::optics::RingRecipe;
 use crate::recipe::Recipe;
 use crate::run::{Input, Run, Status, arrays, write_figure};
@@ -170,6 +170,8 @@ pub(super) fn train(
     if how.tensorboard {
         run.request_events()?;
     }
+    let summary = trainer.device().and_then(|device| device.summary());
+    summary.iter().for_each(|line| context.say(line));
     if how.verbose {
         network.warnings().for_each(|warning| context.say(&format!("warning: {warning}")));
         context
@@ -204,6 +206,9 @@ pub(super) fn train(
             )));
         };
         rows.push(row);
+        for line in trainer.device().map(Device::incidents).unwrap_or_default() {
+            context.say(&format!("warning: {line}"));
+        }
         progress.epoch(
             row.step,
             &format!(

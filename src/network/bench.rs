@@ -16,6 +16,8 @@ pub struct Bench {
     hardware: Hardware,
     /// Of every layer of the network, whether the bench plays it.
     played: Vec<bool>,
+    /// Repetitions that the user has heard of.
+    told: u64,
 }
 
 impl Bench {
@@ -61,12 +63,30 @@ impl Bench {
             }
             played[place] = true;
         }
-        Ok(Self { hardware, played })
+        Ok(Self { hardware, played, told: 0 })
     }
 
-    /// Numbers that were held at the limits of the bench since this was last asked.
-    pub fn held(&self) -> u64 {
-        self.hardware.held()
+    /// What a user should know of it before a run, one line.
+    pub fn summary(&self) -> String {
+        let layers: Vec<_> = self.hardware.layers().iter().map(|layer| layer.name.as_str()).collect();
+        let settle = self.hardware.settle().as_secs_f64();
+        format!("bench: {} plays {}, and settles in {settle} s", self.hardware.name(), layers.join(", "))
+    }
+
+    /// What a user should know of the measurements since this was last asked, one line each.
+    pub fn incidents(&mut self) -> Vec<String> {
+        let (held, repeats) = (self.hardware.held(), self.hardware.repeats() - self.told);
+        self.told += repeats;
+        let mut lines = Vec::new();
+        if held > 0 {
+            lines.push(format!(
+                "{held} values of controls lay beyond the limits of the bench and were sent as these; the model has them as they are"
+            ));
+        }
+        if repeats > 0 {
+            lines.push(format!("{repeats} measurements had to be repeated"));
+        }
+        lines
     }
 
     pub(super) fn forward(&self, network: &Network<'_>, pass: Pass, layer: usize) -> Result<Vec<Stage>, Error> {

@@ -202,6 +202,22 @@ impl Device {
         }
     }
 
+    /// What a user should know of a bench before a run.
+    pub fn summary(&self) -> Option<String> {
+        match self {
+            Self::Chip(_) => None,
+            Self::Bench(it) => Some(it.summary()),
+        }
+    }
+
+    /// What a user should know of a bench since this was last asked, one line each.
+    pub fn incidents(&mut self) -> Vec<String> {
+        match self {
+            Self::Chip(_) => Vec::new(),
+            Self::Bench(it) => it.incidents(),
+        }
+    }
+
     /// The layers of the device from one on, with the controls as they are: `actuate, forward`, with a `measure` for each layer
     /// on a bench and a `forward` for those between.
     ///

@@ -176,6 +176,11 @@ impl<'a, 'g> Trainer<'a, 'g> {
         self.device.as_ref().and_then(Device::chip)
     }
 
+    /// The device of a method in situ.
+    pub fn device(&mut self) -> Option<&mut Device> {
+        self.device.as_mut()
+    }
+
     /// Steps of an epoch.
     pub fn steps_per_epoch(&self) -> u64 {
         self.train.len().div_ceil(self.settings.batch) as u64
