@@ -2698,6 +2698,42 @@ fn layers_before_those_that_the_adversary_moves_are_run_once_a_step() {
     assert!(few + 2 * 2 * 4 <= many, "{few} dispatches of {many}");
 }
 
+/// Alone, over a device and over known imperfections: every second step is the method's, the one between a standard one.
+#[test]
+fn steps_between_those_of_an_adversary_are_standard_ones() {
+    let data = dataset();
+    for (method, easy) in [(Method::Sat, Method::Standard), (Method::SatInSitu, Method::Pat)] {
+        let mut every = settings(method, adam(0.02));
+        every.sat.every = 2;
+        let (mut sharp, mut plain) = (every.clone(), settings(easy, adam(0.02)));
+        sharp.sat.every = 1;
+        plain.device = every.device.clone();
+        let [mixed, own, other] = [(); 3].map(|()| compile(gpu(), &small()));
+        let mut run = trainer(&mixed, &every, &data, SEED);
+        let mut alone = [trainer(&own, &sharp, &data, SEED), trainer(&other, &plain, &data, SEED)];
+        for step in 0..4 {
+            let state = run.state().unwrap();
+            let now = &mut alone[step % 2];
+            now.restore(&state).unwrap();
+            now.train_step().unwrap();
+            run.train_step().unwrap();
+            assert_eq!(run.state().unwrap(), now.state().unwrap(), "{}, step {step}", method.word());
+        }
+        let device = if method.is_in_situ() { 8 } else { 0 };
+        assert_eq!(method.spent(&every, &mixed, 5), Cost { forward: 8, backward: 8, device });
+        assert_eq!(method.spent(&sharp, &mixed, 5).forward, 10);
+    }
+    let sat = SatSettings { every: 3, imperfections: known(), ..SatSettings::default() };
+    let settings = Settings { sat, ..settings(Method::Sat, adam(0.02)) };
+    let network = compile(gpu(), &small());
+    let draw = network.feed(&data.train, (data.scale, 0.0)).unwrap().draw();
+    let update = Optimizer::new(&network, &settings.optimizer).unwrap().update();
+    let step = Step { network: &network, settings: &settings, draw, update, device: None, learner: None };
+    let between = Method::Sat.between(&step).unwrap().unwrap();
+    let names: Vec<_> = between.iter().map(Stage::name).collect();
+    assert_eq!(names.join(" "), "draw disturb actuate forward score backward update");
+}
+
 #[test]
 fn detunings_stay_inside_their_range_and_biases_are_free() {
     let (data, range) = (dataset(), [0.05, 0.3]);

@@ -290,7 +290,7 @@ impl Run {
                 checkpoint::units(network.parameters().iter().map(|entry| (entry.name.as_str(), entry.spec.unit))),
             )?;
         }
-        let cost = recipe.training.method.cost(&recipe.training, network);
+        let cost = recipe.training.method.spent(&recipe.training, network, state.step);
         self.write_summary(&Summary::new(recipe, input, cost, rows, state.step, done))?;
         Ok(state.write(&self.path.join(STATE))?)
     }
@@ -378,7 +378,7 @@ impl Run {
 }
 
 impl Summary {
-    /// Of a run of so many steps, each of which costs as much.
+    /// Of a run of so many steps, which cost as much.
     fn new(recipe: &Recipe, input: &Input, cost: Cost, rows: &[EpochRow], steps: u64, done: bool) -> Self {
         Self {
             format: FORMAT.to_owned(),
@@ -389,9 +389,9 @@ impl Summary {
             status: if done { Status::Finished } else { Status::Unfinished },
             epochs: rows.last().map_or(0, |row| row.epoch),
             steps,
-            forward_passes: steps * cost.forward,
-            backward_passes: steps * cost.backward,
-            device_calls: steps * cost.device,
+            forward_passes: cost.forward,
+            backward_passes: cost.backward,
+            device_calls: cost.device,
             test_loss: rows.last().map(|row| row.test_loss),
             test_accuracy: rows.last().map(|row| row.test_accuracy),
             // An empty sum of floats is -0.

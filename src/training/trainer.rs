@@ -43,6 +43,8 @@ pub struct Trainer<'a, 'g> {
     train: Feed,
     test: Feed,
     stages: Vec<Stage>,
+    /// Of the steps between those of the method, if there are any.
+    between: Option<Vec<Stage>>,
     device: Option<Device>,
     learner: Option<Learner>,
     undo: Option<Undo>,
@@ -95,12 +97,15 @@ impl<'a, 'g> Trainer<'a, 'g> {
         let (draw, update) = (train.draw(), optimizer.update());
         let step = Step { network, settings, draw, update, device: device.as_ref(), learner: learner.as_ref() };
         let mut stages = settings.method.stages(&step)?;
+        let mut between = settings.method.between(&step)?;
         let average = if settings.average > 0.0 { Some(Average::new(network)?) } else { None };
         let start = network.start(seed);
         network.gpu().write(&network.flat().parameters, &start)?;
         if let Some(average) = &average {
             network.gpu().write(&average.vector, &start)?;
-            stages.push(Arc::clone(&average.update).into());
+            for stages in std::iter::once(&mut stages).chain(&mut between) {
+                stages.push(Arc::clone(&average.update).into());
+            }
         }
         network.nominal()?;
         network.set_chips(0, device.as_ref().and_then(Device::model))?;
@@ -115,6 +120,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
             train,
             test,
             stages,
+            between,
             device,
             learner,
             undo: None,
@@ -291,16 +297,20 @@ impl<'a, 'g> Trainer<'a, 'g> {
         }
         let clock = self.clock()?;
         gpu.write_uniform(self.network.clock(), &clock)?;
+        let stages = match &self.between {
+            Some(between) if !self.step.is_multiple_of(u64::from(self.settings.sat.every)) => between,
+            _ => &self.stages,
+        };
         match (&mut self.device, &self.undo) {
             (Some(device), Some(undo)) => {
                 gpu.submit(&[&undo.keep])?;
-                if let Err(error) = device.run(self.network, &self.stages, clock.rows as usize) {
+                if let Err(error) = device.run(self.network, stages, clock.rows as usize) {
                     self.scores.give_back();
                     gpu.submit(&[&undo.restore])?;
                     return Err(error.into());
                 }
             }
-            _ => gpu.submit(&plans(&self.stages))?,
+            _ => gpu.submit(&plans(stages))?,
         }
         self.step += 1;
         Ok(())

@@ -97,7 +97,32 @@ impl Method {
         }
     }
 
-    /// What a step costs under these settings.
+    /// The stages of the other steps, where only [every so manieth](SatSettings::every) has those of the method.
+    ///
+    /// # Errors
+    /// As [`stages`](Self::stages).
+    pub fn between(self, step: &Step<'_, '_>) -> Result<Option<Vec<Stage>>, Error> {
+        match self {
+            Self::Sat | Self::SatInSitu => sat::between(step),
+            _ => Ok(None),
+        }
+    }
+
+    /// What so many steps cost under these settings.
+    pub fn spent(self, settings: &Settings, network: &Network<'_>, steps: u64) -> Cost {
+        let own = match self {
+            Self::Sat | Self::SatInSitu => steps.div_ceil(u64::from(settings.sat.every)),
+            _ => steps,
+        };
+        let (cost, others) = (self.cost(settings, network), steps - own);
+        Cost {
+            forward: own * cost.forward + others,
+            backward: own * cost.backward + others,
+            device: own * cost.device + if self.is_in_situ() { others } else { 0 },
+        }
+    }
+
+    /// What a step with the stages of the method costs under these settings.
     pub fn cost(self, settings: &Settings, network: &Network<'_>) -> Cost {
         let alike = |passes| Cost { forward: passes, backward: passes, device: 0 };
         let without_model = |probes| Cost { device: 2 * probes, ..Cost::default() };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Error, setting};
-use super::{Cost, Step, noise};
+use super::{Cost, Step, noise, standard};
 use crate::gpu::{Plan, PlanBuilder, Scalar, Slice};
 use crate::layer::{Cause, Imperfection, Pass, Role};
 use crate::network::{Asked, Entry, Network, Stage};
@@ -93,6 +93,9 @@ pub struct SatSettings {
     /// the whole scope; `rho` if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rho_digital: Option<f32>,
+    /// Every so manieth step of the training has an adversary, the first one too; those between are standard ones, on devices drawn from the ranges of
+    /// `imperfections` if there are any. (Training costs less; Liu et al., CVPR 2022, have more of the kind.)
+    pub every: u32,
     /// Steps of the adversary, 1 to 64; each costs a forward and a backward pass.
     pub steps: u32,
     /// Scale the move of every parameter by its own size.
@@ -114,6 +117,7 @@ impl Default for SatSettings {
         Self {
             rho: 0.1,
             rho_digital: None,
+            every: 1,
             steps: 1,
             adaptive: false,
             scope: SatScope::default(),
@@ -131,6 +135,9 @@ impl SatSettings {
             if let Some(rho) = rho.filter(|rho| !(rho.is_finite() && *rho >= 0.0)) {
                 return Err(setting(format!("training.sat.{key}"), format!("must be 0 or more, not {rho}")));
             }
+        }
+        if self.every == 0 {
+            return Err(setting("training.sat.every", "must be at least 1"));
         }
         if !(1..=MAX_STEPS).contains(&self.steps) {
             return Err(setting("training.sat.steps", format!("must be 1 to {MAX_STEPS}, not {}", self.steps)));
@@ -236,6 +243,20 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Stage>, Error> {
     }
     stages.push(Arc::clone(&step.update).into());
     Ok(stages)
+}
+
+/// The stages of the steps without an adversary, where not every step has one: as standard, with `disturb` or `nominal` after
+/// `draw` over imperfections.
+pub(super) fn between(step: &Step<'_, '_>) -> Result<Option<Vec<Stage>>, Error> {
+    let settings = &step.settings.sat;
+    if settings.every == 1 {
+        return Ok(None);
+    }
+    let mut stages = standard::stages(step)?;
+    if let Some(begin) = Known::new(step.network, settings)?.begin()? {
+        stages.insert(1, begin.into());
+    }
+    Ok(Some(stages))
 }
 
 /// How the adversary walks over parameters.
