@@ -36,7 +36,7 @@ pub(super) struct Predict {
     #[arg(long, value_name = "Y.npy")]
     output: PathBuf,
 
-    /// Set an imperfection that `evaluate --help` lists, of chip 0 if random, or the hours; can be repeated
+    /// Set an imperfection that `evaluate --help` lists, or hours, of chip 0; can be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     at: Vec<String>,
 
