@@ -157,7 +157,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         let state = self.optimizer.state.iter().map(|(name, slice)| (*name, slice));
         let average = self.average.iter().map(|average| (State::AVERAGE, &average.vector));
         let learned = self.learner.iter().flat_map(|learner| learner.state.iter().map(|(name, slice)| (*name, slice)));
-        std::iter::once((State::PARAMETERS, &self.network.flat().parameters)).chain(state).chain(average).chain(learned)
+        std::iter::once((State::PARAMETERS, &self.network.flat().parameters)).chain(state).chain(learned).chain(average)
     }
 
     /// The run as it stands.
