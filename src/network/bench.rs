@@ -16,6 +16,8 @@ pub struct Bench {
     hardware: Hardware,
     /// Of every layer of the network, whether the bench plays it.
     played: Vec<bool>,
+    /// Its forward pass for evaluations.
+    pub(super) inference: Vec<Stage>,
     /// Repetitions that the user has heard of.
     told: u64,
 }
@@ -63,7 +65,9 @@ impl Bench {
             }
             played[place] = true;
         }
-        Ok(Self { hardware, played, told: 0 })
+        let mut bench = Self { hardware, played, inference: Vec::new(), told: 0 };
+        bench.inference = bench.forward(network, Pass::Inference, 0)?;
+        Ok(bench)
     }
 
     /// What a user should know of it before a run, one line.

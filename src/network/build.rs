@@ -636,14 +636,8 @@ impl<'g> Network<'g> {
         let words = align(entry.len());
         // At the limit itself slopes may be infinite.
         let bound = entry.spec.limit.map_or(f32::MAX, |limit| 0.95 * limit);
-        let segment = Segment { lower: -bound, upper: bound, control: true, kept: false, tensor: 0 };
-        let blocks = words / ALIGNMENT_WORDS;
-        Ok(Flat {
-            parameters: self.chip.part(&entry.name, entry.offset, &[words])?,
-            gradient: asked.gradients.part(&entry.name, entry.offset, &[words])?,
-            segments: self.gpu.upload("bounds and roles", &[blocks, 4], &segment.words().repeat(blocks))?,
-            tensors: 1,
-        })
+        let part = |vector: &Slice| vector.part(&entry.name, entry.offset, &[words]);
+        Ok(Flat::alone(self.gpu, part(&self.chip)?, part(&asked.gradients)?, true, bound)?)
     }
 
     /// Room for the gradients of imperfections of these names, of every layer that has one.

@@ -167,7 +167,7 @@ pub enum Device {
     /// The same layers, with imperfections that only it knows.
     Chip(SimulatedChip),
     /// Layers that a program plays on a bench. The other ones are the model's.
-    Bench(Bench),
+    Bench(Box<Bench>),
 }
 
 impl Device {
@@ -181,7 +181,7 @@ impl Device {
             return Err(Error::Fit(message));
         }
         match &settings.hardware {
-            Some(hardware) => Ok(Self::Bench(Bench::open(network, hardware)?)),
+            Some(hardware) => Ok(Self::Bench(Box::new(Bench::open(network, hardware)?))),
             None => Ok(Self::Chip(SimulatedChip::new(network, settings, drift, seed)?)),
         }
     }
@@ -277,8 +277,8 @@ impl Device {
                 it.stand_at(network, step, steps)?;
                 network.evaluate_by(feed, scores, &[&it.inference[0], &it.inference[1]])
             }
-            Self::Bench(_) => {
-                let stages = self.forward(network, Pass::Inference, 0)?;
+            Self::Bench(it) => {
+                let stages = it.inference.clone();
                 network.evaluate_in(feed, scores, &mut |rows| self.run(network, &stages, rows))
             }
         }

@@ -104,6 +104,17 @@ pub struct Flat {
 const CUT_WORDS: usize = ALIGNMENT_WORDS * ALIGNMENT_WORDS / 4;
 
 impl Flat {
+    /// A vector of whole blocks and its gradient by themselves, one tensor of this role and bound either way.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn alone(gpu: &Gpu, parameters: Slice, gradient: Slice, control: bool, bound: f32) -> Result<Self, Error> {
+        let blocks = parameters.len() / ALIGNMENT_WORDS;
+        let segment = Segment { lower: -bound, upper: bound, control, kept: false, tensor: 0 };
+        let segments = gpu.upload("bounds and roles", &[blocks, 4], &segment.words().repeat(blocks))?;
+        Ok(Self { parameters, gradient, segments, tensors: 1 })
+    }
+
     /// Number of words.
     pub fn len(&self) -> usize {
         self.parameters.len()

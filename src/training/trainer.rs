@@ -379,11 +379,9 @@ impl Undo {
         let [mut keep, mut restore] = ["keep", "undo"].map(|name| PlanBuilder::new(gpu, name));
         for &vector in vectors {
             let kept = gpu.zeros("vectors before the step", vector.shape(), Scalar::F32)?;
-            let copy = |plan: &mut PlanBuilder<'_>, from: &Slice, to: &Slice| {
-                perturb::restore(plan, &Flat { parameters: to.clone(), ..network.flat().clone() }, from)
-            };
-            copy(&mut keep, vector, &kept)?;
-            copy(&mut restore, &kept, vector)?;
+            let own = Flat { parameters: vector.clone(), ..network.flat().clone() };
+            perturb::keep(&mut keep, &own, &kept)?;
+            perturb::restore(&mut restore, &own, &kept)?;
         }
         Ok(Self { keep: keep.finish()?, restore: restore.finish()? })
     }

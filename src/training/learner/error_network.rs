@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Learner;
-use crate::gpu::{self, ALIGNMENT_WORDS, PlanBuilder, Scalar, Slice, align};
+use crate::gpu::{self, PlanBuilder, Scalar, Slice, align};
 use crate::network::{Measured, Network};
 use crate::ops::activation::Activation;
 use crate::ops::adam::Adam;
-use crate::ops::{Flat, Segment, add, bias, matmul, mean_squared_error};
+use crate::ops::{Flat, add, bias, matmul, mean_squared_error};
 use crate::random;
 use crate::training::{Error, Settings, setting};
 
@@ -96,33 +96,25 @@ pub(super) fn learner(network: &Network<'_>, settings: &Settings, seed: u32) -> 
             behind.push(None);
             continue;
         };
-        let mut weights = Vec::new();
-        for (number, shape) in shapes(outputs).iter().enumerate() {
-            let len: usize = shape.iter().product();
-            // The networks start with an error of 0: the last weights and the biases at 0.
-            if number == 0 {
-                let units = random::units(seed, random::stream(&format!("start error network {place}")));
-                let reach = 1.0 / (outputs as f64).sqrt();
-                let own = start[offset..offset + len].iter_mut().zip(units);
-                own.for_each(|(value, unit)| *value = (reach * (2.0 * unit - 1.0)) as f32);
-            }
-            weights.push([parameters.part("weights", offset, shape)?, gradient.part("gradients", offset, shape)?]);
-            offset += align(len);
-        }
-        let [first, second, third, fourth] = weights.try_into().unwrap_or_else(|_| unreachable!("four shapes"));
-        let [weights, gradients] =
-            [0, 1].map(|which| [&first, &second, &third, &fourth].map(|pair: &[Slice; 2]| pair[which].clone()));
+        let own = shapes(outputs).map(|shape| {
+            let first = offset;
+            offset += align(shape.iter().product());
+            (first, shape)
+        });
+        // The networks start with an error of 0: the last weights and the biases at 0.
+        let units = random::units(seed, random::stream(&format!("start error network {place}")));
+        let reach = 1.0 / (outputs as f64).sqrt();
+        let first = start[own[0].0..].iter_mut().take(dat.hidden * outputs);
+        first.zip(units).for_each(|(value, unit)| *value = (reach * (2.0 * unit - 1.0)) as f32);
+        let of = |vector: &Slice| -> Result<Weights, gpu::Error> {
+            let part = |number: usize| vector.part(vector.name(), own[number].0, &own[number].1);
+            Ok([part(0)?, part(1)?, part(2)?, part(3)?])
+        };
+        let (weights, gradients) = (of(&parameters)?, of(&gradient)?);
         behind.push(Some(Behind { weights, gradients }));
     }
     gpu.write(&parameters, &start)?;
-    let blocks = words / ALIGNMENT_WORDS;
-    let segment = Segment { lower: f32::MIN, upper: f32::MAX, control: false, kept: false, tensor: 0 };
-    let flat = Flat {
-        segments: gpu.upload("bounds and roles", &[blocks, 4], &segment.words().repeat(blocks))?,
-        parameters: parameters.clone(),
-        gradient,
-        tensors: 1,
-    };
+    let flat = Flat::alone(gpu, parameters.clone(), gradient, false, f32::MAX)?;
     let mut update = PlanBuilder::new(gpu, "learn");
     let rate = dat.learning_rate / settings.optimizer.learning_rate;
     let adam = Adam { rate, decay: 0.0, ..settings.optimizer.adam() };
