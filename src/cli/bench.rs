@@ -90,7 +90,7 @@ pub(super) struct Bench {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     batch: Option<u32>,
 
-    /// Training method: standard, noise, pruning, sat, spsa, finite-difference
+    /// Training method, such as standard, noise, sat or pat; the README lists them
     #[arg(long, value_name = "METHOD", default_value = "sat", value_parser = method)]
     method: Method,
 }

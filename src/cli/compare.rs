@@ -29,7 +29,7 @@ pub(super) struct Compare {
     #[command(flatten)]
     recipe: RecipeArguments,
 
-    /// Training methods, separated by commas: standard, noise, pruning, sat, spsa, finite-difference
+    /// Methods, by commas: standard, noise, pruning, sat, pat, dat, sat-in-situ, spsa, finite-difference
     #[arg(long, value_delimiter = ',', required = true, value_name = "METHODS", value_parser = method)]
     methods: Vec<Method>,
 
