@@ -1,6 +1,7 @@
 // Propagation on adapters whose subgroups have eight lanes (Mesa's software renderer), where a load costs as much as ten or more exchanges
 // between lanes: the same equations as fft.wgsl and propagation.wgsl. Transforms of n = 8 RADIX numbers are made by a subgroup at once
-// (shared/lanes.wgsl), with one load and one store of each number, always two of them (vec4). Inverse transforms go the way back, with re and im exchanged.
+// (shared/lanes.wgsl), with one load and one store of each number, always two of them (vec4), a complex number
+// being a word of 64 bits: a load or a store goes word by word. Inverse transforms go the way back, with re and im exchanged.
 // rows: lines of 2 n, as even and odd numbers of a line in the two halves of a vec4, joined by a butterfly more. Numbers past `extent` are
 //   zero; the others may be multiplied with a transmission. rows_back: the inverse, of which the first `extent` numbers are wanted.
 // columns: lines of n across rows, two columns at a time: forward, times H or conj(H), and back in place, so that rows of the padding
@@ -38,13 +39,24 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec2<u64>>;
 @group(0) @binding(2) var<storage, read> turns: array<vec4<f32>>;       // exp(-2 pi i lane k1 / n), [8, RADIX / 2 rounded up, 2] complex
 @group(0) @binding(3) var<storage, read> joints: array<vec4<f32>>;      // exp(-2 pi i k / 2 n) of a lane's k, [8, RADIX / 2, 2] complex
-@group(0) @binding(4) var<storage, read> mask: array<vec4<f32>>;        // [height, extent, 2] complex
-@group(0) @binding(5) var<storage, read> transfer: array<vec2<f32>>;    // [n / 2 + 1, padded width / 2 + 1] complex
+@group(0) @binding(4) var<storage, read> mask: array<vec2<u64>>;        // [height, extent, 2] complex
+@group(0) @binding(5) var<storage, read> transfer: array<u64>;          // [n / 2 + 1, padded width / 2 + 1] complex
 @group(0) @binding(6) var<storage, read> twists: array<vec2<f32>>;      // exp(-2 pi i i k1 / n), [count, RADIX in whole eights] complex
-@group(0) @binding(7) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> y: array<vec2<u64>>;
+
+/// Two complex numbers of the words that they are stored as.
+fn unpacked(words: vec2<u64>) -> vec4<f32> {
+    let re = bitcast<vec2<f32>>(vec2<u32>(words));
+    let im = bitcast<vec2<f32>>(vec2<u32>(words >> vec2(32u)));
+    return vec4(re.x, im.x, re.y, im.y);
+}
+
+fn packed(z: vec4<f32>) -> vec2<u64> {
+    return vec2<u64>(bitcast<vec2<u32>>(z.xz)) | (vec2<u64>(bitcast<vec2<u32>>(z.yw)) << vec2(32u));
+}
 
 fn load_turns(lane: u32) -> LanesTurns {
     let at = lane * ((RADIX + 1u) / 2u);
@@ -92,19 +104,23 @@ fn load_joints(lane: u32) -> LanesTurns {
 
 /// A place along a line that begins at `at` outside, and at `at_mask` in the transmission.
 fn load_outside(at: u32, at_mask: u32, place: u32) -> vec4<f32> {
+    // What a branch loads of `params` is loaded in each again.
+    let near = at + place * params.pitch;
     if place >= params.extent {
         return vec4(0.0);
     }
-    let z = x[at + place * params.pitch];
+    let z = unpacked(x[near]);
     if MASKED {
-        return fft_turn_each(z, mask[at_mask + place]);
+        return fft_turn_each(z, unpacked(mask[at_mask + place]));
     }
     return z;
 }
 
 fn store_outside(at: u32, place: u32, z: vec4<f32>) {
+    let to = at + place * params.pitch;
+    let words = packed(params.scale * z.yxwz);
     if place < params.extent {
-        y[at + place * params.pitch] = params.scale * z.yxwz;
+        y[to] = words;
     }
 }
 
@@ -117,8 +133,8 @@ fn row_of(line: u32) -> u32 {
 fn store_joined(at: u32, a: vec4<f32>, b: vec4<f32>, w: vec4<f32>) {
     let odd = fft_turn_each(vec4(a.zw, b.zw), w);
     let even = vec4(a.xy, b.xy);
-    y[at] = even + odd;
-    y[at + 4u * RADIX] = even - odd;
+    y[at] = packed(even + odd);
+    y[at + 4u * RADIX] = packed(even - odd);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -190,8 +206,8 @@ fn rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 /// Two numbers each of the even and of the odd line, from two neighbours of a line of transforms and two half a line on: in either vec4 one
 /// of each, re and im exchanged.
 fn load_parted(at: u32, w: vec4<f32>) -> array<vec4<f32>, 2> {
-    let low = x[at].yxwz;
-    let high = x[at + 4u * RADIX].yxwz;
+    let low = unpacked(x[at]).yxwz;
+    let high = unpacked(x[at + 4u * RADIX]).yxwz;
     let even = low + high;
     let odd = fft_turn_each(low - high, w);
     return array(vec4(even.xy, odd.xy), vec4(even.zw, odd.zw));
@@ -269,20 +285,23 @@ fn load_transfer(k: u32, n: u32, column: u32, half: u32) -> vec4<f32> {
     let next = column + 1u;
     let left = transfer[row + select(column, 2u * half - column, column > half)];
     let right = transfer[row + select(next, 2u * half - next, next > half)];
-    let h = vec4(left, right) * params.scale;
+    let h = unpacked(vec2(left, right)) * params.scale;
     return select(h, h * vec4(1.0, -1.0, 1.0, -1.0), CONJUGATE);
 }
 
 fn load_inside(at: u32, row: u32) -> vec4<f32> {
+    let near = at + row * params.pitch;
     if row >= params.extent {
         return vec4(0.0);
     }
-    return y[at + row * params.pitch];
+    return unpacked(y[near]);
 }
 
 fn store_inside(at: u32, row: u32, z: vec4<f32>) {
+    let to = at + row * params.pitch;
+    let words = packed(z.yxwz);
     if row < params.extent {
-        y[at + row * params.pitch] = z.yxwz;
+        y[to] = words;
     }
 }
 
@@ -495,38 +514,38 @@ fn strides(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
         z = lanes_forward(RADIX, z, w, lane);
         let step = params.count * params.lines;
         let to = (at.x * 8u + lane.reversed) * RADIX * step + at.y * params.lines + at.z;
-        y[to + 0u * step] = z[0];
-        if RADIX > 1u { y[to + 1u * step] = z[1]; }
-        if RADIX > 2u { y[to + 2u * step] = z[2]; }
-        if RADIX > 3u { y[to + 3u * step] = z[3]; }
-        if RADIX > 4u { y[to + 4u * step] = z[4]; }
-        if RADIX > 5u { y[to + 5u * step] = z[5]; }
-        if RADIX > 6u { y[to + 6u * step] = z[6]; }
-        if RADIX > 7u { y[to + 7u * step] = z[7]; }
-        if RADIX > 8u { y[to + 8u * step] = z[8]; }
-        if RADIX > 9u { y[to + 9u * step] = z[9]; }
-        if RADIX > 10u { y[to + 10u * step] = z[10]; }
-        if RADIX > 11u { y[to + 11u * step] = z[11]; }
-        if RADIX > 12u { y[to + 12u * step] = z[12]; }
-        if RADIX > 13u { y[to + 13u * step] = z[13]; }
-        if RADIX > 14u { y[to + 14u * step] = z[14]; }
-        if RADIX > 15u { y[to + 15u * step] = z[15]; }
-        if RADIX > 16u { y[to + 16u * step] = z[16]; }
-        if RADIX > 17u { y[to + 17u * step] = z[17]; }
-        if RADIX > 18u { y[to + 18u * step] = z[18]; }
-        if RADIX > 19u { y[to + 19u * step] = z[19]; }
-        if RADIX > 20u { y[to + 20u * step] = z[20]; }
-        if RADIX > 21u { y[to + 21u * step] = z[21]; }
-        if RADIX > 22u { y[to + 22u * step] = z[22]; }
-        if RADIX > 23u { y[to + 23u * step] = z[23]; }
-        if RADIX > 24u { y[to + 24u * step] = z[24]; }
-        if RADIX > 25u { y[to + 25u * step] = z[25]; }
-        if RADIX > 26u { y[to + 26u * step] = z[26]; }
-        if RADIX > 27u { y[to + 27u * step] = z[27]; }
-        if RADIX > 28u { y[to + 28u * step] = z[28]; }
-        if RADIX > 29u { y[to + 29u * step] = z[29]; }
-        if RADIX > 30u { y[to + 30u * step] = z[30]; }
-        if RADIX > 31u { y[to + 31u * step] = z[31]; }
+        y[to + 0u * step] = packed(z[0]);
+        if RADIX > 1u { y[to + 1u * step] = packed(z[1]); }
+        if RADIX > 2u { y[to + 2u * step] = packed(z[2]); }
+        if RADIX > 3u { y[to + 3u * step] = packed(z[3]); }
+        if RADIX > 4u { y[to + 4u * step] = packed(z[4]); }
+        if RADIX > 5u { y[to + 5u * step] = packed(z[5]); }
+        if RADIX > 6u { y[to + 6u * step] = packed(z[6]); }
+        if RADIX > 7u { y[to + 7u * step] = packed(z[7]); }
+        if RADIX > 8u { y[to + 8u * step] = packed(z[8]); }
+        if RADIX > 9u { y[to + 9u * step] = packed(z[9]); }
+        if RADIX > 10u { y[to + 10u * step] = packed(z[10]); }
+        if RADIX > 11u { y[to + 11u * step] = packed(z[11]); }
+        if RADIX > 12u { y[to + 12u * step] = packed(z[12]); }
+        if RADIX > 13u { y[to + 13u * step] = packed(z[13]); }
+        if RADIX > 14u { y[to + 14u * step] = packed(z[14]); }
+        if RADIX > 15u { y[to + 15u * step] = packed(z[15]); }
+        if RADIX > 16u { y[to + 16u * step] = packed(z[16]); }
+        if RADIX > 17u { y[to + 17u * step] = packed(z[17]); }
+        if RADIX > 18u { y[to + 18u * step] = packed(z[18]); }
+        if RADIX > 19u { y[to + 19u * step] = packed(z[19]); }
+        if RADIX > 20u { y[to + 20u * step] = packed(z[20]); }
+        if RADIX > 21u { y[to + 21u * step] = packed(z[21]); }
+        if RADIX > 22u { y[to + 22u * step] = packed(z[22]); }
+        if RADIX > 23u { y[to + 23u * step] = packed(z[23]); }
+        if RADIX > 24u { y[to + 24u * step] = packed(z[24]); }
+        if RADIX > 25u { y[to + 25u * step] = packed(z[25]); }
+        if RADIX > 26u { y[to + 26u * step] = packed(z[26]); }
+        if RADIX > 27u { y[to + 27u * step] = packed(z[27]); }
+        if RADIX > 28u { y[to + 28u * step] = packed(z[28]); }
+        if RADIX > 29u { y[to + 29u * step] = packed(z[29]); }
+        if RADIX > 30u { y[to + 30u * step] = packed(z[30]); }
+        if RADIX > 31u { y[to + 31u * step] = packed(z[31]); }
     }
 }
 
@@ -543,38 +562,38 @@ fn strides_back(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups
         let step = params.count * params.lines;
         let origin = (at.x * 8u + lane.reversed) * RADIX * step + at.y * params.lines + at.z;
         var z: FftBlock;
-        z[0] = x[origin + 0u * step];
-        if RADIX > 1u { z[1] = x[origin + 1u * step]; }
-        if RADIX > 2u { z[2] = x[origin + 2u * step]; }
-        if RADIX > 3u { z[3] = x[origin + 3u * step]; }
-        if RADIX > 4u { z[4] = x[origin + 4u * step]; }
-        if RADIX > 5u { z[5] = x[origin + 5u * step]; }
-        if RADIX > 6u { z[6] = x[origin + 6u * step]; }
-        if RADIX > 7u { z[7] = x[origin + 7u * step]; }
-        if RADIX > 8u { z[8] = x[origin + 8u * step]; }
-        if RADIX > 9u { z[9] = x[origin + 9u * step]; }
-        if RADIX > 10u { z[10] = x[origin + 10u * step]; }
-        if RADIX > 11u { z[11] = x[origin + 11u * step]; }
-        if RADIX > 12u { z[12] = x[origin + 12u * step]; }
-        if RADIX > 13u { z[13] = x[origin + 13u * step]; }
-        if RADIX > 14u { z[14] = x[origin + 14u * step]; }
-        if RADIX > 15u { z[15] = x[origin + 15u * step]; }
-        if RADIX > 16u { z[16] = x[origin + 16u * step]; }
-        if RADIX > 17u { z[17] = x[origin + 17u * step]; }
-        if RADIX > 18u { z[18] = x[origin + 18u * step]; }
-        if RADIX > 19u { z[19] = x[origin + 19u * step]; }
-        if RADIX > 20u { z[20] = x[origin + 20u * step]; }
-        if RADIX > 21u { z[21] = x[origin + 21u * step]; }
-        if RADIX > 22u { z[22] = x[origin + 22u * step]; }
-        if RADIX > 23u { z[23] = x[origin + 23u * step]; }
-        if RADIX > 24u { z[24] = x[origin + 24u * step]; }
-        if RADIX > 25u { z[25] = x[origin + 25u * step]; }
-        if RADIX > 26u { z[26] = x[origin + 26u * step]; }
-        if RADIX > 27u { z[27] = x[origin + 27u * step]; }
-        if RADIX > 28u { z[28] = x[origin + 28u * step]; }
-        if RADIX > 29u { z[29] = x[origin + 29u * step]; }
-        if RADIX > 30u { z[30] = x[origin + 30u * step]; }
-        if RADIX > 31u { z[31] = x[origin + 31u * step]; }
+        z[0] = unpacked(x[origin + 0u * step]);
+        if RADIX > 1u { z[1] = unpacked(x[origin + 1u * step]); }
+        if RADIX > 2u { z[2] = unpacked(x[origin + 2u * step]); }
+        if RADIX > 3u { z[3] = unpacked(x[origin + 3u * step]); }
+        if RADIX > 4u { z[4] = unpacked(x[origin + 4u * step]); }
+        if RADIX > 5u { z[5] = unpacked(x[origin + 5u * step]); }
+        if RADIX > 6u { z[6] = unpacked(x[origin + 6u * step]); }
+        if RADIX > 7u { z[7] = unpacked(x[origin + 7u * step]); }
+        if RADIX > 8u { z[8] = unpacked(x[origin + 8u * step]); }
+        if RADIX > 9u { z[9] = unpacked(x[origin + 9u * step]); }
+        if RADIX > 10u { z[10] = unpacked(x[origin + 10u * step]); }
+        if RADIX > 11u { z[11] = unpacked(x[origin + 11u * step]); }
+        if RADIX > 12u { z[12] = unpacked(x[origin + 12u * step]); }
+        if RADIX > 13u { z[13] = unpacked(x[origin + 13u * step]); }
+        if RADIX > 14u { z[14] = unpacked(x[origin + 14u * step]); }
+        if RADIX > 15u { z[15] = unpacked(x[origin + 15u * step]); }
+        if RADIX > 16u { z[16] = unpacked(x[origin + 16u * step]); }
+        if RADIX > 17u { z[17] = unpacked(x[origin + 17u * step]); }
+        if RADIX > 18u { z[18] = unpacked(x[origin + 18u * step]); }
+        if RADIX > 19u { z[19] = unpacked(x[origin + 19u * step]); }
+        if RADIX > 20u { z[20] = unpacked(x[origin + 20u * step]); }
+        if RADIX > 21u { z[21] = unpacked(x[origin + 21u * step]); }
+        if RADIX > 22u { z[22] = unpacked(x[origin + 22u * step]); }
+        if RADIX > 23u { z[23] = unpacked(x[origin + 23u * step]); }
+        if RADIX > 24u { z[24] = unpacked(x[origin + 24u * step]); }
+        if RADIX > 25u { z[25] = unpacked(x[origin + 25u * step]); }
+        if RADIX > 26u { z[26] = unpacked(x[origin + 26u * step]); }
+        if RADIX > 27u { z[27] = unpacked(x[origin + 27u * step]); }
+        if RADIX > 28u { z[28] = unpacked(x[origin + 28u * step]); }
+        if RADIX > 29u { z[29] = unpacked(x[origin + 29u * step]); }
+        if RADIX > 30u { z[30] = unpacked(x[origin + 30u * step]); }
+        if RADIX > 31u { z[31] = unpacked(x[origin + 31u * step]); }
         z = lanes_back(RADIX, z, w, lane);
         let to = params.first + (params.begin + at.x) * params.outer + at.z;
         let place = at.y + lane.index * params.count;
@@ -712,60 +731,60 @@ fn rows_join(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) g
     var z: FftBlock;
     var low: vec4<f32>;
     var high: vec4<f32>;
-    low = x[origin + 0u]; high = x[origin + RADIX / 2u + 0u]; z[0] = vec4(low.xy, high.xy); z[1] = vec4(low.zw, high.zw);
-    if RADIX > 2u { low = x[origin + 1u]; high = x[origin + RADIX / 2u + 1u]; z[2] = vec4(low.xy, high.xy); z[3] = vec4(low.zw, high.zw); }
-    if RADIX > 4u { low = x[origin + 2u]; high = x[origin + RADIX / 2u + 2u]; z[4] = vec4(low.xy, high.xy); z[5] = vec4(low.zw, high.zw); }
-    if RADIX > 6u { low = x[origin + 3u]; high = x[origin + RADIX / 2u + 3u]; z[6] = vec4(low.xy, high.xy); z[7] = vec4(low.zw, high.zw); }
-    if RADIX > 8u { low = x[origin + 4u]; high = x[origin + RADIX / 2u + 4u]; z[8] = vec4(low.xy, high.xy); z[9] = vec4(low.zw, high.zw); }
-    if RADIX > 10u { low = x[origin + 5u]; high = x[origin + RADIX / 2u + 5u]; z[10] = vec4(low.xy, high.xy); z[11] = vec4(low.zw, high.zw); }
-    if RADIX > 12u { low = x[origin + 6u]; high = x[origin + RADIX / 2u + 6u]; z[12] = vec4(low.xy, high.xy); z[13] = vec4(low.zw, high.zw); }
-    if RADIX > 14u { low = x[origin + 7u]; high = x[origin + RADIX / 2u + 7u]; z[14] = vec4(low.xy, high.xy); z[15] = vec4(low.zw, high.zw); }
-    if RADIX > 16u { low = x[origin + 8u]; high = x[origin + RADIX / 2u + 8u]; z[16] = vec4(low.xy, high.xy); z[17] = vec4(low.zw, high.zw); }
-    if RADIX > 18u { low = x[origin + 9u]; high = x[origin + RADIX / 2u + 9u]; z[18] = vec4(low.xy, high.xy); z[19] = vec4(low.zw, high.zw); }
-    if RADIX > 20u { low = x[origin + 10u]; high = x[origin + RADIX / 2u + 10u]; z[20] = vec4(low.xy, high.xy); z[21] = vec4(low.zw, high.zw); }
-    if RADIX > 22u { low = x[origin + 11u]; high = x[origin + RADIX / 2u + 11u]; z[22] = vec4(low.xy, high.xy); z[23] = vec4(low.zw, high.zw); }
-    if RADIX > 24u { low = x[origin + 12u]; high = x[origin + RADIX / 2u + 12u]; z[24] = vec4(low.xy, high.xy); z[25] = vec4(low.zw, high.zw); }
-    if RADIX > 26u { low = x[origin + 13u]; high = x[origin + RADIX / 2u + 13u]; z[26] = vec4(low.xy, high.xy); z[27] = vec4(low.zw, high.zw); }
-    if RADIX > 28u { low = x[origin + 14u]; high = x[origin + RADIX / 2u + 14u]; z[28] = vec4(low.xy, high.xy); z[29] = vec4(low.zw, high.zw); }
-    if RADIX > 30u { low = x[origin + 15u]; high = x[origin + RADIX / 2u + 15u]; z[30] = vec4(low.xy, high.xy); z[31] = vec4(low.zw, high.zw); }
+    low = unpacked(x[origin + 0u]); high = unpacked(x[origin + RADIX / 2u + 0u]); z[0] = vec4(low.xy, high.xy); z[1] = vec4(low.zw, high.zw);
+    if RADIX > 2u { low = unpacked(x[origin + 1u]); high = unpacked(x[origin + RADIX / 2u + 1u]); z[2] = vec4(low.xy, high.xy); z[3] = vec4(low.zw, high.zw); }
+    if RADIX > 4u { low = unpacked(x[origin + 2u]); high = unpacked(x[origin + RADIX / 2u + 2u]); z[4] = vec4(low.xy, high.xy); z[5] = vec4(low.zw, high.zw); }
+    if RADIX > 6u { low = unpacked(x[origin + 3u]); high = unpacked(x[origin + RADIX / 2u + 3u]); z[6] = vec4(low.xy, high.xy); z[7] = vec4(low.zw, high.zw); }
+    if RADIX > 8u { low = unpacked(x[origin + 4u]); high = unpacked(x[origin + RADIX / 2u + 4u]); z[8] = vec4(low.xy, high.xy); z[9] = vec4(low.zw, high.zw); }
+    if RADIX > 10u { low = unpacked(x[origin + 5u]); high = unpacked(x[origin + RADIX / 2u + 5u]); z[10] = vec4(low.xy, high.xy); z[11] = vec4(low.zw, high.zw); }
+    if RADIX > 12u { low = unpacked(x[origin + 6u]); high = unpacked(x[origin + RADIX / 2u + 6u]); z[12] = vec4(low.xy, high.xy); z[13] = vec4(low.zw, high.zw); }
+    if RADIX > 14u { low = unpacked(x[origin + 7u]); high = unpacked(x[origin + RADIX / 2u + 7u]); z[14] = vec4(low.xy, high.xy); z[15] = vec4(low.zw, high.zw); }
+    if RADIX > 16u { low = unpacked(x[origin + 8u]); high = unpacked(x[origin + RADIX / 2u + 8u]); z[16] = vec4(low.xy, high.xy); z[17] = vec4(low.zw, high.zw); }
+    if RADIX > 18u { low = unpacked(x[origin + 9u]); high = unpacked(x[origin + RADIX / 2u + 9u]); z[18] = vec4(low.xy, high.xy); z[19] = vec4(low.zw, high.zw); }
+    if RADIX > 20u { low = unpacked(x[origin + 10u]); high = unpacked(x[origin + RADIX / 2u + 10u]); z[20] = vec4(low.xy, high.xy); z[21] = vec4(low.zw, high.zw); }
+    if RADIX > 22u { low = unpacked(x[origin + 11u]); high = unpacked(x[origin + RADIX / 2u + 11u]); z[22] = vec4(low.xy, high.xy); z[23] = vec4(low.zw, high.zw); }
+    if RADIX > 24u { low = unpacked(x[origin + 12u]); high = unpacked(x[origin + RADIX / 2u + 12u]); z[24] = vec4(low.xy, high.xy); z[25] = vec4(low.zw, high.zw); }
+    if RADIX > 26u { low = unpacked(x[origin + 13u]); high = unpacked(x[origin + RADIX / 2u + 13u]); z[26] = vec4(low.xy, high.xy); z[27] = vec4(low.zw, high.zw); }
+    if RADIX > 28u { low = unpacked(x[origin + 14u]); high = unpacked(x[origin + RADIX / 2u + 14u]); z[28] = vec4(low.xy, high.xy); z[29] = vec4(low.zw, high.zw); }
+    if RADIX > 30u { low = unpacked(x[origin + 15u]); high = unpacked(x[origin + RADIX / 2u + 15u]); z[30] = vec4(low.xy, high.xy); z[31] = vec4(low.zw, high.zw); }
     z = fft_block(RADIX, twisted_each(z, load_twists(k1, index % 8u), load_twists(k1 + 1u, index % 8u)));
     if row >= params.samples {
         return;
     }
     let step = params.count / 2u;
     let to = (params.begin + row) * step * RADIX + k1 / 2u;
-    y[to + 0u * step] = z[0];
-    if RADIX > 1u { y[to + 1u * step] = z[1]; }
-    if RADIX > 2u { y[to + 2u * step] = z[2]; }
-    if RADIX > 3u { y[to + 3u * step] = z[3]; }
-    if RADIX > 4u { y[to + 4u * step] = z[4]; }
-    if RADIX > 5u { y[to + 5u * step] = z[5]; }
-    if RADIX > 6u { y[to + 6u * step] = z[6]; }
-    if RADIX > 7u { y[to + 7u * step] = z[7]; }
-    if RADIX > 8u { y[to + 8u * step] = z[8]; }
-    if RADIX > 9u { y[to + 9u * step] = z[9]; }
-    if RADIX > 10u { y[to + 10u * step] = z[10]; }
-    if RADIX > 11u { y[to + 11u * step] = z[11]; }
-    if RADIX > 12u { y[to + 12u * step] = z[12]; }
-    if RADIX > 13u { y[to + 13u * step] = z[13]; }
-    if RADIX > 14u { y[to + 14u * step] = z[14]; }
-    if RADIX > 15u { y[to + 15u * step] = z[15]; }
-    if RADIX > 16u { y[to + 16u * step] = z[16]; }
-    if RADIX > 17u { y[to + 17u * step] = z[17]; }
-    if RADIX > 18u { y[to + 18u * step] = z[18]; }
-    if RADIX > 19u { y[to + 19u * step] = z[19]; }
-    if RADIX > 20u { y[to + 20u * step] = z[20]; }
-    if RADIX > 21u { y[to + 21u * step] = z[21]; }
-    if RADIX > 22u { y[to + 22u * step] = z[22]; }
-    if RADIX > 23u { y[to + 23u * step] = z[23]; }
-    if RADIX > 24u { y[to + 24u * step] = z[24]; }
-    if RADIX > 25u { y[to + 25u * step] = z[25]; }
-    if RADIX > 26u { y[to + 26u * step] = z[26]; }
-    if RADIX > 27u { y[to + 27u * step] = z[27]; }
-    if RADIX > 28u { y[to + 28u * step] = z[28]; }
-    if RADIX > 29u { y[to + 29u * step] = z[29]; }
-    if RADIX > 30u { y[to + 30u * step] = z[30]; }
-    if RADIX > 31u { y[to + 31u * step] = z[31]; }
+    y[to + 0u * step] = packed(z[0]);
+    if RADIX > 1u { y[to + 1u * step] = packed(z[1]); }
+    if RADIX > 2u { y[to + 2u * step] = packed(z[2]); }
+    if RADIX > 3u { y[to + 3u * step] = packed(z[3]); }
+    if RADIX > 4u { y[to + 4u * step] = packed(z[4]); }
+    if RADIX > 5u { y[to + 5u * step] = packed(z[5]); }
+    if RADIX > 6u { y[to + 6u * step] = packed(z[6]); }
+    if RADIX > 7u { y[to + 7u * step] = packed(z[7]); }
+    if RADIX > 8u { y[to + 8u * step] = packed(z[8]); }
+    if RADIX > 9u { y[to + 9u * step] = packed(z[9]); }
+    if RADIX > 10u { y[to + 10u * step] = packed(z[10]); }
+    if RADIX > 11u { y[to + 11u * step] = packed(z[11]); }
+    if RADIX > 12u { y[to + 12u * step] = packed(z[12]); }
+    if RADIX > 13u { y[to + 13u * step] = packed(z[13]); }
+    if RADIX > 14u { y[to + 14u * step] = packed(z[14]); }
+    if RADIX > 15u { y[to + 15u * step] = packed(z[15]); }
+    if RADIX > 16u { y[to + 16u * step] = packed(z[16]); }
+    if RADIX > 17u { y[to + 17u * step] = packed(z[17]); }
+    if RADIX > 18u { y[to + 18u * step] = packed(z[18]); }
+    if RADIX > 19u { y[to + 19u * step] = packed(z[19]); }
+    if RADIX > 20u { y[to + 20u * step] = packed(z[20]); }
+    if RADIX > 21u { y[to + 21u * step] = packed(z[21]); }
+    if RADIX > 22u { y[to + 22u * step] = packed(z[22]); }
+    if RADIX > 23u { y[to + 23u * step] = packed(z[23]); }
+    if RADIX > 24u { y[to + 24u * step] = packed(z[24]); }
+    if RADIX > 25u { y[to + 25u * step] = packed(z[25]); }
+    if RADIX > 26u { y[to + 26u * step] = packed(z[26]); }
+    if RADIX > 27u { y[to + 27u * step] = packed(z[27]); }
+    if RADIX > 28u { y[to + 28u * step] = packed(z[28]); }
+    if RADIX > 29u { y[to + 29u * step] = packed(z[29]); }
+    if RADIX > 30u { y[to + 30u * step] = packed(z[30]); }
+    if RADIX > 31u { y[to + 31u * step] = packed(z[31]); }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -778,59 +797,59 @@ fn rows_part(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) g
     let step = params.count / 2u;
     let origin = (params.begin + known) * step * RADIX + k1 / 2u;
     var z: FftBlock;
-    z[0] = x[origin + 0u * step].yxwz;
-    if RADIX > 1u { z[1] = x[origin + 1u * step].yxwz; }
-    if RADIX > 2u { z[2] = x[origin + 2u * step].yxwz; }
-    if RADIX > 3u { z[3] = x[origin + 3u * step].yxwz; }
-    if RADIX > 4u { z[4] = x[origin + 4u * step].yxwz; }
-    if RADIX > 5u { z[5] = x[origin + 5u * step].yxwz; }
-    if RADIX > 6u { z[6] = x[origin + 6u * step].yxwz; }
-    if RADIX > 7u { z[7] = x[origin + 7u * step].yxwz; }
-    if RADIX > 8u { z[8] = x[origin + 8u * step].yxwz; }
-    if RADIX > 9u { z[9] = x[origin + 9u * step].yxwz; }
-    if RADIX > 10u { z[10] = x[origin + 10u * step].yxwz; }
-    if RADIX > 11u { z[11] = x[origin + 11u * step].yxwz; }
-    if RADIX > 12u { z[12] = x[origin + 12u * step].yxwz; }
-    if RADIX > 13u { z[13] = x[origin + 13u * step].yxwz; }
-    if RADIX > 14u { z[14] = x[origin + 14u * step].yxwz; }
-    if RADIX > 15u { z[15] = x[origin + 15u * step].yxwz; }
-    if RADIX > 16u { z[16] = x[origin + 16u * step].yxwz; }
-    if RADIX > 17u { z[17] = x[origin + 17u * step].yxwz; }
-    if RADIX > 18u { z[18] = x[origin + 18u * step].yxwz; }
-    if RADIX > 19u { z[19] = x[origin + 19u * step].yxwz; }
-    if RADIX > 20u { z[20] = x[origin + 20u * step].yxwz; }
-    if RADIX > 21u { z[21] = x[origin + 21u * step].yxwz; }
-    if RADIX > 22u { z[22] = x[origin + 22u * step].yxwz; }
-    if RADIX > 23u { z[23] = x[origin + 23u * step].yxwz; }
-    if RADIX > 24u { z[24] = x[origin + 24u * step].yxwz; }
-    if RADIX > 25u { z[25] = x[origin + 25u * step].yxwz; }
-    if RADIX > 26u { z[26] = x[origin + 26u * step].yxwz; }
-    if RADIX > 27u { z[27] = x[origin + 27u * step].yxwz; }
-    if RADIX > 28u { z[28] = x[origin + 28u * step].yxwz; }
-    if RADIX > 29u { z[29] = x[origin + 29u * step].yxwz; }
-    if RADIX > 30u { z[30] = x[origin + 30u * step].yxwz; }
-    if RADIX > 31u { z[31] = x[origin + 31u * step].yxwz; }
+    z[0] = unpacked(x[origin + 0u * step]).yxwz;
+    if RADIX > 1u { z[1] = unpacked(x[origin + 1u * step]).yxwz; }
+    if RADIX > 2u { z[2] = unpacked(x[origin + 2u * step]).yxwz; }
+    if RADIX > 3u { z[3] = unpacked(x[origin + 3u * step]).yxwz; }
+    if RADIX > 4u { z[4] = unpacked(x[origin + 4u * step]).yxwz; }
+    if RADIX > 5u { z[5] = unpacked(x[origin + 5u * step]).yxwz; }
+    if RADIX > 6u { z[6] = unpacked(x[origin + 6u * step]).yxwz; }
+    if RADIX > 7u { z[7] = unpacked(x[origin + 7u * step]).yxwz; }
+    if RADIX > 8u { z[8] = unpacked(x[origin + 8u * step]).yxwz; }
+    if RADIX > 9u { z[9] = unpacked(x[origin + 9u * step]).yxwz; }
+    if RADIX > 10u { z[10] = unpacked(x[origin + 10u * step]).yxwz; }
+    if RADIX > 11u { z[11] = unpacked(x[origin + 11u * step]).yxwz; }
+    if RADIX > 12u { z[12] = unpacked(x[origin + 12u * step]).yxwz; }
+    if RADIX > 13u { z[13] = unpacked(x[origin + 13u * step]).yxwz; }
+    if RADIX > 14u { z[14] = unpacked(x[origin + 14u * step]).yxwz; }
+    if RADIX > 15u { z[15] = unpacked(x[origin + 15u * step]).yxwz; }
+    if RADIX > 16u { z[16] = unpacked(x[origin + 16u * step]).yxwz; }
+    if RADIX > 17u { z[17] = unpacked(x[origin + 17u * step]).yxwz; }
+    if RADIX > 18u { z[18] = unpacked(x[origin + 18u * step]).yxwz; }
+    if RADIX > 19u { z[19] = unpacked(x[origin + 19u * step]).yxwz; }
+    if RADIX > 20u { z[20] = unpacked(x[origin + 20u * step]).yxwz; }
+    if RADIX > 21u { z[21] = unpacked(x[origin + 21u * step]).yxwz; }
+    if RADIX > 22u { z[22] = unpacked(x[origin + 22u * step]).yxwz; }
+    if RADIX > 23u { z[23] = unpacked(x[origin + 23u * step]).yxwz; }
+    if RADIX > 24u { z[24] = unpacked(x[origin + 24u * step]).yxwz; }
+    if RADIX > 25u { z[25] = unpacked(x[origin + 25u * step]).yxwz; }
+    if RADIX > 26u { z[26] = unpacked(x[origin + 26u * step]).yxwz; }
+    if RADIX > 27u { z[27] = unpacked(x[origin + 27u * step]).yxwz; }
+    if RADIX > 28u { z[28] = unpacked(x[origin + 28u * step]).yxwz; }
+    if RADIX > 29u { z[29] = unpacked(x[origin + 29u * step]).yxwz; }
+    if RADIX > 30u { z[30] = unpacked(x[origin + 30u * step]).yxwz; }
+    if RADIX > 31u { z[31] = unpacked(x[origin + 31u * step]).yxwz; }
     z = twisted_each(fft_block(RADIX, z), load_twists(k1, index % 8u), load_twists(k1 + 1u, index % 8u));
     if row >= params.samples {
         return;
     }
     let to = (row * params.count + k1) * (RADIX / 2u);
-    y[to + 0u] = vec4(z[0].xy, z[1].xy); y[to + RADIX / 2u + 0u] = vec4(z[0].zw, z[1].zw);
-    if RADIX > 2u { y[to + 1u] = vec4(z[2].xy, z[3].xy); y[to + RADIX / 2u + 1u] = vec4(z[2].zw, z[3].zw); }
-    if RADIX > 4u { y[to + 2u] = vec4(z[4].xy, z[5].xy); y[to + RADIX / 2u + 2u] = vec4(z[4].zw, z[5].zw); }
-    if RADIX > 6u { y[to + 3u] = vec4(z[6].xy, z[7].xy); y[to + RADIX / 2u + 3u] = vec4(z[6].zw, z[7].zw); }
-    if RADIX > 8u { y[to + 4u] = vec4(z[8].xy, z[9].xy); y[to + RADIX / 2u + 4u] = vec4(z[8].zw, z[9].zw); }
-    if RADIX > 10u { y[to + 5u] = vec4(z[10].xy, z[11].xy); y[to + RADIX / 2u + 5u] = vec4(z[10].zw, z[11].zw); }
-    if RADIX > 12u { y[to + 6u] = vec4(z[12].xy, z[13].xy); y[to + RADIX / 2u + 6u] = vec4(z[12].zw, z[13].zw); }
-    if RADIX > 14u { y[to + 7u] = vec4(z[14].xy, z[15].xy); y[to + RADIX / 2u + 7u] = vec4(z[14].zw, z[15].zw); }
-    if RADIX > 16u { y[to + 8u] = vec4(z[16].xy, z[17].xy); y[to + RADIX / 2u + 8u] = vec4(z[16].zw, z[17].zw); }
-    if RADIX > 18u { y[to + 9u] = vec4(z[18].xy, z[19].xy); y[to + RADIX / 2u + 9u] = vec4(z[18].zw, z[19].zw); }
-    if RADIX > 20u { y[to + 10u] = vec4(z[20].xy, z[21].xy); y[to + RADIX / 2u + 10u] = vec4(z[20].zw, z[21].zw); }
-    if RADIX > 22u { y[to + 11u] = vec4(z[22].xy, z[23].xy); y[to + RADIX / 2u + 11u] = vec4(z[22].zw, z[23].zw); }
-    if RADIX > 24u { y[to + 12u] = vec4(z[24].xy, z[25].xy); y[to + RADIX / 2u + 12u] = vec4(z[24].zw, z[25].zw); }
-    if RADIX > 26u { y[to + 13u] = vec4(z[26].xy, z[27].xy); y[to + RADIX / 2u + 13u] = vec4(z[26].zw, z[27].zw); }
-    if RADIX > 28u { y[to + 14u] = vec4(z[28].xy, z[29].xy); y[to + RADIX / 2u + 14u] = vec4(z[28].zw, z[29].zw); }
-    if RADIX > 30u { y[to + 15u] = vec4(z[30].xy, z[31].xy); y[to + RADIX / 2u + 15u] = vec4(z[30].zw, z[31].zw); }
+    y[to + 0u] = packed(vec4(z[0].xy, z[1].xy)); y[to + RADIX / 2u + 0u] = packed(vec4(z[0].zw, z[1].zw));
+    if RADIX > 2u { y[to + 1u] = packed(vec4(z[2].xy, z[3].xy)); y[to + RADIX / 2u + 1u] = packed(vec4(z[2].zw, z[3].zw)); }
+    if RADIX > 4u { y[to + 2u] = packed(vec4(z[4].xy, z[5].xy)); y[to + RADIX / 2u + 2u] = packed(vec4(z[4].zw, z[5].zw)); }
+    if RADIX > 6u { y[to + 3u] = packed(vec4(z[6].xy, z[7].xy)); y[to + RADIX / 2u + 3u] = packed(vec4(z[6].zw, z[7].zw)); }
+    if RADIX > 8u { y[to + 4u] = packed(vec4(z[8].xy, z[9].xy)); y[to + RADIX / 2u + 4u] = packed(vec4(z[8].zw, z[9].zw)); }
+    if RADIX > 10u { y[to + 5u] = packed(vec4(z[10].xy, z[11].xy)); y[to + RADIX / 2u + 5u] = packed(vec4(z[10].zw, z[11].zw)); }
+    if RADIX > 12u { y[to + 6u] = packed(vec4(z[12].xy, z[13].xy)); y[to + RADIX / 2u + 6u] = packed(vec4(z[12].zw, z[13].zw)); }
+    if RADIX > 14u { y[to + 7u] = packed(vec4(z[14].xy, z[15].xy)); y[to + RADIX / 2u + 7u] = packed(vec4(z[14].zw, z[15].zw)); }
+    if RADIX > 16u { y[to + 8u] = packed(vec4(z[16].xy, z[17].xy)); y[to + RADIX / 2u + 8u] = packed(vec4(z[16].zw, z[17].zw)); }
+    if RADIX > 18u { y[to + 9u] = packed(vec4(z[18].xy, z[19].xy)); y[to + RADIX / 2u + 9u] = packed(vec4(z[18].zw, z[19].zw)); }
+    if RADIX > 20u { y[to + 10u] = packed(vec4(z[20].xy, z[21].xy)); y[to + RADIX / 2u + 10u] = packed(vec4(z[20].zw, z[21].zw)); }
+    if RADIX > 22u { y[to + 11u] = packed(vec4(z[22].xy, z[23].xy)); y[to + RADIX / 2u + 11u] = packed(vec4(z[22].zw, z[23].zw)); }
+    if RADIX > 24u { y[to + 12u] = packed(vec4(z[24].xy, z[25].xy)); y[to + RADIX / 2u + 12u] = packed(vec4(z[24].zw, z[25].zw)); }
+    if RADIX > 26u { y[to + 13u] = packed(vec4(z[26].xy, z[27].xy)); y[to + RADIX / 2u + 13u] = packed(vec4(z[26].zw, z[27].zw)); }
+    if RADIX > 28u { y[to + 14u] = packed(vec4(z[28].xy, z[29].xy)); y[to + RADIX / 2u + 14u] = packed(vec4(z[28].zw, z[29].zw)); }
+    if RADIX > 30u { y[to + 15u] = packed(vec4(z[30].xy, z[31].xy)); y[to + RADIX / 2u + 15u] = packed(vec4(z[30].zw, z[31].zw)); }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -878,38 +897,38 @@ fn columns_join(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups
     for (var sample = 0u; sample < params.samples; sample++) {
         let at = (sample * n + k1 * RADIX) * params.lines + known;
         var z: FftBlock;
-        z[0] = y[at + 0u * params.lines];
-        if RADIX > 1u { z[1] = y[at + 1u * params.lines]; }
-        if RADIX > 2u { z[2] = y[at + 2u * params.lines]; }
-        if RADIX > 3u { z[3] = y[at + 3u * params.lines]; }
-        if RADIX > 4u { z[4] = y[at + 4u * params.lines]; }
-        if RADIX > 5u { z[5] = y[at + 5u * params.lines]; }
-        if RADIX > 6u { z[6] = y[at + 6u * params.lines]; }
-        if RADIX > 7u { z[7] = y[at + 7u * params.lines]; }
-        if RADIX > 8u { z[8] = y[at + 8u * params.lines]; }
-        if RADIX > 9u { z[9] = y[at + 9u * params.lines]; }
-        if RADIX > 10u { z[10] = y[at + 10u * params.lines]; }
-        if RADIX > 11u { z[11] = y[at + 11u * params.lines]; }
-        if RADIX > 12u { z[12] = y[at + 12u * params.lines]; }
-        if RADIX > 13u { z[13] = y[at + 13u * params.lines]; }
-        if RADIX > 14u { z[14] = y[at + 14u * params.lines]; }
-        if RADIX > 15u { z[15] = y[at + 15u * params.lines]; }
-        if RADIX > 16u { z[16] = y[at + 16u * params.lines]; }
-        if RADIX > 17u { z[17] = y[at + 17u * params.lines]; }
-        if RADIX > 18u { z[18] = y[at + 18u * params.lines]; }
-        if RADIX > 19u { z[19] = y[at + 19u * params.lines]; }
-        if RADIX > 20u { z[20] = y[at + 20u * params.lines]; }
-        if RADIX > 21u { z[21] = y[at + 21u * params.lines]; }
-        if RADIX > 22u { z[22] = y[at + 22u * params.lines]; }
-        if RADIX > 23u { z[23] = y[at + 23u * params.lines]; }
-        if RADIX > 24u { z[24] = y[at + 24u * params.lines]; }
-        if RADIX > 25u { z[25] = y[at + 25u * params.lines]; }
-        if RADIX > 26u { z[26] = y[at + 26u * params.lines]; }
-        if RADIX > 27u { z[27] = y[at + 27u * params.lines]; }
-        if RADIX > 28u { z[28] = y[at + 28u * params.lines]; }
-        if RADIX > 29u { z[29] = y[at + 29u * params.lines]; }
-        if RADIX > 30u { z[30] = y[at + 30u * params.lines]; }
-        if RADIX > 31u { z[31] = y[at + 31u * params.lines]; }
+        z[0] = unpacked(y[at + 0u * params.lines]);
+        if RADIX > 1u { z[1] = unpacked(y[at + 1u * params.lines]); }
+        if RADIX > 2u { z[2] = unpacked(y[at + 2u * params.lines]); }
+        if RADIX > 3u { z[3] = unpacked(y[at + 3u * params.lines]); }
+        if RADIX > 4u { z[4] = unpacked(y[at + 4u * params.lines]); }
+        if RADIX > 5u { z[5] = unpacked(y[at + 5u * params.lines]); }
+        if RADIX > 6u { z[6] = unpacked(y[at + 6u * params.lines]); }
+        if RADIX > 7u { z[7] = unpacked(y[at + 7u * params.lines]); }
+        if RADIX > 8u { z[8] = unpacked(y[at + 8u * params.lines]); }
+        if RADIX > 9u { z[9] = unpacked(y[at + 9u * params.lines]); }
+        if RADIX > 10u { z[10] = unpacked(y[at + 10u * params.lines]); }
+        if RADIX > 11u { z[11] = unpacked(y[at + 11u * params.lines]); }
+        if RADIX > 12u { z[12] = unpacked(y[at + 12u * params.lines]); }
+        if RADIX > 13u { z[13] = unpacked(y[at + 13u * params.lines]); }
+        if RADIX > 14u { z[14] = unpacked(y[at + 14u * params.lines]); }
+        if RADIX > 15u { z[15] = unpacked(y[at + 15u * params.lines]); }
+        if RADIX > 16u { z[16] = unpacked(y[at + 16u * params.lines]); }
+        if RADIX > 17u { z[17] = unpacked(y[at + 17u * params.lines]); }
+        if RADIX > 18u { z[18] = unpacked(y[at + 18u * params.lines]); }
+        if RADIX > 19u { z[19] = unpacked(y[at + 19u * params.lines]); }
+        if RADIX > 20u { z[20] = unpacked(y[at + 20u * params.lines]); }
+        if RADIX > 21u { z[21] = unpacked(y[at + 21u * params.lines]); }
+        if RADIX > 22u { z[22] = unpacked(y[at + 22u * params.lines]); }
+        if RADIX > 23u { z[23] = unpacked(y[at + 23u * params.lines]); }
+        if RADIX > 24u { z[24] = unpacked(y[at + 24u * params.lines]); }
+        if RADIX > 25u { z[25] = unpacked(y[at + 25u * params.lines]); }
+        if RADIX > 26u { z[26] = unpacked(y[at + 26u * params.lines]); }
+        if RADIX > 27u { z[27] = unpacked(y[at + 27u * params.lines]); }
+        if RADIX > 28u { z[28] = unpacked(y[at + 28u * params.lines]); }
+        if RADIX > 29u { z[29] = unpacked(y[at + 29u * params.lines]); }
+        if RADIX > 30u { z[30] = unpacked(y[at + 30u * params.lines]); }
+        if RADIX > 31u { z[31] = unpacked(y[at + 31u * params.lines]); }
         z = fft_block(RADIX, twisted(z, w));
         z[0] = fft_turn_each(z[0], h[0]).yxwz;
         if RADIX > 1u { z[1] = fft_turn_each(z[1], h[1]).yxwz; }
@@ -945,38 +964,38 @@ fn columns_join(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups
         if RADIX > 31u { z[31] = fft_turn_each(z[31], h[31]).yxwz; }
         z = twisted(fft_block(RADIX, z), w);
         if pair < params.lines {
-            y[at + 0u * params.lines] = z[0];
-            if RADIX > 1u { y[at + 1u * params.lines] = z[1]; }
-            if RADIX > 2u { y[at + 2u * params.lines] = z[2]; }
-            if RADIX > 3u { y[at + 3u * params.lines] = z[3]; }
-            if RADIX > 4u { y[at + 4u * params.lines] = z[4]; }
-            if RADIX > 5u { y[at + 5u * params.lines] = z[5]; }
-            if RADIX > 6u { y[at + 6u * params.lines] = z[6]; }
-            if RADIX > 7u { y[at + 7u * params.lines] = z[7]; }
-            if RADIX > 8u { y[at + 8u * params.lines] = z[8]; }
-            if RADIX > 9u { y[at + 9u * params.lines] = z[9]; }
-            if RADIX > 10u { y[at + 10u * params.lines] = z[10]; }
-            if RADIX > 11u { y[at + 11u * params.lines] = z[11]; }
-            if RADIX > 12u { y[at + 12u * params.lines] = z[12]; }
-            if RADIX > 13u { y[at + 13u * params.lines] = z[13]; }
-            if RADIX > 14u { y[at + 14u * params.lines] = z[14]; }
-            if RADIX > 15u { y[at + 15u * params.lines] = z[15]; }
-            if RADIX > 16u { y[at + 16u * params.lines] = z[16]; }
-            if RADIX > 17u { y[at + 17u * params.lines] = z[17]; }
-            if RADIX > 18u { y[at + 18u * params.lines] = z[18]; }
-            if RADIX > 19u { y[at + 19u * params.lines] = z[19]; }
-            if RADIX > 20u { y[at + 20u * params.lines] = z[20]; }
-            if RADIX > 21u { y[at + 21u * params.lines] = z[21]; }
-            if RADIX > 22u { y[at + 22u * params.lines] = z[22]; }
-            if RADIX > 23u { y[at + 23u * params.lines] = z[23]; }
-            if RADIX > 24u { y[at + 24u * params.lines] = z[24]; }
-            if RADIX > 25u { y[at + 25u * params.lines] = z[25]; }
-            if RADIX > 26u { y[at + 26u * params.lines] = z[26]; }
-            if RADIX > 27u { y[at + 27u * params.lines] = z[27]; }
-            if RADIX > 28u { y[at + 28u * params.lines] = z[28]; }
-            if RADIX > 29u { y[at + 29u * params.lines] = z[29]; }
-            if RADIX > 30u { y[at + 30u * params.lines] = z[30]; }
-            if RADIX > 31u { y[at + 31u * params.lines] = z[31]; }
+            y[at + 0u * params.lines] = packed(z[0]);
+            if RADIX > 1u { y[at + 1u * params.lines] = packed(z[1]); }
+            if RADIX > 2u { y[at + 2u * params.lines] = packed(z[2]); }
+            if RADIX > 3u { y[at + 3u * params.lines] = packed(z[3]); }
+            if RADIX > 4u { y[at + 4u * params.lines] = packed(z[4]); }
+            if RADIX > 5u { y[at + 5u * params.lines] = packed(z[5]); }
+            if RADIX > 6u { y[at + 6u * params.lines] = packed(z[6]); }
+            if RADIX > 7u { y[at + 7u * params.lines] = packed(z[7]); }
+            if RADIX > 8u { y[at + 8u * params.lines] = packed(z[8]); }
+            if RADIX > 9u { y[at + 9u * params.lines] = packed(z[9]); }
+            if RADIX > 10u { y[at + 10u * params.lines] = packed(z[10]); }
+            if RADIX > 11u { y[at + 11u * params.lines] = packed(z[11]); }
+            if RADIX > 12u { y[at + 12u * params.lines] = packed(z[12]); }
+            if RADIX > 13u { y[at + 13u * params.lines] = packed(z[13]); }
+            if RADIX > 14u { y[at + 14u * params.lines] = packed(z[14]); }
+            if RADIX > 15u { y[at + 15u * params.lines] = packed(z[15]); }
+            if RADIX > 16u { y[at + 16u * params.lines] = packed(z[16]); }
+            if RADIX > 17u { y[at + 17u * params.lines] = packed(z[17]); }
+            if RADIX > 18u { y[at + 18u * params.lines] = packed(z[18]); }
+            if RADIX > 19u { y[at + 19u * params.lines] = packed(z[19]); }
+            if RADIX > 20u { y[at + 20u * params.lines] = packed(z[20]); }
+            if RADIX > 21u { y[at + 21u * params.lines] = packed(z[21]); }
+            if RADIX > 22u { y[at + 22u * params.lines] = packed(z[22]); }
+            if RADIX > 23u { y[at + 23u * params.lines] = packed(z[23]); }
+            if RADIX > 24u { y[at + 24u * params.lines] = packed(z[24]); }
+            if RADIX > 25u { y[at + 25u * params.lines] = packed(z[25]); }
+            if RADIX > 26u { y[at + 26u * params.lines] = packed(z[26]); }
+            if RADIX > 27u { y[at + 27u * params.lines] = packed(z[27]); }
+            if RADIX > 28u { y[at + 28u * params.lines] = packed(z[28]); }
+            if RADIX > 29u { y[at + 29u * params.lines] = packed(z[29]); }
+            if RADIX > 30u { y[at + 30u * params.lines] = packed(z[30]); }
+            if RADIX > 31u { y[at + 31u * params.lines] = packed(z[31]); }
         }
     }
 }

@@ -14,7 +14,7 @@
 // Positions are whole numbers plus what the misalignment adds, of which only the part below a pixel is rounded: without
 // misalignment, and on an equal grid, y = x bit for bit.
 // A geometry that is not finite, or a scale that is not within -1/2..1, gives NaN.
-// Layout: an invocation owns a sample (`forward`), a pixel (`backward`); in `partial` a workgroup shares a picture's run.
+// Layout: workgroups share a picture; an invocation takes up to 16 samples (`forward`, `partial`) or pixels (`backward`).
 // Reference: src/reference/resample.rs
 
 import package::shared::indexing::{indexing_divide, indexing_group};
@@ -42,7 +42,7 @@ struct Params {
     outside_first: f32,
     outside_second: f32,
     individual: u32,     // bits: every picture has its own shift_x (1), shift_y (2), rotation (4), scale (8)
-    n_groups: u32,       // workgroups that share a picture in `partial`
+    n_groups: u32,       // workgroups that share a picture
     component: u32,      // of the geometry, in `total`
     added: u32,          // 1: `total` adds to what is there
     first: u32,          // picture of a geometry of its own that is the first here
@@ -223,7 +223,10 @@ fn pixel_of(picture: u32, pixel: vec2<i32>) -> vec2<f32> {
     if any(pixel < vec2(0)) || pixel.x >= i32(params.width) || pixel.y >= i32(params.height) {
         return vec2(params.outside_first, params.outside_second);
     }
-    let at = (picture * params.height + u32(pixel.y)) * params.width + u32(pixel.x);
+    return pixel_at((picture * params.height + u32(pixel.y)) * params.width + u32(pixel.x));
+}
+
+fn pixel_at(at: u32) -> vec2<f32> {
     if CHANNELS == 2u {
         return vec2(x[2u * at], x[2u * at + 1u]);
     }
@@ -239,81 +242,90 @@ fn d_sample_of(at: u32) -> vec2<f32> {
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let at = indexing_group(group, groups) * WORKGROUP + lane;
-    if at >= params.n_pictures * params.to_height * params.to_width {
+    let index = indexing_group(group, groups);
+    let picture = indexing_divide(index, params.n_groups);
+    if picture >= params.n_pictures {
         return;
     }
-    let line = indexing_divide(at, params.to_width);
-    let picture = indexing_divide(line, params.to_height);
     let lie = lie_of(picture);
-    var sum = vec2(not_a_number());
-    let sample = vec2(i32(at - line * params.to_width), i32(line - picture * params.to_height));
-    if is_aligned(lie) {
-        sum = pixel_of(picture, sample);
-    } else if lie.sound {
-        let place = place_of(lie, sample);
-        let reach = reach_of(lie);
-        let first = vec2<i32>(ceil(place.part - reach));
-        let last = vec2<i32>(floor(place.part + reach));
-        // The sum of nothing that leaves the sign of a zero.
-        sum = vec2(-0.0);
-        for (var row = first.y; row <= last.y; row += 1) {
-            for (var column = first.x; column <= last.x; column += 1) {
-                let pixel = vec2(column, row);
-                let weight = weight_of(lie, place.part - vec2<f32>(pixel));
-                if weight != 0.0 {
-                    sum += weight * pixel_of(picture, place.pixel + pixel);
+    let reach = reach_of(lie);
+    let aligned = is_aligned(lie);
+    let n_samples = params.to_height * params.to_width;
+    for (var own = (index - picture * params.n_groups) * WORKGROUP + lane; own < n_samples; own += params.n_groups * WORKGROUP) {
+        let at = picture * n_samples + own;
+        var sum = vec2(not_a_number());
+        if aligned {
+            sum = pixel_at(at);
+        } else if lie.sound {
+            let line = indexing_divide(own, params.to_width);
+            let place = place_of(lie, vec2(i32(own - line * params.to_width), i32(line)));
+            let first = vec2<i32>(ceil(place.part - reach));
+            let last = vec2<i32>(floor(place.part + reach));
+            // The sum of nothing that leaves the sign of a zero.
+            sum = vec2(-0.0);
+            for (var row = first.y; row <= last.y; row += 1) {
+                for (var column = first.x; column <= last.x; column += 1) {
+                    let pixel = vec2(column, row);
+                    let weight = weight_of(lie, place.part - vec2<f32>(pixel));
+                    if weight != 0.0 {
+                        sum += weight * pixel_of(picture, place.pixel + pixel);
+                    }
                 }
             }
         }
-    }
-    if CHANNELS == 2u {
-        y[2u * at] = sum.x;
-        y[2u * at + 1u] = sum.y;
-    } else {
-        y[at] = sum.x;
+        if CHANNELS == 2u {
+            y[2u * at] = sum.x;
+            y[2u * at + 1u] = sum.y;
+        } else {
+            y[at] = sum.x;
+        }
     }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let at = indexing_group(group, groups) * WORKGROUP + lane;
-    if at >= params.n_pictures * params.height * params.width {
+    let index = indexing_group(group, groups);
+    let picture = indexing_divide(index, params.n_groups);
+    if picture >= params.n_pictures {
         return;
     }
-    let line = indexing_divide(at, params.width);
-    let picture = indexing_divide(line, params.height);
-    let pixel = vec2(i32(at - line * params.width), i32(line - picture * params.height));
     let lie = lie_of(picture);
-    var sum = vec2(not_a_number());
-    if is_aligned(lie) {
-        sum = d_sample_of(at);
-    } else if lie.sound {
-        // Where the pixel is seen, in samples, and how far from there samples may see it; some rounding is allowed for.
-        let inverse = vec4(lie.side_y.y, -lie.side_y.x, -lie.side_x.y, lie.side_x.x) / lie.whole;
-        let there = vec2<f32>(pixel) - 0.5 * vec2(f32(params.width) - 1.0, f32(params.height) - 1.0) - lie.shift;
-        let to = vec2(i32(params.to_width), i32(params.to_height));
-        let seen = vec2(dot(inverse.xy, there), dot(inverse.zw, there)) + 0.5 * vec2<f32>(to - 1);
-        var reach = vec2(abs(inverse.x) + abs(inverse.y), abs(inverse.z) + abs(inverse.w));
-        reach = select(select(0.5 * reach, reach, MODE == BILINEAR), 0.5 + 0.5 * reach, MODE == AREA) + 0.01;
-        let first = vec2<i32>(ceil(clamp(seen - reach, vec2(0.0), vec2<f32>(to))));
-        let last = vec2<i32>(floor(clamp(seen + reach, vec2(-1.0), vec2<f32>(to - 1))));
-        sum = vec2(-0.0);
-        for (var row = first.y; row <= last.y; row += 1) {
-            for (var column = first.x; column <= last.x; column += 1) {
-                let place = place_of(lie, vec2(column, row));
-                let weight = weight_of(lie, place.part - vec2<f32>(pixel - place.pixel));
-                if weight != 0.0 {
-                    sum += weight * d_sample_of((picture * params.to_height + u32(row)) * params.to_width + u32(column));
+    let aligned = is_aligned(lie);
+    // Where a pixel is seen, in samples, and how far from there samples may see it; some rounding is allowed for.
+    let inverse = vec4(lie.side_y.y, -lie.side_y.x, -lie.side_x.y, lie.side_x.x) / lie.whole;
+    let to = vec2(i32(params.to_width), i32(params.to_height));
+    var reach = vec2(abs(inverse.x) + abs(inverse.y), abs(inverse.z) + abs(inverse.w));
+    reach = select(select(0.5 * reach, reach, MODE == BILINEAR), 0.5 + 0.5 * reach, MODE == AREA) + 0.01;
+    let n_pixels = params.height * params.width;
+    for (var own = (index - picture * params.n_groups) * WORKGROUP + lane; own < n_pixels; own += params.n_groups * WORKGROUP) {
+        let at = picture * n_pixels + own;
+        var sum = vec2(not_a_number());
+        if aligned {
+            sum = d_sample_of(at);
+        } else if lie.sound {
+            let line = indexing_divide(own, params.width);
+            let pixel = vec2(i32(own - line * params.width), i32(line));
+            let there = vec2<f32>(pixel) - 0.5 * vec2(f32(params.width) - 1.0, f32(params.height) - 1.0) - lie.shift;
+            let seen = vec2(dot(inverse.xy, there), dot(inverse.zw, there)) + 0.5 * vec2<f32>(to - 1);
+            let first = vec2<i32>(ceil(clamp(seen - reach, vec2(0.0), vec2<f32>(to))));
+            let last = vec2<i32>(floor(clamp(seen + reach, vec2(-1.0), vec2<f32>(to - 1))));
+            sum = vec2(-0.0);
+            for (var row = first.y; row <= last.y; row += 1) {
+                for (var column = first.x; column <= last.x; column += 1) {
+                    let place = place_of(lie, vec2(column, row));
+                    let weight = weight_of(lie, place.part - vec2<f32>(pixel - place.pixel));
+                    if weight != 0.0 {
+                        sum += weight * d_sample_of((picture * params.to_height + u32(row)) * params.to_width + u32(column));
+                    }
                 }
             }
         }
-    }
-    if CHANNELS == 2u {
-        d_x[2u * at] = sum.x;
-        d_x[2u * at + 1u] = sum.y;
-    } else {
-        d_x[at] = sum.x;
+        if CHANNELS == 2u {
+            d_x[2u * at] = sum.x;
+            d_x[2u * at + 1u] = sum.y;
+        } else {
+            d_x[at] = sum.x;
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //   turn      t' from t in place, or d_t = conj(r) d_t'; without angles what is there stays
 //   partial   sums over runs of samples of h Re(conj(i t) d_t); r may be in both or in neither
 //   total     d_a = pi / 180 cos(a) pi pitch / lambda times the sum of them
-// Layout: `turn`: an invocation owns a sample; `partial`: a workgroup takes 1,024 samples, `total`: one adds up what they left.
+// Layout: `turn`, `partial`: a workgroup takes 1,024 samples; `total`: one adds up what they left.
 // Reference: src/reference/tilt.rs
 
 import package::shared::complex::{complex_mul};
@@ -14,6 +14,7 @@ import package::shared::math::{MATH_TAU, math_circle, math_turn};
 import package::shared::reduce::{reduce_sum};
 
 const WORKGROUP: u32 = 64u;
+const TURNS: u32 = 16u;
 const RADIAN: f32 = 0.017453292519943296;        // a degree
 
 struct Params {
@@ -54,22 +55,22 @@ fn turns(h: f32, c: f32) -> f32 {
 
 @compute @workgroup_size(WORKGROUP)
 fn turn(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let at = indexing_group(group, groups) * WORKGROUP + lane;
-    if at >= params.height * params.width {
-        return;
-    }
     let angles = vec2(angle_x[params.element], angle_y[params.element]);
     if all(angles == vec2(0.0)) {
         return;
     }
     let c = params.rate * vec2(math_circle(RADIAN * angles.x).y, math_circle(RADIAN * angles.y).y);
-    let h = halves(at);
-    let whole = turns(h.x, c.x) + turns(h.y, c.y);
-    var r = math_turn(whole - floor(whole + 0.5));
-    if params.back == 1u {
-        r.y = -r.y;
+    var at = indexing_group(group, groups) * TURNS * WORKGROUP + lane;
+    for (var turn = 0u; turn < TURNS && at < params.height * params.width; turn++) {
+        let h = halves(at);
+        let whole = turns(h.x, c.x) + turns(h.y, c.y);
+        var r = math_turn(whole - floor(whole + 0.5));
+        if params.back == 1u {
+            r.y = -r.y;
+        }
+        t[at] = complex_mul(t[at], r);
+        at += WORKGROUP;
     }
-    t[at] = complex_mul(t[at], r);
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -3,13 +3,14 @@
 //   e = exp(i D set)       t = F e + 1 - F            d_phase = F D Re(conj(i e) d_t)       levels count as 1
 //                          t = F a + 1 - F            d_a = F Re(d_t)
 // D is the wavelength that phases are set for over that of the light.
-// Layout: an invocation owns a pixel of a mask. Reference: src/reference/transmission.rs
+// Layout: a workgroup takes 1,024 pixels. Reference: src/reference/transmission.rs
 
 import package::shared::indexing::{indexing_group};
 import package::shared::math::{math_circle};
 import package::shared::phase::{phase_set};
 
 const WORKGROUP: u32 = 64u;
+const TURNS: u32 = 16u;
 
 struct Params {
     n_pixels: u32,           // of all masks
@@ -34,33 +35,33 @@ fn unit(pixel: u32) -> vec2<f32> {
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let pixel = indexing_group(group, groups) * WORKGROUP + lane;
-    if pixel >= params.n_pixels {
-        return;
+    var pixel = indexing_group(group, groups) * TURNS * WORKGROUP + lane;
+    for (var turn = 0u; turn < TURNS && pixel < params.n_pixels; turn++) {
+        var acts = vec2(0.0);
+        if params.amplitudes == 1u {
+            acts.x = values[pixel];
+        } else {
+            acts = unit(pixel);
+        }
+        t[pixel] = params.fill * acts + vec2(params.rest, 0.0);
+        pixel += WORKGROUP;
     }
-    var acts = vec2(0.0);
-    if params.amplitudes == 1u {
-        acts.x = values[pixel];
-    } else {
-        acts = unit(pixel);
-    }
-    t[pixel] = params.fill * acts + vec2(params.rest, 0.0);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let pixel = indexing_group(group, groups) * WORKGROUP + lane;
-    if pixel >= params.n_pixels {
-        return;
+    var pixel = indexing_group(group, groups) * TURNS * WORKGROUP + lane;
+    for (var turn = 0u; turn < TURNS && pixel < params.n_pixels; turn++) {
+        var along = vec2(1.0, 0.0);
+        if params.amplitudes == 0u {
+            let e = unit(pixel);
+            along = params.dispersion * vec2(-e.y, e.x);
+        }
+        var slope = params.fill * dot(along, d_t[pixel]);
+        if params.added == 1u {
+            slope += d_values[pixel];
+        }
+        d_values[pixel] = slope;
+        pixel += WORKGROUP;
     }
-    var along = vec2(1.0, 0.0);
-    if params.amplitudes == 0u {
-        let e = unit(pixel);
-        along = params.dispersion * vec2(-e.y, e.x);
-    }
-    var slope = params.fill * dot(along, d_t[pixel]);
-    if params.added == 1u {
-        slope += d_values[pixel];
-    }
-    d_values[pixel] = slope;
 }

@@ -4,9 +4,11 @@ mod common;
 
 use common::case::{Draws, floats};
 use common::{device, gpu};
-use flatlight::gpu::{Error, Gpu, Options, PlanBuilder, Scalar, Slice};
+use flatlight::gpu::{Error, Gpu, Options, Plan, PlanBuilder, Scalar, Slice};
+use flatlight::light::{Grid, Method, Space};
 use flatlight::ops::fft::Fft;
 use flatlight::ops::propagation::{self, Propagation};
+use flatlight::ops::transfer::{self, MADE, Table};
 use flatlight::reference;
 use flatlight::reference::fft::{Extents, Kind};
 
@@ -173,6 +175,45 @@ fn a_large_propagation_is_exact_and_has_its_adjoint() {
 }
 
 /// However few samples the tensors in between hold, the result has the same bits; and whatever the variant, the same numbers.
+#[test]
+fn a_transfer_function_is_made_again_where_it_changes() {
+    let grid = Grid { height: 8, width: 8, padded_height: 16, padded_width: 16, pitch: 2e-6 };
+    let space =
+        Space { grid, wavelength: 532e-9, distance: 1e-3, method: Method::AngularSpectrum, band_limited: false };
+    let gpu = gpu();
+    let result = || -> Result<(), Error> {
+        let turns: Vec<_> = space.turns().into_iter().map(|turns| turns as f32).collect();
+        let turns = gpu.upload("turns", &space.table(), &turns)?;
+        let values = gpu.zeros("transfer", &[space.table()[0], space.table()[1], 2], Scalar::F32)?;
+        let (made, errors) = (gpu.zeros("made", &MADE, Scalar::F32)?, gpu.zeros("errors", &[2], Scalar::F32)?);
+        let table = Table { values: &values, made: &made };
+        let mut plan = PlanBuilder::new(gpu, "transfer");
+        transfer::forward(&mut plan, &space, (&turns, 1), (&errors, 1), table)?;
+        let forward = plan.finish()?;
+        let mut plan = PlanBuilder::new(gpu, "slope");
+        transfer::derivative(&mut plan, &space, &turns, (&errors, 1), table)?;
+        let derivative = plan.finish()?;
+        let mut plan = PlanBuilder::new(gpu, "of another number");
+        transfer::forward(&mut plan, &space, (&turns, 2), (&errors, 1), table)?;
+        let other = plan.finish()?;
+        let nothing = vec![7.0; values.len()];
+        let made_by = |plans: &[&Plan], error: f32| -> Result<bool, Error> {
+            gpu.write(&errors, &[f32::NAN, error])?;
+            gpu.write(&values, &nothing)?;
+            gpu.submit(plans)?;
+            Ok(gpu.read::<f32>(&values)? != nothing)
+        };
+        assert!(made_by(&[&forward], 0.0)?, "the first");
+        assert!(!made_by(&[&forward], 0.0)?, "the same again");
+        assert!(made_by(&[&forward], 1e-6)?, "of another distance");
+        assert!(made_by(&[&other], 1e-6)?, "of another number");
+        assert!(made_by(&[&derivative], 1e-6)?, "a slope");
+        assert!(made_by(&[&forward], 1e-6)?, "where a slope was");
+        Ok(())
+    };
+    result().expect("tables");
+}
+
 #[test]
 fn the_room_in_between_does_not_matter() {
     for [height, width, padded_height, padded_width] in

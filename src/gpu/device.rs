@@ -42,6 +42,8 @@ pub struct AdapterSummary {
     pub timestamps: bool,
     /// Whether kernels can share values within a subgroup.
     pub subgroups: bool,
+    /// Whether kernels can load and store words of 64 bits.
+    pub wide_words: bool,
 }
 
 impl AdapterSummary {
@@ -70,6 +72,7 @@ impl AdapterSummary {
             subgroup: (info.subgroup_min_size, info.subgroup_max_size),
             timestamps: adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY),
             subgroups: adapter.features().contains(wgpu::Features::SUBGROUP),
+            wide_words: adapter.features().contains(wgpu::Features::SHADER_INT64),
         }
     }
 }
@@ -181,7 +184,8 @@ impl Gpu {
         let summary = summaries.swap_remove(index);
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("flatlight"),
-            required_features: adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP),
+            required_features: adapter.features()
+                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64),
             required_limits: adapter.limits(),
             ..Default::default()
         }))
@@ -519,6 +523,7 @@ mod tests {
             subgroup: (32, 32),
             timestamps: true,
             subgroups: true,
+            wide_words: false,
         }
     }
 

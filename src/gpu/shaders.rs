@@ -336,8 +336,9 @@ impl Shader {
         let module = naga::front::wgsl::parse_str(&linked.text).map_err(|error| {
             complain(error.location(&linked.text).map(|place| place.line_number), error.message().to_owned())
         })?;
-        let info =
-            Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP).validate(&module).map_err(|error| {
+        let info = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP | Capabilities::SHADER_INT64)
+            .validate(&module)
+            .map_err(|error| {
                 let mut message = error.as_inner().to_string();
                 let mut source = std::error::Error::source(error.as_inner());
                 while let Some(cause) = source {
@@ -406,7 +407,7 @@ fn reflect(module: &naga::Module, info: &naga::valid::ModuleInfo, index: usize) 
             }
             (naga::AddressSpace::Storage { access }, naga::TypeInner::Array { base, .. }) => {
                 let (scalar, width) = scalar_of(&module.types[*base].inner)
-                    .ok_or_else(|| format!("storage `{name}` must be an array of f32, u32 or vectors of them"))?;
+                    .ok_or_else(|| format!("storage `{name}` must be an array of f32, u32, u64 or vectors of them"))?;
                 BindingKind::Storage {
                     scalar,
                     width,
@@ -434,6 +435,8 @@ fn scalar_of(inner: &naga::TypeInner) -> Option<(Scalar, usize)> {
     match (scalar.kind, scalar.width) {
         (naga::ScalarKind::Float, 4) => Some((Scalar::F32, width)),
         (naga::ScalarKind::Uint, 4) => Some((Scalar::U32, width)),
+        // A complex number in a word.
+        (naga::ScalarKind::Uint, 8) => Some((Scalar::F32, 2 * width)),
         _ => None,
     }
 }

@@ -24,7 +24,7 @@ const SUBGROUP: &str = "subgroup";
 /// Names of the variants that run on an adapter, the one that always does first.
 pub fn variants(gpu: &Gpu) -> Vec<&'static str> {
     let mut available = vec![PORTABLE];
-    if gpu.adapter().eight_lanes() {
+    if gpu.adapter().eight_lanes() && gpu.adapter().wide_words {
         available.push(SUBGROUP);
     }
     available

@@ -76,7 +76,7 @@ pub struct Resample {
     first: Option<usize>,
 }
 
-/// A lane takes as many samples for a gradient of the geometry, where their loops allow.
+/// A lane takes as many samples or pixels, where their loops allow.
 const SAMPLES: usize = 16;
 /// The strongest shrinking that a scale may add, times the diagonal of a turned square.
 const STRETCH: f64 = 2.0 * std::f64::consts::SQRT_2;
@@ -145,7 +145,7 @@ impl Resample {
         let (params, constants) = self.params(operation, geometry, x, y)?;
         let [shift_x, shift_y, rotation, scale] = geometry.parts().map(Slice::read);
         let binds = [shift_x, shift_y, rotation, scale, x.read(), y.write()];
-        let work = Work::Items(samples(y));
+        let work = Work::Groups(x.shape()[0] * self.groups(self.to));
         plan.dispatch_with("resample", "forward", &constants, &params, &binds, work)
     }
 
@@ -162,15 +162,16 @@ impl Resample {
     ) -> Result<(), Error> {
         let operation = "resample::backward";
         let (params, constants) = self.params(operation, geometry, d_x, d_y)?;
+        let params = Params { n_groups: word(operation, self.groups(self.from))?, ..params };
         let [shift_x, shift_y, rotation, scale] = geometry.parts().map(Slice::read);
         let binds = [shift_x, shift_y, rotation, scale, d_y.read(), d_x.write()];
-        let work = Work::Items(samples(d_x));
+        let work = Work::Groups(d_x.shape()[0] * self.groups(self.from));
         plan.dispatch_with("resample", "backward", &constants, &params, &binds, work)
     }
 
     /// Shape of the partial sums of [`backward_geometry`](Self::backward_geometry).
     pub fn partials(&self, pictures: usize) -> [usize; 3] {
-        [pictures, self.groups(), 4]
+        [pictures, self.groups(self.to), 4]
     }
 
     /// Gradients of the geometry of these pictures, shaped as it, from pictures x and the gradient of the result; added to what is
@@ -199,7 +200,7 @@ impl Resample {
         let (params, constants) = self.params(operation, geometry, x, d_y)?;
         let pictures = x.shape()[0];
         expect(operation, partials, &self.partials(pictures))?;
-        let groups = pictures * self.groups();
+        let groups = pictures * self.groups(self.to);
         plan.check_loop("resample::total", groups.div_ceil(64) + 6)?;
         let [shift_x, shift_y, rotation, scale] = geometry.parts().map(Slice::read);
         let binds = [shift_x, shift_y, rotation, scale, x.read(), d_y.read(), partials.write()];
@@ -220,10 +221,10 @@ impl Resample {
         (1.5 * seen.max(seeing)).ceil() as usize
     }
 
-    /// Workgroups that share a picture where the gradient of its geometry is summed.
-    fn groups(&self) -> usize {
+    /// Workgroups that share a picture of so many rows and columns.
+    fn groups(&self, [height, width]: [usize; 2]) -> usize {
         let lane = (MAX_LOOP_TURNS / 2 / self.turns()).clamp(1, SAMPLES);
-        (self.to[0] * self.to[1]).div_ceil(64 * lane)
+        (height * width).div_ceil(64 * lane)
     }
 
     fn params(
@@ -262,7 +263,7 @@ impl Resample {
             outside_first: self.outside[0],
             outside_second: self.outside[1],
             individual,
-            n_groups: word(operation, self.groups())?,
+            n_groups: word(operation, self.groups(self.to))?,
             component: 0,
             added: 0,
             first: word(operation, self.first.unwrap_or(0))?,
@@ -274,9 +275,4 @@ impl Resample {
         };
         Ok((params, [("MODE", mode), ("CHANNELS", word(operation, channels)?)]))
     }
-}
-
-/// Samples, or pixels, of all pictures.
-fn samples(pictures: &Slice) -> usize {
-    pictures.shape()[..3].iter().product()
 }

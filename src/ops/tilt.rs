@@ -33,7 +33,7 @@ pub struct Tilt {
     pub wavelength: f64,
 }
 
-/// Lanes of a workgroup, and samples that each of them adds up first.
+/// Lanes of a workgroup, and samples that each of them takes.
 const LANES: usize = 64;
 const TURNS: usize = 16;
 
@@ -105,7 +105,7 @@ impl Tilt {
     ) -> Result<(), Error> {
         let params = Params { back, ..self.params(operation, angles, t)? };
         let binds = [angles.0[0].read(), angles.0[1].read(), t.update()];
-        plan.dispatch("tilt", "turn", &params, &binds, Work::Items(t.len() / 2))
+        plan.dispatch("tilt", "turn", &params, &binds, Work::Groups((t.len() / 2).div_ceil(LANES * TURNS)))
     }
 
     fn params(&self, operation: &str, (angles, element): Angles<'_>, t: &Slice) -> Result<Params, Error> {

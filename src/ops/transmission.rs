@@ -16,6 +16,10 @@ uniform! {
     }
 }
 
+/// Lanes of a workgroup, and pixels that each of them takes.
+const LANES: usize = 64;
+const TURNS: usize = 16;
+
 /// What masks `[masks, height, width]` are set to.
 #[derive(Clone, Copy, Debug)]
 pub enum Values<'a> {
@@ -47,7 +51,13 @@ impl Masks<'_> {
     pub fn forward(&self, plan: &mut PlanBuilder<'_>, t: &Slice) -> Result<(), Error> {
         let params = self.params("transmission::forward", t, false)?;
         let binds = [self.slice().read(), t.write()];
-        plan.dispatch("transmission", "forward", &params, &binds, Work::Items(self.slice().len()))
+        plan.dispatch(
+            "transmission",
+            "forward",
+            &params,
+            &binds,
+            Work::Groups(self.slice().len().div_ceil(LANES * TURNS)),
+        )
     }
 
     /// Gradient of the phases or amplitudes, in their shape, from that of t; `added` to what is there, as for all wavelengths but
@@ -66,7 +76,13 @@ impl Masks<'_> {
         let params = self.params(operation, d_t, added)?;
         expect(operation, d_values, self.slice().shape())?;
         let binds = [self.slice().read(), d_t.read(), d_values.update()];
-        plan.dispatch("transmission", "backward", &params, &binds, Work::Items(self.slice().len()))
+        plan.dispatch(
+            "transmission",
+            "backward",
+            &params,
+            &binds,
+            Work::Groups(self.slice().len().div_ceil(LANES * TURNS)),
+        )
     }
 
     fn slice(&self) -> &Slice {

@@ -69,9 +69,6 @@ struct Run<'a> {
     samples: usize,
 }
 
-/// How a table for a propagation is made.
-type Make = fn(&mut PlanBuilder<'_>, &Space, &Slice, (&Slice, usize), &Slice) -> Result<(), Error>;
-
 /// Bytes up to which the transmissions of all planes are kept; beyond, each is made when it is needed.
 const TRANSMISSIONS: usize = 1 << 26;
 
@@ -86,7 +83,8 @@ const SLOPE: usize = 7;
 const PARTIALS: usize = 8;
 const SUMS: usize = 9;
 const D_SUMS: usize = 10;
-const FIRST: usize = 11;
+const MADE: usize = 11;
+const FIRST: usize = 12;
 
 /// Families of tensors that are derived, in order.
 #[derive(Clone, Copy)]
@@ -350,10 +348,23 @@ impl FreeSpace {
     }
 
     /// Makes the transfer function of a step, or its slope with the distance.
-    fn transfer(&self, plan: &mut PlanBuilder<'_>, io: &Io, line: &Line, step: usize, make: Make) -> Result<(), Error> {
-        let turns = self.derived_of(io, Family::Turns, line.tables[step]);
+    fn transfer(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        io: &Io,
+        line: &Line,
+        step: usize,
+        is_slope: bool,
+    ) -> Result<(), Error> {
+        let (space, number) = (&line.spaces[step], line.tables[step]);
+        let turns = self.derived_of(io, Family::Turns, number);
         let error = (&io.imperfections[self.distances()], step);
-        make(plan, &line.spaces[step], turns, error, &io.derived[TRANSFER])
+        let table = transfer::Table { values: &io.derived[TRANSFER], made: &io.derived[MADE] };
+        if is_slope {
+            transfer::derivative(plan, space, turns, error, table)
+        } else {
+            transfer::forward(plan, space, (turns, number + 1), error, table)
+        }
     }
 
     /// Pictures, one a sample.
@@ -390,7 +401,7 @@ impl FreeSpace {
                 })?
             }
         };
-        self.transfer(plan, io, line, step, transfer::forward)?;
+        self.transfer(plan, io, line, step, false)?;
         let scratch = [&io.derived[SCRATCH], &io.derived[SCRATCH + 1]];
         let arriving = self.arriving(io, run, step)?;
         self.propagation.forward(plan, &leaving, through, &io.derived[TRANSFER], scratch, &arriving)?;
@@ -458,11 +469,11 @@ impl FreeSpace {
         }
         let scratch = [&io.derived[SCRATCH], &io.derived[SCRATCH + 1]];
         if let Some(moved) = moved {
-            self.transfer(plan, io, line, step, transfer::derivative)?;
+            self.transfer(plan, io, line, step, true)?;
             self.propagation.adjoint(plan, &d_light, &io.derived[TRANSFER], scratch, moved)?;
         }
         if step > 0 || io.d_input.is_some() {
-            self.transfer(plan, io, line, step, transfer::forward)?;
+            self.transfer(plan, io, line, step, false)?;
             self.propagation.adjoint(plan, &d_light, &io.derived[TRANSFER], scratch, &light)?;
         }
         if step > 0 || (io.d_input.is_none() && moved.is_none()) {
@@ -623,6 +634,7 @@ impl Layer for FreeSpace {
             tensor("partials", &self.detector.partials(samples, self.lines.len())),
             tensor("sums", &[batch, regions]),
             tensor("d_sums", &[batch, regions]),
+            tensor("transfer_made", &transfer::MADE),
         ];
         let arriving = if self.recipe.keep_as == KeptAs::F16 { &packed } else { &light };
         let families: [(_, &[usize]); 6] = [

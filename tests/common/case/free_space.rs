@@ -4,8 +4,9 @@ use std::f64::consts::TAU;
 
 use flatlight::light::{Grid, Method, Rectangle, Regions, Space};
 use flatlight::ops::regions::Detector;
+use flatlight::ops::transfer::{self, Table};
 use flatlight::ops::transmission::{self, Masks};
-use flatlight::ops::{inner_product, plane, transfer};
+use flatlight::ops::{inner_product, plane};
 use flatlight::reference::transmission::Values::{self, Amplitude, Phase};
 
 use super::*;
@@ -158,8 +159,10 @@ fn transfers(name: &'static str, method: Method, distance: f64, pitch: f64, band
             backward: Box::new(move |plan, on| {
                 let shape = [rows, columns, 2];
                 let slope = plan.gpu().zeros("slope", &shape, Scalar::F32)?;
+                let made = plan.gpu().zeros("made", &transfer::MADE, Scalar::F32)?;
+                let table = Table { values: &slope, made: &made };
                 let scratch = plan.gpu().zeros("partials", &inner_product::partials(2 * n), Scalar::F32)?;
-                transfer::derivative(plan, &space, &on.inputs[0], (&on.inputs[1], 0), &slope)?;
+                transfer::derivative(plan, &space, &on.inputs[0], (&on.inputs[1], 0), table)?;
                 inner_product::forward(plan, &slope, &on.upstream[0], &scratch, (&on.gradients[0], 0, false))
             }),
             specification: Box::new(move |x, d| {
@@ -171,7 +174,9 @@ fn transfers(name: &'static str, method: Method, distance: f64, pitch: f64, band
             outputs: vec![fresh("transfer", &[rows, columns, 2])],
             clocks: vec![Clock::default()],
             forward: Box::new(move |plan, on| {
-                transfer::forward(plan, &space, &on.inputs[0], (&on.inputs[1], 0), &on.outputs[0])
+                let made = plan.gpu().zeros("made", &transfer::MADE, Scalar::F32)?;
+                let table = Table { values: &on.outputs[0], made: &made };
+                transfer::forward(plan, &space, (&on.inputs[0], 1), (&on.inputs[1], 0), table)
             }),
             specification: Box::new(move |x| vec![twin.forward(&x[0], x[1][0])]),
             gradient: Some(gradient),
@@ -190,8 +195,10 @@ fn tables(name: &'static str, method: Method) -> Case {
             outputs: vec![fresh("transfer", &[rows, columns, 2]), fresh("slope", &[rows, columns, 2])],
             clocks: vec![Clock::default()],
             forward: Box::new(move |plan, on| {
-                transfer::forward(plan, &space, &on.inputs[0], (&on.inputs[1], 0), &on.outputs[0])?;
-                transfer::derivative(plan, &space, &on.inputs[0], (&on.inputs[1], 0), &on.outputs[1])
+                let made = plan.gpu().zeros("made", &transfer::MADE, Scalar::F32)?;
+                let [h, slope] = [0, 1].map(|output| Table { values: &on.outputs[output], made: &made });
+                transfer::forward(plan, &space, (&on.inputs[0], 1), (&on.inputs[1], 0), h)?;
+                transfer::derivative(plan, &space, &on.inputs[0], (&on.inputs[1], 0), slope)
             }),
             specification: Box::new(move |x| vec![twin.forward(&x[0], x[1][0]), twin.derivative(&x[0], x[1][0])]),
             gradient: None,
