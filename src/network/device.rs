@@ -202,6 +202,11 @@ impl Device {
         }
     }
 
+    /// Whether it may fail in the middle of a step, which is then undone.
+    pub fn may_fail(&self) -> bool {
+        matches!(self, Self::Bench(_))
+    }
+
     /// What a user should know of a bench before a run.
     pub fn summary(&self) -> Option<String> {
         match self {

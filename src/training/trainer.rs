@@ -128,7 +128,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
             optimizer,
             average,
         };
-        if matches!(trainer.device, Some(Device::Bench(_))) {
+        if trainer.device.as_ref().is_some_and(Device::may_fail) {
             let vectors: Vec<_> = trainer.vectors().map(|(_, slice)| slice).collect();
             let undo = Undo::new(network, &vectors)?;
             trainer.undo = Some(undo);
