@@ -14,6 +14,8 @@
 // Positions are whole numbers plus what the misalignment adds, of which only the part below a pixel is rounded: without
 // misalignment, and on an equal grid, y = x bit for bit.
 // A geometry that is not finite, or a scale that is not within -1/2..1, gives NaN.
+//   copy      y = x, or d_x = d_y, of pictures that lie as they should on an equal grid, in quads of words, which is most of
+//             what there is to do where no misalignment is trained on; `forward` and `backward` then have nothing to do
 // Layout: workgroups share a picture; an invocation takes up to 16 samples (`forward`, `partial`) or pixels (`backward`).
 // Reference: src/reference/resample.rs
 
@@ -22,6 +24,7 @@ import package::shared::math::{math_circle};
 import package::shared::reduce::{reduce_sum};
 
 const WORKGROUP: u32 = 64u;
+const QUADS: u32 = 16u;          // that an invocation copies
 const RADIAN: f32 = 0.017453292519943296;        // a degree
 const NOTHING: f32 = 1e-6;       // overlaps below are rounding
 const UPRIGHT: f32 = 1e-20;      // extent of an edge along an axis below which it is none
@@ -44,6 +47,7 @@ struct Params {
     individual: u32,     // bits: every picture has its own shift_x (1), shift_y (2), rotation (4), scale (8)
     n_groups: u32,       // workgroups that share a picture
     component: u32,      // of the geometry, in `total`
+    n_quads: u32,        // of a single picture that `copy` may take, else 0
     added: u32,          // 1: `total` adds to what is there
     first: u32,          // picture of a geometry of its own that is the first here
 }
@@ -60,6 +64,8 @@ struct Params {
 @group(0) @binding(9) var<storage, read_write> partials: array<f32>;        // [pictures, groups, 4]
 @group(0) @binding(10) var<storage, read> summands: array<f32>;             // [pictures, groups, 4], the partial sums
 @group(0) @binding(11) var<storage, read_write> d_geometry: array<f32>;     // [1] or [pictures]
+@group(0) @binding(12) var<storage, read> source: array<vec4<f32>>;         // x or d_y, in whole quads
+@group(0) @binding(13) var<storage, read_write> copied: array<vec4<f32>>;   // y or d_x
 
 /// How a picture lies: (x, y) in the picture = seen (x, y) + more (x, y) + shift, from the centres.
 struct Lie {
@@ -241,6 +247,18 @@ fn d_sample_of(at: u32) -> vec2<f32> {
 }
 
 @compute @workgroup_size(WORKGROUP)
+fn copy(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    if !is_aligned(lie_of(0u)) {
+        return;
+    }
+    var quad = indexing_group(group, groups) * QUADS * WORKGROUP + lane;
+    for (var turn = 0u; turn < QUADS && quad < params.n_quads; turn++) {
+        copied[quad] = source[quad];
+        quad += WORKGROUP;
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let index = indexing_group(group, groups);
     let picture = indexing_divide(index, params.n_groups);
@@ -250,6 +268,9 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     let lie = lie_of(picture);
     let reach = reach_of(lie);
     let aligned = is_aligned(lie);
+    if aligned && params.n_quads > 0u {
+        return;
+    }
     let n_samples = params.to_height * params.to_width;
     for (var own = (index - picture * params.n_groups) * WORKGROUP + lane; own < n_samples; own += params.n_groups * WORKGROUP) {
         let at = picture * n_samples + own;
@@ -291,6 +312,9 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     }
     let lie = lie_of(picture);
     let aligned = is_aligned(lie);
+    if aligned && params.n_quads > 0u {
+        return;
+    }
     // Where a pixel is seen, in samples, and how far from there samples may see it; some rounding is allowed for.
     let inverse = vec4(lie.side_y.y, -lie.side_y.x, -lie.side_x.y, lie.side_x.x) / lie.whole;
     let to = vec2(i32(params.to_width), i32(params.to_height));
