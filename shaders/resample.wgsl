@@ -11,11 +11,11 @@
 //   backward    d_x[k] = sum_q weight(q - k) d_y[q], over the samples that may see the pixel
 //   partial     sums over runs of samples of d_y dy / d(shift_x, shift_y, rotation, scale); `total` adds them up. An overlap
 //               changes as its moving edges sweep the pixel; at a kink the slope is the mean of those on its two sides.
+//   copy      y = x, or d_x = d_y, of a picture that lies as it should on an equal grid, in quads of words; `forward` and
+//             `backward` then have nothing to do
 // Positions are whole numbers plus what the misalignment adds, of which only the part below a pixel is rounded: without
 // misalignment, and on an equal grid, y = x bit for bit.
 // A geometry that is not finite, or a scale that is not within -1/2..1, gives NaN.
-//   copy      y = x, or d_x = d_y, of pictures that lie as they should on an equal grid, in quads of words, which is most of
-//             what there is to do where no misalignment is trained on; `forward` and `backward` then have nothing to do
 // Layout: workgroups share a picture; an invocation takes up to 16 samples (`forward`, `partial`) or pixels (`backward`).
 // Reference: src/reference/resample.rs
 
