@@ -19,12 +19,11 @@
 // Layout: workgroups share a picture; an invocation takes up to 16 samples (`forward`, `partial`) or pixels (`backward`).
 // Reference: src/reference/resample.rs
 
-import package::shared::indexing::{indexing_divide, indexing_group};
+import package::shared::indexing::{INDEXING_TURNS, indexing_divide, indexing_group};
 import package::shared::math::{math_circle};
 import package::shared::reduce::{reduce_sum};
 
 const WORKGROUP: u32 = 64u;
-const QUADS: u32 = 16u;          // that an invocation copies
 const RADIAN: f32 = 0.017453292519943296;        // a degree
 const NOTHING: f32 = 1e-6;       // overlaps below are rounding
 const UPRIGHT: f32 = 1e-20;      // extent of an edge along an axis below which it is none
@@ -251,8 +250,8 @@ fn copy(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if !is_aligned(lie_of(0u)) {
         return;
     }
-    var quad = indexing_group(group, groups) * QUADS * WORKGROUP + lane;
-    for (var turn = 0u; turn < QUADS && quad < params.n_quads; turn++) {
+    var quad = indexing_group(group, groups) * INDEXING_TURNS * WORKGROUP + lane;
+    for (var turn = 0u; turn < INDEXING_TURNS && quad < params.n_quads; turn++) {
         copied[quad] = source[quad];
         quad += WORKGROUP;
     }

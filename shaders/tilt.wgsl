@@ -9,12 +9,11 @@
 // Reference: src/reference/tilt.rs
 
 import package::shared::complex::{complex_mul};
-import package::shared::indexing::{indexing_divide, indexing_group};
+import package::shared::indexing::{INDEXING_TURNS, indexing_divide, indexing_group};
 import package::shared::math::{MATH_TAU, math_circle, math_turn};
 import package::shared::reduce::{reduce_sum};
 
 const WORKGROUP: u32 = 64u;
-const TURNS: u32 = 16u;
 const RADIAN: f32 = 0.017453292519943296;        // a degree
 
 struct Params {
@@ -60,8 +59,8 @@ fn turn(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         return;
     }
     let c = params.rate * vec2(math_circle(RADIAN * angles.x).y, math_circle(RADIAN * angles.y).y);
-    var at = indexing_group(group, groups) * TURNS * WORKGROUP + lane;
-    for (var turn = 0u; turn < TURNS && at < params.height * params.width; turn++) {
+    var at = indexing_group(group, groups) * INDEXING_TURNS * WORKGROUP + lane;
+    for (var turn = 0u; turn < INDEXING_TURNS && at < params.height * params.width; turn++) {
         let h = halves(at);
         let whole = turns(h.x, c.x) + turns(h.y, c.y);
         var r = math_turn(whole - floor(whole + 0.5));

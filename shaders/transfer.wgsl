@@ -11,11 +11,10 @@
 // Layout: a workgroup takes 1,024 elements. Reference: src/reference/transfer.rs
 
 import package::shared::complex::{complex_mul};
-import package::shared::indexing::{indexing_divide, indexing_group};
+import package::shared::indexing::{INDEXING_TURNS, indexing_divide, indexing_group};
 import package::shared::math::{MATH_TAU, math_turn};
 
 const WORKGROUP: u32 = 64u;
-const TURNS: u32 = 16u;
 
 struct Params {
     rows: u32,               // of the quarter
@@ -61,8 +60,8 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     if made[0] == f32(params.number) && bitcast<u32>(made[1]) == bitcast<u32>(error) {
         return;
     }
-    var at = indexing_group(group, groups) * TURNS * WORKGROUP + lane;
-    for (var turn = 0u; turn < TURNS && at < params.rows * params.columns; turn++) {
+    var at = indexing_group(group, groups) * INDEXING_TURNS * WORKGROUP + lane;
+    for (var turn = 0u; turn < INDEXING_TURNS && at < params.rows * params.columns; turn++) {
         let nominal = turns[at];
         transfer[at] = select(transfer_at(nominal, error, rate(at)), vec2(0.0), nominal > 1.0);
         at += WORKGROUP;
@@ -78,8 +77,8 @@ fn mark() {
 @compute @workgroup_size(WORKGROUP)
 fn derivative(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let error = distance_error[params.error];
-    var at = indexing_group(group, groups) * TURNS * WORKGROUP + lane;
-    for (var turn = 0u; turn < TURNS && at < params.rows * params.columns; turn++) {
+    var at = indexing_group(group, groups) * INDEXING_TURNS * WORKGROUP + lane;
+    for (var turn = 0u; turn < INDEXING_TURNS && at < params.rows * params.columns; turn++) {
         let nominal = turns[at];
         let s = rate(at);
         slope[at] = select(complex_mul(vec2(0.0, MATH_TAU * s), transfer_at(nominal, error, s)), vec2(0.0), nominal > 1.0);

@@ -5,12 +5,11 @@
 // D is the wavelength that phases are set for over that of the light.
 // Layout: a workgroup takes 1,024 pixels. Reference: src/reference/transmission.rs
 
-import package::shared::indexing::{indexing_group};
+import package::shared::indexing::{INDEXING_TURNS, indexing_group};
 import package::shared::math::{math_circle};
 import package::shared::phase::{phase_set};
 
 const WORKGROUP: u32 = 64u;
-const TURNS: u32 = 16u;
 
 struct Params {
     n_pixels: u32,           // of all masks
@@ -35,8 +34,8 @@ fn unit(pixel: u32) -> vec2<f32> {
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    var pixel = indexing_group(group, groups) * TURNS * WORKGROUP + lane;
-    for (var turn = 0u; turn < TURNS && pixel < params.n_pixels; turn++) {
+    var pixel = indexing_group(group, groups) * INDEXING_TURNS * WORKGROUP + lane;
+    for (var turn = 0u; turn < INDEXING_TURNS && pixel < params.n_pixels; turn++) {
         var acts = vec2(0.0);
         if params.amplitudes == 1u {
             acts.x = values[pixel];
@@ -50,8 +49,8 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
 
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    var pixel = indexing_group(group, groups) * TURNS * WORKGROUP + lane;
-    for (var turn = 0u; turn < TURNS && pixel < params.n_pixels; turn++) {
+    var pixel = indexing_group(group, groups) * INDEXING_TURNS * WORKGROUP + lane;
+    for (var turn = 0u; turn < INDEXING_TURNS && pixel < params.n_pixels; turn++) {
         var along = vec2(1.0, 0.0);
         if params.amplitudes == 0u {
             let e = unit(pixel);

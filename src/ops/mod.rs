@@ -55,7 +55,17 @@ pub mod transmission;
 pub use clock::Clock;
 pub use flat::{Flat, Grouping, Scope, Segment};
 
-use crate::gpu::{Error, Slice};
+use crate::gpu::{Error, Slice, Work};
+
+/// Lanes of a workgroup, and items that each of them takes where one is little work; `INDEXING_TURNS` of
+/// `shaders/shared/indexing.wgsl`.
+const LANES: usize = 64;
+const TURNS: usize = 16;
+
+/// The workgroups that take so many items in turns.
+fn in_turns(items: usize) -> Work {
+    Work::Groups(items.div_ceil(LANES * TURNS))
+}
 
 /// Checks a tensor's shape.
 fn expect(operation: &str, tensor: &Slice, shape: &[usize]) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! Pictures seen through an affine map: shifted, turned and scaled about their centre, and on another grid;
 //! `shaders/resample.wgsl`.
 
-use super::{expect, word};
+use super::{expect, in_turns, word};
 use crate::gpu::{Constant, Error, MAX_LOOP_TURNS, PlanBuilder, Slice, Work};
 use crate::uniform;
 
@@ -79,8 +79,6 @@ pub struct Resample {
 
 /// A lane takes as many samples or pixels, where their loops allow.
 const SAMPLES: usize = 16;
-/// Quads of words that a lane copies.
-const QUADS: usize = 16;
 /// The strongest shrinking that a scale may add, times the diagonal of a turned square.
 const STRETCH: f64 = 2.0 * std::f64::consts::SQRT_2;
 
@@ -145,8 +143,8 @@ impl Resample {
         y: &Slice,
     ) -> Result<(), Error> {
         let operation = "resample::forward";
-        let (mut params, constants) = self.params(operation, geometry, x, y)?;
-        self.copy(plan, &mut params, geometry, x, y)?;
+        let (params, constants) = self.params(operation, geometry, x, y)?;
+        Self::copy(plan, &params, geometry, x, y)?;
         let [shift_x, shift_y, rotation, scale] = geometry.parts().map(Slice::read);
         let binds = [shift_x, shift_y, rotation, scale, x.read(), y.write()];
         let work = Work::Groups(x.shape()[0] * self.groups(self.to));
@@ -166,31 +164,28 @@ impl Resample {
     ) -> Result<(), Error> {
         let operation = "resample::backward";
         let (params, constants) = self.params(operation, geometry, d_x, d_y)?;
-        let mut params = Params { n_groups: word(operation, self.groups(self.from))?, ..params };
-        self.copy(plan, &mut params, geometry, d_y, d_x)?;
+        let params = Params { n_groups: word(operation, self.groups(self.from))?, ..params };
+        Self::copy(plan, &params, geometry, d_y, d_x)?;
         let [shift_x, shift_y, rotation, scale] = geometry.parts().map(Slice::read);
         let binds = [shift_x, shift_y, rotation, scale, d_y.read(), d_x.write()];
         let work = Work::Groups(d_x.shape()[0] * self.groups(self.from));
         plan.dispatch_with("resample", "backward", &constants, &params, &binds, work)
     }
 
-    /// Copies a single picture that lies as it should, where that is possible at all.
+    /// Copies the picture if it lies as it should, where that is possible at all.
     fn copy(
-        &self,
         plan: &mut PlanBuilder<'_>,
-        params: &mut Params,
+        params: &Params,
         geometry: Geometry<'_>,
         source: &Slice,
         copied: &Slice,
     ) -> Result<(), Error> {
-        if self.from != self.to || self.step != [1.0; 2] || params.n_pictures != 1 || !source.len().is_multiple_of(4) {
+        if params.n_quads == 0 {
             return Ok(());
         }
-        params.n_quads = word("resample::copy", source.len() / 4)?;
         let [shift_x, shift_y, rotation, scale] = geometry.parts().map(Slice::read);
         let binds = [shift_x, shift_y, rotation, scale, source.read(), copied.write()];
-        let work = Work::Groups((source.len() / 4).div_ceil(64 * QUADS));
-        plan.dispatch("resample", "copy", params, &binds, work)
+        plan.dispatch("resample", "copy", params, &binds, in_turns(params.n_quads as usize))
     }
 
     /// Shape of the partial sums of [`backward_geometry`](Self::backward_geometry).
@@ -276,6 +271,7 @@ impl Resample {
             }
         }
         let [from, to] = [self.from, self.to];
+        let may_be_copied = from == to && self.step == [1.0; 2] && pictures == 1 && x.len().is_multiple_of(4);
         let params = Params {
             n_pictures: word(operation, pictures)?,
             height: word(operation, from[0])?,
@@ -289,7 +285,7 @@ impl Resample {
             individual,
             n_groups: word(operation, self.groups(self.to))?,
             component: 0,
-            n_quads: 0,
+            n_quads: word(operation, if may_be_copied { x.len() / 4 } else { 0 })?,
             added: 0,
             first: word(operation, self.first.unwrap_or(0))?,
         };

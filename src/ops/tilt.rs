@@ -1,6 +1,6 @@
 //! A plane that turns light; `shaders/tilt.wgsl`.
 
-use super::{expect, word};
+use super::{LANES, TURNS, expect, in_turns, word};
 use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::uniform;
 
@@ -32,10 +32,6 @@ pub struct Tilt {
     /// Wavelength, m.
     pub wavelength: f64,
 }
-
-/// Lanes of a workgroup, and samples that each of them takes.
-const LANES: usize = 64;
-const TURNS: usize = 16;
 
 impl Tilt {
     /// Transmission t `[height, width, 2]` of a plane, turned in place.
@@ -105,7 +101,7 @@ impl Tilt {
     ) -> Result<(), Error> {
         let params = Params { back, ..self.params(operation, angles, t)? };
         let binds = [angles.0[0].read(), angles.0[1].read(), t.update()];
-        plan.dispatch("tilt", "turn", &params, &binds, Work::Groups((t.len() / 2).div_ceil(LANES * TURNS)))
+        plan.dispatch("tilt", "turn", &params, &binds, in_turns(t.len() / 2))
     }
 
     fn params(&self, operation: &str, (angles, element): Angles<'_>, t: &Slice) -> Result<Params, Error> {

@@ -3,7 +3,7 @@
 //! A table holds the frequencies that are not negative, `[padded_height / 2 + 1, padded_width / 2 + 1]`: row i is that of
 //! frequency min(i, n - i). What it holds is made on the host, in `f64` ([`Space::turns`](crate::light::Space::turns)).
 
-use super::{expect, word};
+use super::{expect, in_turns, word};
 use crate::gpu::{Error, PlanBuilder, Slice, Work};
 use crate::light::{Method, Space};
 use crate::uniform;
@@ -20,10 +20,6 @@ uniform! {
         number: u32,
     }
 }
-
-/// Lanes of a workgroup, and elements that each of them makes.
-const LANES: usize = 64;
-const TURNS: usize = 16;
 
 /// Errors of distances `[n]`, m, and which of them counts.
 pub type DistanceError<'a> = (&'a Slice, usize);
@@ -56,7 +52,7 @@ pub fn forward(
     params.number = word("transfer::forward", number)?;
     expect("transfer::forward", table.made, &MADE)?;
     let binds = [turns.read(), distance_error.0.read(), table.values.update(), table.made.read()];
-    plan.dispatch("transfer", "forward", &params, &binds, work(turns))?;
+    plan.dispatch("transfer", "forward", &params, &binds, in_turns(turns.len()))?;
     mark(plan, &params, distance_error, table)
 }
 
@@ -76,7 +72,7 @@ pub fn derivative(
     let params = prepare("transfer::derivative", space, distance_error, [turns, table.values])?;
     expect("transfer::derivative", table.made, &MADE)?;
     let binds = [turns.read(), distance_error.0.read(), table.values.write()];
-    plan.dispatch("transfer", "derivative", &params, &binds, work(turns))?;
+    plan.dispatch("transfer", "derivative", &params, &binds, in_turns(turns.len()))?;
     mark(plan, &params, distance_error, table)
 }
 
@@ -87,10 +83,6 @@ fn mark(
     table: Table<'_>,
 ) -> Result<(), Error> {
     plan.dispatch("transfer", "mark", params, &[distance_error.read(), table.made.write()], Work::Groups(1))
-}
-
-fn work(turns: &Slice) -> Work {
-    Work::Groups(turns.len().div_ceil(LANES * TURNS))
 }
 
 fn prepare(

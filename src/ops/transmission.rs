@@ -1,7 +1,7 @@
 //! Complex transmission of masks; `shaders/transmission.wgsl`.
 
-use super::{expect, word};
-use crate::gpu::{Error, PlanBuilder, Slice, Work};
+use super::{expect, in_turns, word};
+use crate::gpu::{Error, PlanBuilder, Slice};
 use crate::uniform;
 
 uniform! {
@@ -15,10 +15,6 @@ uniform! {
         dispersion: f32,
     }
 }
-
-/// Lanes of a workgroup, and pixels that each of them takes.
-const LANES: usize = 64;
-const TURNS: usize = 16;
 
 /// What masks `[masks, height, width]` are set to.
 #[derive(Clone, Copy, Debug)]
@@ -51,13 +47,7 @@ impl Masks<'_> {
     pub fn forward(&self, plan: &mut PlanBuilder<'_>, t: &Slice) -> Result<(), Error> {
         let params = self.params("transmission::forward", t, false)?;
         let binds = [self.slice().read(), t.write()];
-        plan.dispatch(
-            "transmission",
-            "forward",
-            &params,
-            &binds,
-            Work::Groups(self.slice().len().div_ceil(LANES * TURNS)),
-        )
+        plan.dispatch("transmission", "forward", &params, &binds, in_turns(self.slice().len()))
     }
 
     /// Gradient of the phases or amplitudes, in their shape, from that of t; `added` to what is there, as for all wavelengths but
@@ -76,13 +66,7 @@ impl Masks<'_> {
         let params = self.params(operation, d_t, added)?;
         expect(operation, d_values, self.slice().shape())?;
         let binds = [self.slice().read(), d_t.read(), d_values.update()];
-        plan.dispatch(
-            "transmission",
-            "backward",
-            &params,
-            &binds,
-            Work::Groups(self.slice().len().div_ceil(LANES * TURNS)),
-        )
+        plan.dispatch("transmission", "backward", &params, &binds, in_turns(self.slice().len()))
     }
 
     fn slice(&self) -> &Slice {
