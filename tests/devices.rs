@@ -303,7 +303,7 @@ fn the_adversary_over_imperfections_moves_every_device_by_itself() {
         let feed = network.feed(&data.train, (1.0, 0.0)).unwrap();
         let update = Optimizer::new(network, &settings.optimizer).unwrap().update();
         let (draw, device, learner) = (feed.draw(), None, None);
-        Method::Sat.stages(&Step { network, settings: &settings, draw, update, device, learner }).unwrap()
+        Method::Sat.stages(&Step { network, settings: &settings, draw, update, part: None, device, learner }).unwrap()
     };
     // draw, disturb, actuate, forward, score, backward, ascend
     let run = |network: &Network<'_>, stages: &[Stage], rows: usize, first: usize| {

@@ -1022,21 +1022,27 @@ impl<'a> TwinRun<'a> {
 
     fn sat(&self) -> Sat {
         let twin = self.twin;
-        let SatSettings { rho, rho_digital, steps, adaptive, scope, normalise, .. } = self.settings.sat;
+        let SatSettings { rho, rho_digital, steps, share, adaptive, scope, normalise, .. } = self.settings.sat;
         let part = |rho: f32| f64::from(rho) / f64::from(steps);
         let ascent = twin_sat_scope(scope).map(|scope| {
             let measure = norm::Measure { scope, adaptive, grouping: twin_grouping(normalise) };
             perturb::Ascent { measure, rho: part(rho), rho_digital: part(rho_digital.unwrap_or(rho)) }
         });
         let (x, labels) = self.batch();
-        let pass = |p: &[f64], chip: &[f64]| twin.pass(p, chip, &x, &labels);
+        // The adversary is found on the first rows, what it leads to on all.
+        let sought = ((f64::from(share) * self.settings.batch as f64).ceil() as usize).min(labels.len());
+        let own = (&x[..x.len() / labels.len() * sought], &labels[..sought]);
+        let pass = |p: &[f64], chip: &[f64], last: bool| {
+            let (x, labels) = if last { (&x[..], &labels[..]) } else { own };
+            twin.pass(p, chip, x, labels)
+        };
         let (p, chip) = (self.parameters.clone(), self.worst_start());
-        let mut sat = Sat { passed: vec![pass(&p, &chip)], points: vec![p], chips: vec![chip] };
+        let mut sat = Sat { passed: vec![pass(&p, &chip, false)], points: vec![p], chips: vec![chip] };
         for k in 0..steps as usize {
             let (p, chip) = (&sat.points[k], &sat.chips[k]);
             let next = ascent.map_or(p.clone(), |ascent| ascent.ascend(p, &sat.passed[k].gradient, &twin.segments));
-            let chip = self.worse(p, chip, &x, &labels);
-            sat.passed.push(pass(&next, &chip));
+            let chip = self.worse(p, chip, own.0, own.1);
+            sat.passed.push(pass(&next, &chip, k + 1 == steps as usize));
             sat.points.push(next);
             sat.chips.push(chip);
         }
@@ -1275,6 +1281,8 @@ impl<'a> TwinRun<'a> {
 struct Stages<'a, 'g> {
     network: &'a Network<'g>,
     plans: Vec<std::sync::Arc<Plan>>,
+    /// The clock of a part of the batch, and its rows.
+    part: Option<(Slice, usize)>,
 }
 
 impl<'a, 'g> Stages<'a, 'g> {
@@ -1285,14 +1293,16 @@ impl<'a, 'g> Stages<'a, 'g> {
         let device =
             settings.method.is_in_situ().then(|| Device::open(network, &settings.device, drift, SEED).unwrap());
         let learner = Learner::new(network, settings, SEED).unwrap();
-        let step = Step { network, settings, draw, update, device: device.as_ref(), learner: learner.as_ref() };
+        let part = settings.part().map(|rows| network.part(rows).unwrap());
+        let (device, learner) = (device.as_ref(), learner.as_ref());
+        let step = Step { network, settings, draw, update, part: part.as_ref(), device, learner };
         let stages = settings.method.stages(&step).unwrap();
         let plan = |stage| match stage {
             Stage::Plan(plan) => plan,
             Stage::Measure(_) => panic!("no bench"),
         };
         let plans = stages.into_iter().map(plan).collect();
-        Self { network, plans }
+        Self { network, plans, part: part.map(|part| (part.clock().clone(), part.batch())) }
     }
 
     fn names(&self) -> Vec<&str> {
@@ -1301,6 +1311,10 @@ impl<'a, 'g> Stages<'a, 'g> {
 
     fn set(&self, clock: &Clock) {
         self.network.gpu().write_uniform(self.network.clock(), clock).unwrap();
+        if let Some((own, rows)) = &self.part {
+            let clock = Clock { rows: clock.rows.min(*rows as u32), ..*clock };
+            self.network.gpu().write_uniform(own, &clock).unwrap();
+        }
     }
 
     fn submit(&self, range: Range<usize>) {
@@ -1370,13 +1384,13 @@ fn methods_are_the_lists_of_plans_that_their_names_promise() {
     );
     let cost = |method: Method| method.cost(&settings, &network);
     for method in [Method::Standard, Method::Noise, Method::Pruning] {
-        assert_eq!(cost(method), Cost { forward: 1, backward: 1, device: 0 });
+        assert_eq!(cost(method), Cost { forward: 1.0, backward: 1.0, device: 0 });
     }
-    assert_eq!(cost(Method::Sat), Cost { forward: 4, backward: 4, device: 0 });
+    assert_eq!(cost(Method::Sat), Cost { forward: 4.0, backward: 4.0, device: 0 });
     for method in [Method::Pat, Method::Dat] {
-        assert_eq!(cost(method), Cost { forward: 1, backward: 1, device: 1 });
+        assert_eq!(cost(method), Cost { forward: 1.0, backward: 1.0, device: 1 });
     }
-    assert_eq!(cost(Method::SatInSitu), Cost { forward: 4, backward: 4, device: 4 });
+    assert_eq!(cost(Method::SatInSitu), Cost { forward: 4.0, backward: 4.0, device: 4 });
     let names = |scope, steps| {
         let sat = SatSettings { scope, steps, imperfections: known(), ..SatSettings::default() };
         Stages::new(&network, &Settings { sat, ..settings.clone() }, &data).names().join(" ")
@@ -1405,7 +1419,7 @@ fn methods_that_measure_slopes_are_the_lists_of_plans_that_they_promise_and_coun
         "draw keep ahead actuate forward score back actuate forward difference ahead actuate forward back actuate forward \
          difference restore update"
     );
-    assert_eq!(cost, Cost { forward: 0, backward: 0, device: 4 });
+    assert_eq!(cost, Cost { forward: 0.0, backward: 0.0, device: 4 });
 
     let (names, cost) = of(&settings(Method::FiniteDifference, adam(0.01)));
     let probe = " ahead actuate forward back actuate forward difference";
@@ -1418,7 +1432,7 @@ fn methods_that_measure_slopes_are_the_lists_of_plans_that_they_promise_and_coun
             probe.repeat(biases - 1)
         )
     );
-    assert_eq!(cost, Cost { forward: 0, backward: 0, device: 2 * biases as u64 });
+    assert_eq!(cost, Cost { forward: 0.0, backward: 0.0, device: 2 * biases as u64 });
 
     let kelvin = BTreeMap::from([("temperature".to_owned(), 0.1)]);
     let measured = SatSettings { measured: true, imperfections: kelvin, ..SatSettings::default() };
@@ -1429,14 +1443,14 @@ fn methods_that_measure_slopes_are_the_lists_of_plans_that_they_promise_and_coun
         "draw nominal nudge actuate forward settle actuate forward score backward ascend actuate forward backward restore \
          update"
     );
-    assert_eq!(cost, Cost { forward: 3, backward: 2, device: 0 });
+    assert_eq!(cost, Cost { forward: 3.0, backward: 2.0, device: 0 });
     let (names, cost) = sat(SatSettings { scope: SatScope::Imperfections, steps: 2, ..measured });
     assert_eq!(
         names,
         "draw nominal nudge actuate forward settle actuate forward score ascend nudge actuate forward settle actuate forward \
          climb actuate forward backward update"
     );
-    assert_eq!(cost, Cost { forward: 5, backward: 1, device: 0 });
+    assert_eq!(cost, Cost { forward: 5.0, backward: 1.0, device: 0 });
 }
 
 /// Takes a step of sharpness-aware training apart, then takes it whole; errors of the perturbation and of the final
@@ -1552,6 +1566,32 @@ fn sat_in_steps_by_groups_and_by_layers_is_that_of_the_twin() {
         ("adaptive layer", SatSettings { rho: 1.0, adaptive: true, ..layer.clone() }),
     ];
     sat_steps(&variants.map(|(variant, sat)| (variant.to_owned(), sat, adam(0.1))));
+}
+
+/// Of parameters, in steps, and of known imperfections; then a run of epochs whose last batch is smaller than the part.
+#[test]
+fn sat_whose_adversary_is_found_on_a_part_of_the_batch_is_that_of_the_twin() {
+    let half = SatSettings { rho: 0.3, share: 0.5, ..SatSettings::default() };
+    let variants = [
+        ("half", half.clone()),
+        ("a third, two steps", SatSettings { share: 0.3, steps: 2, scope: SatScope::All, ..half.clone() }),
+        ("known", SatSettings { scope: SatScope::Imperfections, imperfections: known(), ..half.clone() }),
+    ];
+    sat_steps(&variants.map(|(variant, sat)| (variant.to_owned(), sat, adam(0.1))));
+
+    let (data, recipes) = (dataset(), small());
+    let network = compile(gpu(), &recipes);
+    let settings = Settings { sat: half.clone(), ..settings(Method::Sat, adam(0.02)) };
+    assert_eq!(settings.method.cost(&settings, &network), Cost { forward: 1.5, backward: 1.5, device: 0 });
+    let mut run = trainer(&network, &settings, &data, SEED);
+    let twin = Twin::new(&network, &recipes, &data.shape);
+    let mut other = TwinRun::new(&twin, &settings, &data, SEED, &network.start(SEED));
+    let row = run.epoch(&mut |_| true).unwrap().unwrap();
+    // Metrics are those of the parts: 8, 8 and 5 samples.
+    let want: f64 = [8.0, 8.0, 5.0].iter().map(|rows| rows * other.train_step()).sum::<f64>() / 21.0;
+    assert!((row.train_loss - want).abs() < 1e-4, "{} instead of {want}", row.train_loss);
+    let off = error(&wide(&gpu().read::<f32>(&network.flat().parameters).unwrap()), &other.parameters);
+    assert!(off < 1e-4, "parameters after an epoch {off:.1e}");
 }
 
 /// Half ranges of what the small network knows may be wrong with it.
@@ -1739,6 +1779,13 @@ fn settings_of_the_adversary_that_make_no_sense_are_refused() {
         let message = refused(SatSettings { steps, ..all.clone() });
         assert_eq!(message, format!("`training.sat.steps` must be 1 to 64, not {steps}"));
     }
+    for share in [0.0, 1.5, f32::NAN] {
+        let message = refused(SatSettings { share, ..all.clone() });
+        assert_eq!(message, format!("`training.sat.share` must be above 0 and at most 1, not {share}"));
+    }
+    let sat = SatSettings { share: 0.5, imperfections: known(), ..all.clone() };
+    let message = Settings { sat, devices: 4, ..settings(Method::Sat, adam(0.01)) }.check().unwrap_err().to_string();
+    assert_eq!(message, "`training.sat.share` below 1 belongs to one device a batch, not training.devices = 4");
     let message = refused(SatSettings { rho_digital: Some(-1.0), normalise: group, ..all.clone() });
     assert_eq!(message, "`training.sat.rho_digital` must be 0 or more, not -1");
     for sat in [all.clone(), SatSettings { scope: SatScope::Control, normalise: group, ..all }] {
@@ -2720,15 +2767,15 @@ fn steps_between_those_of_an_adversary_are_standard_ones() {
             assert_eq!(run.state().unwrap(), now.state().unwrap(), "{}, step {step}", method.word());
         }
         let device = if method.is_in_situ() { 8 } else { 0 };
-        assert_eq!(method.spent(&every, &mixed, 5), Cost { forward: 8, backward: 8, device });
-        assert_eq!(method.spent(&sharp, &mixed, 5).forward, 10);
+        assert_eq!(method.spent(&every, &mixed, 5), Cost { forward: 8.0, backward: 8.0, device });
+        assert_eq!(method.spent(&sharp, &mixed, 5).forward, 10.0);
     }
     let sat = SatSettings { every: 3, imperfections: known(), ..SatSettings::default() };
     let settings = Settings { sat, ..settings(Method::Sat, adam(0.02)) };
     let network = compile(gpu(), &small());
     let draw = network.feed(&data.train, (data.scale, 0.0)).unwrap().draw();
     let update = Optimizer::new(&network, &settings.optimizer).unwrap().update();
-    let step = Step { network: &network, settings: &settings, draw, update, device: None, learner: None };
+    let step = Step { network: &network, settings: &settings, draw, update, part: None, device: None, learner: None };
     let between = Method::Sat.between(&step).unwrap().unwrap();
     let names: Vec<_> = between.iter().map(Stage::name).collect();
     assert_eq!(names.join(" "), "draw disturb actuate forward score backward update");

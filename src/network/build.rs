@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::connect::{Shared, Wiring, connect};
@@ -22,7 +23,7 @@ pub struct Network<'g> {
     batch: usize,
     devices: usize,
     parts: Vec<Part>,
-    layers: Vec<Named>,
+    layers: Rc<[Named]>,
     wiring: Wiring,
     parameters: Vec<Entry<Parameter>>,
     imperfections: Vec<Entry<Imperfection>>,
@@ -35,11 +36,25 @@ pub struct Network<'g> {
     loss: Slice,
     correct: Slice,
     ring: Slice,
+    plans: Plans,
+}
+
+/// Whatever is recorded once for a network.
+struct Plans {
     actuate: Arc<Plan>,
     forward: [Arc<Plan>; 4],
     score: Arc<Plan>,
     backward: Arc<Plan>,
     each: Arc<Plan>,
+}
+
+/// What stands at the two ends of a network.
+struct Ends<'a> {
+    clock: &'a Slice,
+    labels: &'a Slice,
+    loss: &'a Slice,
+    correct: &'a Slice,
+    ring: &'a Slice,
 }
 
 /// A split on the device, and the plans that draw batches of it into a network.
@@ -264,30 +279,17 @@ impl<'g> Network<'g> {
         let wiring = connect(gpu, &layers, &shared)?;
         let logits = wiring.whole.last().map_or_else(|| input.clone(), |io| io.output.clone());
 
-        let forward = |pass| Self::record_forward(gpu, &layers, &wiring, pass, 0..layers.len());
         let loss = gpu.zeros("losses", &[batch], Scalar::F32)?;
         let correct = gpu.zeros("hits", &[batch], Scalar::F32)?;
         let ring = gpu.zeros("metrics", &[devices * SLOTS, 4], Scalar::F32)?;
-        let mut score = PlanBuilder::new(gpu, "score");
-        cross_entropy::forward(&mut score, &clock, &logits, &labels, &loss, &correct)?;
-        metrics::forward(&mut score, &clock, &loss, &correct, &Self::ring_of(&ring, 0)?)?;
-        let each = Self::record_each(gpu, &layers, &wiring, [&clock, &labels, &loss, &correct, &ring])?;
+        let ends = Ends { clock: &clock, labels: &labels, loss: &loss, correct: &correct, ring: &ring };
         Ok(Self {
-            actuate: Self::record_actuate(gpu, &layers, &wiring)?,
-            forward: [
-                forward(Pass::First)?,
-                forward(Pass::Again)?,
-                forward(Pass::Inference)?,
-                forward(Pass::Recalibrate)?,
-            ],
-            score: Arc::new(score.finish()?),
-            backward: Self::record_backward(gpu, &layers, &wiring, [&clock, &logits, &labels], 0, None)?,
-            each,
+            plans: Self::record(gpu, &layers, &wiring, &logits, &ends)?,
             gpu,
             batch,
             devices,
             parts,
-            layers,
+            layers: layers.into(),
             wiring,
             parameters,
             imperfections,
@@ -300,6 +302,63 @@ impl<'g> Network<'g> {
             loss,
             correct,
             ring,
+        })
+    }
+
+    /// The first rows of the batch alone, for passes that need no more: what layers derive they derive by themselves, and the clock is
+    /// another, whose rows are at most these. Parameters, gradients, imperfections and metrics are shared, and what is put out
+    /// takes the place of what these rows put out in the whole. Of a network for one device.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn part(&self, rows: usize) -> Result<Self, Error> {
+        debug_assert!(self.devices == 1 && (1..=self.batch).contains(&rows));
+        let clock = Clock::uniform(self.gpu)?;
+        let wiring = self.wiring.part(self.gpu, &self.layers, rows, &clock)?;
+        let part = |slice: &Slice| slice.part(slice.name(), 0, &[&[rows], &slice.shape()[1..]].concat());
+        let (labels, loss, correct) = (part(&self.labels)?, part(&self.loss)?, part(&self.correct)?);
+        let logits = part(&self.logits)?;
+        let ends = Ends { clock: &clock, labels: &labels, loss: &loss, correct: &correct, ring: &self.ring };
+        Ok(Self {
+            plans: Self::record(self.gpu, &self.layers, &wiring, &logits, &ends)?,
+            gpu: self.gpu,
+            batch: rows,
+            devices: 1,
+            parts: self.parts.clone(),
+            layers: Rc::clone(&self.layers),
+            wiring,
+            parameters: self.parameters.clone(),
+            imperfections: self.imperfections.clone(),
+            flat: self.flat.clone(),
+            chip: self.chip.clone(),
+            input: part(&self.input)?,
+            ring: self.ring.clone(),
+            clock,
+            labels,
+            logits,
+            loss,
+            correct,
+        })
+    }
+
+    /// The plans of a network.
+    fn record(gpu: &Gpu, layers: &[Named], wiring: &Wiring, logits: &Slice, ends: &Ends<'_>) -> Result<Plans, Error> {
+        let Ends { clock, labels, loss, correct, ring } = *ends;
+        let forward = |pass| Self::record_forward(gpu, layers, wiring, pass, 0..layers.len());
+        let mut score = PlanBuilder::new(gpu, "score");
+        cross_entropy::forward(&mut score, clock, logits, labels, loss, correct)?;
+        metrics::forward(&mut score, clock, loss, correct, &Self::ring_of(ring, 0)?)?;
+        Ok(Plans {
+            actuate: Self::record_actuate(gpu, layers, wiring)?,
+            forward: [
+                forward(Pass::First)?,
+                forward(Pass::Again)?,
+                forward(Pass::Inference)?,
+                forward(Pass::Recalibrate)?,
+            ],
+            score: Arc::new(score.finish()?),
+            backward: Self::record_backward(gpu, layers, wiring, [clock, logits, labels], 0, None)?,
+            each: Self::record_each(gpu, layers, wiring, ends)?,
         })
     }
 
@@ -362,12 +421,8 @@ impl<'g> Network<'g> {
     }
 
     /// Inference and scores of every device on the same samples, those in the first rows of the batch.
-    fn record_each(
-        gpu: &Gpu,
-        layers: &[Named],
-        wiring: &Wiring,
-        [clock, labels, loss, correct, ring]: [&Slice; 5],
-    ) -> Result<Arc<Plan>, Error> {
+    fn record_each(gpu: &Gpu, layers: &[Named], wiring: &Wiring, ends: &Ends<'_>) -> Result<Arc<Plan>, Error> {
+        let Ends { clock, labels, loss, correct, ring } = *ends;
         let mut plan = PlanBuilder::new(gpu, "forward");
         for (device, ios) in wiring.chips().enumerate() {
             for (place, io) in &ios {
@@ -499,17 +554,17 @@ impl<'g> Network<'g> {
 
     /// Parameters and imperfections to what the light meets.
     pub fn actuate(&self) -> Arc<Plan> {
-        Arc::clone(&self.actuate)
+        Arc::clone(&self.plans.actuate)
     }
 
     /// Input to logits.
     pub fn forward(&self, pass: Pass) -> Arc<Plan> {
-        Arc::clone(&self.forward[pass as usize])
+        Arc::clone(&self.plans.forward[pass as usize])
     }
 
     /// Logits and labels to the metrics ring.
     pub fn score(&self) -> Arc<Plan> {
-        Arc::clone(&self.score)
+        Arc::clone(&self.plans.score)
     }
 
     /// Records what the batch's losses sum up to at the logits as they are, on the device that put them out: total `[1]` = factor
@@ -530,7 +585,7 @@ impl<'g> Network<'g> {
 
     /// Gradient of the mean loss.
     pub fn backward(&self) -> Arc<Plan> {
-        Arc::clone(&self.backward)
+        Arc::clone(&self.plans.backward)
     }
 
     /// [`forward`](Self::forward) of the layers from one on, for a pass that leaves what comes before them as it was.
@@ -800,7 +855,7 @@ impl<'g> Network<'g> {
     /// # Errors
     /// What the device reports.
     pub fn evaluate(&self, feed: &Feed, scores: &mut Scores) -> Result<Tally, Error> {
-        self.evaluate_by(feed, scores, &[&*self.actuate, &*self.forward[Pass::Inference as usize]])
+        self.evaluate_by(feed, scores, &[&*self.plans.actuate, &*self.plans.forward[Pass::Inference as usize]])
     }
 
     /// As [`evaluate`](Self::evaluate), by other plans: one that actuates a device, and its forward pass.
@@ -813,7 +868,7 @@ impl<'g> Network<'g> {
         scores: &mut Scores,
         [actuate, forward]: &[&Plan; 2],
     ) -> Result<Tally, Error> {
-        let plans = [&*feed.draw, forward, &*self.score];
+        let plans = [&*feed.draw, forward, &*self.plans.score];
         self.run_through(feed, feed.len(), self.batch, actuate, &plans, &mut |rows| {
             Ok(Clock { rows, slot: scores.slot(self.gpu)?, ..Clock::default() })
         })?;
@@ -837,7 +892,7 @@ impl<'g> Network<'g> {
             self.gpu.write_uniform(&self.clock, &clock)?;
             self.gpu.submit(&[&*feed.draw])?;
             pass(rows)?;
-            self.gpu.submit(&[&*self.score])?;
+            self.gpu.submit(&[&*self.plans.score])?;
         }
         Ok(scores.take(self.gpu)?)
     }
@@ -851,10 +906,17 @@ impl<'g> Network<'g> {
         let rings = (0..self.devices).map(|device| Self::ring_of(&self.ring, device));
         let mut scores: Vec<_> = rings.map(|ring| Ok(Scores::new(ring?))).collect::<Result<_, Error>>()?;
         let rows = self.batch / self.devices;
-        self.run_through(feed, feed.len(), rows, &self.actuate, &[&*feed.draw_each, &*self.each], &mut |rows| {
-            let slots = scores.iter_mut().map(|scores| scores.slot(self.gpu)).collect::<Result<Vec<_>, _>>()?;
-            Ok(Clock { step: first_chip, rows, slot: slots[0], ..Clock::default() })
-        })?;
+        self.run_through(
+            feed,
+            feed.len(),
+            rows,
+            &self.plans.actuate,
+            &[&*feed.draw_each, &*self.plans.each],
+            &mut |rows| {
+                let slots = scores.iter_mut().map(|scores| scores.slot(self.gpu)).collect::<Result<Vec<_>, _>>()?;
+                Ok(Clock { step: first_chip, rows, slot: slots[0], ..Clock::default() })
+            },
+        )?;
         scores.iter_mut().map(|scores| Ok(scores.take(self.gpu)?)).collect()
     }
 
@@ -865,8 +927,8 @@ impl<'g> Network<'g> {
     /// What the device reports.
     pub fn recalibrate(&self, feed: &Feed, samples: usize) -> Result<(), Error> {
         let mut seen = 0;
-        let plans = [&*feed.draw, &*self.forward[Pass::Recalibrate as usize]];
-        self.run_through(feed, samples.min(feed.len()), self.batch, &self.actuate, &plans, &mut |rows| {
+        let plans = [&*feed.draw, &*self.plans.forward[Pass::Recalibrate as usize]];
+        self.run_through(feed, samples.min(feed.len()), self.batch, &self.plans.actuate, &plans, &mut |rows| {
             seen += rows;
             Ok(Clock { shuffle: 1, rows, average: rows as f32 / seen as f32, ..Clock::default() })
         })

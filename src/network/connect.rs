@@ -41,6 +41,24 @@ impl Wiring {
         Ok(other)
     }
 
+    /// The first rows alone, of one device, under a clock of their own. What layers derive is theirs too.
+    pub(super) fn part(&self, gpu: &Gpu, layers: &[Named], rows: usize, clock: &Slice) -> Result<Self, Error> {
+        let part = |slice: &Slice| slice.part(slice.name(), 0, &[rows, slice.shape()[1]]);
+        let ios = layers.iter().zip(&self.own[0]).map(|((name, layer), io)| {
+            Ok(Io {
+                derived: derived(gpu, name, layer.as_ref(), rows)?,
+                clock: clock.clone(),
+                input: part(&io.input)?,
+                d_input: io.d_input.as_ref().map(part).transpose()?,
+                output: part(&io.output)?,
+                d_output: part(&io.d_output)?,
+                ..io.clone()
+            })
+        });
+        let ios: Vec<_> = ios.collect::<Result<_, Error>>()?;
+        Ok(Self { whole: ios.clone(), own: vec![ios], sums: self.sums.clone(), physical: self.physical.clone() })
+    }
+
     /// Whether a layer may be built wrong.
     pub(super) fn is_physical(&self, place: usize) -> bool {
         self.physical[place]
@@ -85,12 +103,7 @@ pub(super) fn connect(gpu: &Gpu, layers: &[Named], shared: &Shared<'_>) -> Resul
     let mut wiring = Wiring { whole: Vec::new(), own: vec![Vec::new(); devices], sums: Vec::new(), physical };
     for (place, (name, layer)) in layers.iter().enumerate() {
         let shape = [batch, widths[place]];
-        let derived = |batch| -> Result<Vec<Slice>, Error> {
-            let of_layer = layer.derived(batch);
-            let zeros =
-                of_layer.iter().map(|spec| gpu.zeros(&format!("{name}.{}", spec.name), &spec.shape, Scalar::F32));
-            Ok(zeros.collect::<Result<_, _>>()?)
-        };
+        let derived = |batch| derived(gpu, name, layer.as_ref(), batch);
         let previous = wiring.whole.last();
         let whole = Io {
             parameters: of_layer(shared.parameters, place, &shared.flat.parameters)?,
@@ -141,6 +154,13 @@ pub(super) fn connect(gpu: &Gpu, layers: &[Named], shared: &Shared<'_>) -> Resul
         wiring.whole.push(whole);
     }
     Ok(wiring)
+}
+
+/// Room for the tensors that a layer derives, for so many rows.
+fn derived(gpu: &Gpu, name: &str, layer: &dyn Layer, rows: usize) -> Result<Vec<Slice>, Error> {
+    let of_layer = layer.derived(rows);
+    let zeros = of_layer.iter().map(|spec| gpu.zeros(&format!("{name}.{}", spec.name), &spec.shape, Scalar::F32));
+    Ok(zeros.collect::<Result<_, _>>()?)
 }
 
 /// Rows of a batch that each device gets: slices of rows must start where a dispatch can bind them.

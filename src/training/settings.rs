@@ -121,6 +121,10 @@ impl Settings {
             let message = format!("must be 1 to training.batch, {}, not {}", self.batch, self.devices);
             return Err(setting("training.devices", message));
         }
+        if self.part().is_some() && self.devices() > 1 {
+            let message = format!("below 1 belongs to one device a batch, not training.devices = {}", self.devices);
+            return Err(setting("training.sat.share", message));
+        }
         if self.warm_up > self.epochs {
             let message = format!("must be at most training.epochs, {}, not {}", self.epochs, self.warm_up);
             return Err(setting("training.warm_up", message));
@@ -155,6 +159,12 @@ impl Settings {
             Method::Sat if !self.sat.imperfections.is_empty() && !self.sat.measured => self.devices,
             _ => 1,
         }
+    }
+
+    /// Rows of the batch that an adversary is found on, where these are not all.
+    pub fn part(&self) -> Option<usize> {
+        let rows = (f64::from(self.sat.share) * self.batch as f64).ceil() as usize;
+        (self.method == Method::Sat && rows < self.batch).then_some(rows)
     }
 
     /// Weight of the parameters after step `t` from 1 in their average: (1 - d) / (1 - d^t). The start has none.

@@ -45,6 +45,8 @@ pub struct Trainer<'a, 'g> {
     stages: Vec<Stage>,
     /// Of the steps between those of the method, if there are any.
     between: Option<Vec<Stage>>,
+    /// The clock of the part of the batch that an adversary is found on, and its rows.
+    part: Option<(Slice, usize)>,
     device: Option<Device>,
     learner: Option<Learner>,
     undo: Option<Undo>,
@@ -94,8 +96,17 @@ impl<'a, 'g> Trainer<'a, 'g> {
             None
         };
         let learner = Learner::new(network, settings, seed)?;
+        let part = settings.part().map(|rows| network.part(rows)).transpose()?;
         let (draw, update) = (train.draw(), optimizer.update());
-        let step = Step { network, settings, draw, update, device: device.as_ref(), learner: learner.as_ref() };
+        let step = Step {
+            network,
+            settings,
+            draw,
+            update,
+            part: part.as_ref(),
+            device: device.as_ref(),
+            learner: learner.as_ref(),
+        };
         let mut stages = settings.method.stages(&step)?;
         let mut between = settings.method.between(&step)?;
         let average = if settings.average > 0.0 { Some(Average::new(network)?) } else { None };
@@ -121,6 +132,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
             test,
             stages,
             between,
+            part: part.map(|part| (part.clock().clone(), part.batch())),
             device,
             learner,
             undo: None,
@@ -295,8 +307,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         if let Some(device) = &mut self.device {
             device.wait_for(self.network, self.step, steps)?;
         }
-        let clock = self.clock()?;
-        gpu.write_uniform(self.network.clock(), &clock)?;
+        let clock = self.set_clock()?;
         let stages = match &self.between {
             Some(between) if !self.step.is_multiple_of(u64::from(self.settings.sat.every)) => between,
             _ => &self.stages,
@@ -314,6 +325,17 @@ impl<'a, 'g> Trainer<'a, 'g> {
         }
         self.step += 1;
         Ok(())
+    }
+
+    /// Sets the clock to the next step, that of a part of the batch too.
+    fn set_clock(&mut self) -> Result<Clock, Error> {
+        let clock = self.clock()?;
+        let gpu = self.network.gpu();
+        gpu.write_uniform(self.network.clock(), &clock)?;
+        if let Some((own, rows)) = &self.part {
+            gpu.write_uniform(own, &Clock { rows: clock.rows.min(*rows as u32), ..clock })?;
+        }
+        Ok(clock)
     }
 
     /// The clock of the next step: a function of the step's number, the seed and the settings.
@@ -341,8 +363,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
     /// # Errors
     /// An adapter without timestamps; what the device reports.
     pub fn profile(&mut self, steps: usize) -> Result<Profile, Error> {
-        let clock = self.clock()?;
-        self.network.gpu().write_uniform(self.network.clock(), &clock)?;
+        self.set_clock()?;
         let plans = plans(&self.stages);
         let profile = self.network.gpu().profile(&plans, steps)?;
         self.scores.take(self.network.gpu())?;

@@ -116,21 +116,21 @@ impl Method {
         };
         let (cost, others) = (self.cost(settings, network), steps - own);
         Cost {
-            forward: own * cost.forward + others,
-            backward: own * cost.backward + others,
+            forward: own as f64 * cost.forward + others as f64,
+            backward: own as f64 * cost.backward + others as f64,
             device: own * cost.device + if self.is_in_situ() { others } else { 0 },
         }
     }
 
     /// What a step with the stages of the method costs under these settings.
     pub fn cost(self, settings: &Settings, network: &Network<'_>) -> Cost {
-        let alike = |passes| Cost { forward: passes, backward: passes, device: 0 };
+        let alike = |passes: f64| Cost { forward: passes, backward: passes, device: 0 };
         let without_model = |probes| Cost { device: 2 * probes, ..Cost::default() };
         match self {
-            Self::Standard | Self::Noise | Self::Pruning => alike(1),
+            Self::Standard | Self::Noise | Self::Pruning => alike(1.0),
             Self::Sat => settings.sat.cost(),
-            Self::Pat | Self::Dat => Cost { device: 1, ..alike(1) },
-            Self::SatInSitu => Cost { device: settings.sat.cost().forward, ..settings.sat.cost() },
+            Self::Pat | Self::Dat => Cost { device: 1, ..alike(1.0) },
+            Self::SatInSitu => Cost { device: settings.sat.cost().forward as u64, ..settings.sat.cost() },
             Self::Spsa => without_model(u64::from(settings.spsa.probes)),
             Self::FiniteDifference => {
                 without_model(probe::finite_differences(network, settings.finite_difference.scope) as u64)
@@ -140,17 +140,18 @@ impl Method {
 }
 
 /// Passes of a batch through a network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
-    /// Forward passes of the model.
-    pub forward: u64,
-    /// Backward passes of the model.
-    pub backward: u64,
+    /// Forward passes of the model; one of a part of the batch counts as that part.
+    pub forward: f64,
+    /// Backward passes of the model, in the same way.
+    pub backward: f64,
     /// Batches that the device is measured with, each under one setting of its controls. What costs in a laboratory.
     pub device: u64,
 }
 
 /// What a method builds its step from.
+#[derive(Clone)]
 pub struct Step<'a, 'g> {
     /// The network.
     pub network: &'a Network<'g>,
@@ -160,6 +161,8 @@ pub struct Step<'a, 'g> {
     pub draw: Arc<Plan>,
     /// The optimizer's step.
     pub update: Arc<Plan>,
+    /// The first rows of the batch alone, which an adversary is found on where it needs no more.
+    pub part: Option<&'a Network<'g>>,
     /// What a method in situ measures.
     pub device: Option<&'a Device>,
     /// What learns how it differs from the model.

@@ -96,6 +96,9 @@ pub struct SatSettings {
     /// Every so manieth step of the training has an adversary, the first one too; those between are standard ones, on devices drawn from the ranges of
     /// `imperfections` if there are any. (Training costs less; Liu et al., CVPR 2022, have more of the kind.)
     pub every: u32,
+    /// Share of the batch, its first rows, that the adversary is found on, above 0 to 1; the gradient applied is that of all rows. Metrics of
+    /// the training are then those of this part. (As a part of the samples, and of the parameters: Du et al., ICLR 2022.)
+    pub share: f32,
     /// Steps of the adversary, 1 to 64; each costs a forward and a backward pass.
     pub steps: u32,
     /// Scale the move of every parameter by its own size.
@@ -118,6 +121,7 @@ impl Default for SatSettings {
             rho: 0.1,
             rho_digital: None,
             every: 1,
+            share: 1.0,
             steps: 1,
             adaptive: false,
             scope: SatScope::default(),
@@ -138,6 +142,9 @@ impl SatSettings {
         }
         if self.every == 0 {
             return Err(setting("training.sat.every", "must be at least 1"));
+        }
+        if !(self.share > 0.0 && self.share <= 1.0) {
+            return Err(setting("training.sat.share", format!("must be above 0 and at most 1, not {}", self.share)));
         }
         if !(1..=MAX_STEPS).contains(&self.steps) {
             return Err(setting("training.sat.steps", format!("must be 1 to {MAX_STEPS}, not {}", self.steps)));
@@ -169,11 +176,11 @@ impl SatSettings {
 
     /// What a step costs where nothing is a device.
     pub(super) fn cost(&self) -> Cost {
-        let steps = u64::from(self.steps);
-        let nudges = if self.measured { self.imperfections.len() as u64 } else { 0 };
+        let steps = f64::from(self.steps) * f64::from(self.share);
+        let nudges = if self.measured { self.imperfections.len() as f64 } else { 0.0 };
         // To move what has its slope measured takes no gradient.
-        let ascents = if self.measured && self.scope == SatScope::Imperfections { 0 } else { steps };
-        Cost { forward: steps * (nudges + 1) + 1, backward: ascents + 1, device: 0 }
+        let ascents = if self.measured && self.scope == SatScope::Imperfections { 0.0 } else { steps };
+        Cost { forward: steps * (nudges + 1.0) + 1.0, backward: ascents + 1.0, device: 0 }
     }
 }
 
@@ -186,15 +193,21 @@ impl SatSettings {
 ///
 /// The gradient at the worst point of the neighbourhood is applied at its centre. Metrics are those of the centre, on the
 /// devices drawn if there are any. Layers before the first that the adversary moves put out the same every time: a step runs
-/// them once forward, and once backward, for the last gradient.
+/// them once forward, and once backward, for the last gradient. Where the adversary is found on a part of the batch, all passes but
+/// the last are those of the part, and the last is one of all layers.
 pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Stage>, Error> {
     let (network, settings) = (step.network, &step.settings.sat);
+    let sought = Step { network: step.part.unwrap_or(network), ..step.clone() };
     let gpu = network.gpu();
     if step.device.is_some() && !settings.imperfections.is_empty() {
         let message = "belong to a model, and `sat-in-situ` measures a device, whose own nobody moves; leave them out";
         return Err(setting("training.sat.imperfections", message));
     }
-    let known = Known::new(network, settings)?;
+    if step.device.is_some() && settings.share < 1.0 {
+        let message = "below 1 is for `sat`: a device is measured with whole batches; leave it out";
+        return Err(setting("training.sat.share", message));
+    }
+    let known = Known::new(sought.network, settings)?;
     let moving = network.parameters().iter().filter(|entry| match settings.scope {
         SatScope::Control => entry.spec.role == Role::Control,
         SatScope::Digital => entry.spec.role == Role::Digital,
@@ -216,25 +229,26 @@ pub(super) fn stages(step: &Step<'_, '_>) -> Result<Vec<Stage>, Error> {
     known.ascend(&mut climb)?;
     let (ascend, climb) = (Arc::new(ascend.finish()?), Arc::new(climb.finish()?));
 
-    let again = step.forward(Pass::Again, first)?;
-    let backward = if walk.is_none() && settings.measured { Vec::new() } else { known.backward(step, first)? };
+    let again = sought.forward(Pass::Again, first)?;
+    let backward = if walk.is_none() && settings.measured { Vec::new() } else { known.backward(&sought, first)? };
     let mut stages = vec![Arc::clone(&step.draw).into()];
     stages.extend(known.begin()?.map(Stage::from));
     if settings.measured {
         // Nothing has seen this batch yet.
-        stages.extend(known.nudges(&step.forward(Pass::Again, 0)?, &again)?);
+        stages.extend(known.nudges(&sought.forward(Pass::Again, 0)?, &again)?);
     }
-    stages.extend(step.forward(Pass::First, 0)?);
-    stages.push(network.score().into());
+    stages.extend(sought.forward(Pass::First, 0)?);
+    stages.push(sought.network.score().into());
     for number in 0..settings.steps {
         let up = if number == 0 { &ascend } else { &climb };
         stages.extend(backward.iter().cloned());
         stages.push(Arc::clone(up).into());
         if number + 1 < settings.steps {
             stages.extend(known.nudges(&again, &again)?);
+            stages.extend(again.iter().cloned());
         }
-        stages.extend(again.iter().cloned());
     }
+    stages.extend(if step.part.is_some() { step.forward(Pass::Again, 0)? } else { again });
     stages.extend(step.backward(0)?);
     if let Some(walk) = &walk {
         let mut restore = PlanBuilder::new(gpu, "restore");
