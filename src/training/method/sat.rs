@@ -97,7 +97,7 @@ pub struct SatSettings {
     /// `imperfections` if there are any. (Training costs less; Liu et al., CVPR 2022, have more of the kind.)
     pub every: u32,
     /// Share of the batch, its first rows, that the adversary is found on, above 0 to 1; the gradient applied is that of all rows. Metrics of
-    /// the training are then those of this part. (As a part of the samples, and of the parameters: Du et al., ICLR 2022.)
+    /// the training, and running statistics, are then those of this part. (As a part of the samples, and of the parameters: Du et al., ICLR 2022.)
     pub share: f32,
     /// Steps of the adversary, 1 to 64; each costs a forward and a backward pass.
     pub steps: u32,
