@@ -1583,6 +1583,8 @@ fn sat_whose_adversary_is_found_on_a_part_of_the_batch_is_that_of_the_twin() {
     let network = compile(gpu(), &recipes);
     let settings = Settings { sat: half.clone(), ..settings(Method::Sat, adam(0.02)) };
     assert_eq!(settings.method.cost(&settings, &network), Cost { forward: 1.5, backward: 1.5, device: 0 });
+    let of = |share, batch| Settings { batch, sat: SatSettings { share, ..half.clone() }, ..settings.clone() }.part();
+    assert_eq!([of(0.2, 10), of(0.1, 100), of(0.01, 16), of(0.99, 16)], [Some(2), Some(10), Some(1), None]);
     let mut run = trainer(&network, &settings, &data, SEED);
     let twin = Twin::new(&network, &recipes, &data.shape);
     let mut other = TwinRun::new(&twin, &settings, &data, SEED, &network.start(SEED));

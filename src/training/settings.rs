@@ -163,7 +163,8 @@ impl Settings {
 
     /// Rows of the batch that an adversary is found on, where these are not all.
     pub fn part(&self) -> Option<usize> {
-        let rows = (f64::from(self.sat.share) * self.batch as f64).ceil() as usize;
+        // In 32 bits, where a fifth of ten is two.
+        let rows = (self.sat.share * self.batch as f32).ceil() as usize;
         (self.method == Method::Sat && rows < self.batch).then_some(rows)
     }
 
