@@ -46,7 +46,7 @@ use flatlight::reference::{
 };
 use flatlight::training::method::{Cost, Step};
 use flatlight::training::{
-    DatSettings, EpochRow, Error, FiniteDifferenceSettings, Learner, Method, Optimizer, OptimizerKind,
+    DatSettings, EpochRow, Error, FiniteDifferenceSettings, Learner, Method, Neighbourhood, Optimizer, OptimizerKind,
     OptimizerSettings, PruningSettings, SatScope, SatSettings, Schedule, Settings, SpsaSettings, State, StepSettings,
     Trainer,
 };
@@ -1049,7 +1049,7 @@ impl<'a> TwinRun<'a> {
         sat
     }
 
-    /// Where the adversary over imperfections starts: evenly within their ranges, or at nominal.
+    /// Where the adversary over imperfections starts: evenly within their ranges, and inside their ellipsoid if they share one, or at nominal.
     fn worst_start(&self) -> Vec<f64> {
         let mut chip = self.twin.ideal();
         if self.settings.sat.measured {
@@ -1062,7 +1062,26 @@ impl<'a> TwinRun<'a> {
             let drawn = disturb::forward(self.seed, stream, self.step, Some((0, 1)), deviation, None, entry.len());
             chip[entry.range()].copy_from_slice(&drawn);
         }
+        self.within_ellipsoid(&mut chip, 0.0, |_| 0.0);
         chip
+    }
+
+    /// A step of the imperfections that share an ellipsoid, along the gradients of the loss, and back inside.
+    fn within_ellipsoid(&self, chip: &mut [f64], step: f64, gradient: impl Fn(&[usize]) -> f64) {
+        if self.settings.sat.within == Neighbourhood::Box {
+            return;
+        }
+        let common = |(entry, _): &(&Entry<Imperfection>, f64)| entry.spec.cause == Cause::Common;
+        let ranges: BTreeMap<_, _> =
+            self.known().filter(common).map(|(entry, range)| (entry.spec.name, range)).collect();
+        let places = |name: &str| -> Vec<usize> {
+            self.known().filter(|(entry, _)| entry.spec.name == name).flat_map(|(entry, _)| entry.range()).collect()
+        };
+        let u: Vec<_> = ranges.iter().map(|(name, range)| chip[places(name)[0]] / range).collect();
+        let slopes: Vec<_> = ranges.iter().map(|(name, range)| range * gradient(&places(name))).collect();
+        for ((name, range), u) in ranges.iter().zip(adversary::climb(step, &slopes, &u)) {
+            places(name).into_iter().for_each(|place| chip[place] = range * u);
+        }
     }
 
     /// Imperfections that the adversary moves, with their half ranges.
@@ -1074,7 +1093,18 @@ impl<'a> TwinRun<'a> {
     /// One step of the adversary over imperfections, by differences of the loss.
     fn worse(&self, p: &[f64], chip: &[f64], x: &[f64], labels: &[u32]) -> Vec<f64> {
         let mut next = chip.to_vec();
-        for (entry, range) in self.known() {
+        self.within_ellipsoid(&mut next, 1.25 / f64::from(self.settings.sat.steps), |places| {
+            let along = |h: f64| {
+                let mut chip = chip.to_vec();
+                places.iter().for_each(|&place| chip[place] += h);
+                self.twin.loss(p, &chip, x, labels)
+            };
+            (along(1e-5) - along(-1e-5)) / 2e-5
+        });
+        let joint = |entry: &Entry<Imperfection>| {
+            self.settings.sat.within == Neighbourhood::Ellipsoid && entry.spec.cause == Cause::Common
+        };
+        for (entry, range) in self.known().filter(|(entry, _)| !joint(entry)) {
             let own: Vec<_> = match entry.spec.cause {
                 // One value for all layers.
                 Cause::Common => vec![
@@ -1615,6 +1645,29 @@ fn sat_over_known_imperfections_is_that_of_the_twin() {
         ("with all, two steps", SatSettings { rho: 0.3, steps: 2, scope: SatScope::All, ..alone }),
     ];
     sat_steps(&variants.map(|(variant, sat)| (variant.to_owned(), sat, adam(0.1))));
+}
+
+/// Of pictures, all of whose imperfections share an ellipsoid, and of rings, whose temperature has one of its own beside the ranges of
+/// single rings.
+#[test]
+fn sat_over_known_imperfections_within_an_ellipsoid_is_that_of_the_twin() {
+    let ranges = [("rotation", 8.0), ("shift_x", 0.4), ("shift_y", 0.3), ("scale", 0.1)];
+    let alone = SatSettings {
+        scope: SatScope::Imperfections,
+        imperfections: ranges.map(|(name, range)| (name.to_owned(), range)).into(),
+        within: Neighbourhood::Ellipsoid,
+        ..SatSettings::default()
+    };
+    let variants = [
+        ("alone", alone.clone()),
+        ("alone, three steps", SatSettings { steps: 3, ..alone.clone() }),
+        ("with controls", SatSettings { rho: 0.3, scope: SatScope::Control, ..alone.clone() }),
+    ];
+    let tiles = MultiplierRecipe { tiles: [1, CLASSES], tile: Some([3, 4]), ..MultiplierRecipe::new(CLASSES) };
+    let pictures = [LayerRecipe::Multiplier(MultiplierRecipe { sampling: Mode::Bilinear, ..tiles })];
+    sat_steps_of(&pictures, &variants.map(|(variant, sat)| (variant.to_owned(), sat, sgd(0.1))));
+    let rings = SatSettings { imperfections: known(), ..alone };
+    sat_steps(&[("rings".to_owned(), rings, adam(0.1))]);
 }
 
 /// Slopes of imperfections by differences of the loss: of rings that warm up and have more crosstalk, and of pictures in a blur,

@@ -15,3 +15,15 @@ pub fn forward(step: f64, range: f64, g: &[f64], c: &[f64]) -> Vec<f64> {
     };
     c.iter().zip(g.iter().cycle()).map(moved).collect()
 }
+
+/// u + step g / ||g||, and back to length 1 where that is longer. Where g is 0, u does not step.
+pub fn climb(step: f64, g: &[f64], u: &[f64]) -> Vec<f64> {
+    let length = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let step = match length(g) {
+        0.0 => 0.0,
+        norm => step / norm,
+    };
+    let moved: Vec<f64> = u.iter().zip(g).map(|(u, g)| u + step * g).collect();
+    let outside = length(&moved);
+    if outside > 1.0 { moved.iter().map(|u| u / outside).collect() } else { moved }
+}

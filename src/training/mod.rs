@@ -12,7 +12,9 @@ mod state;
 mod trainer;
 
 pub use learner::{DatSettings, Learner};
-pub use method::{FiniteDifferenceSettings, Method, PruningSettings, SatScope, SatSettings, SpsaSettings};
+pub use method::{
+    FiniteDifferenceSettings, Method, Neighbourhood, PruningSettings, SatScope, SatSettings, SpsaSettings,
+};
 pub use optimizer::{Optimizer, OptimizerKind, OptimizerSettings};
 pub use settings::{Schedule, Settings, StepSettings};
 pub use state::State;

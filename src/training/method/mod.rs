@@ -19,7 +19,7 @@ use crate::network::{Device, Network, Stage};
 pub(super) use noise::check_named;
 pub use probe::{FiniteDifferenceSettings, SpsaSettings};
 pub use pruning::PruningSettings;
-pub use sat::{SatScope, SatSettings};
+pub use sat::{Neighbourhood, SatScope, SatSettings};
 
 /// How a network is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

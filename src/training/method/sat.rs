@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{Error, setting};
 use super::{Cost, Step, noise, standard};
-use crate::gpu::{Plan, PlanBuilder, Scalar, Slice};
+use crate::gpu::{ALIGNMENT_WORDS, Plan, PlanBuilder, Scalar, Slice};
 use crate::layer::{Cause, Imperfection, Pass, Role};
 use crate::network::{Asked, Entry, Network, Stage};
 use crate::ops::disturb::{self, Distribution};
@@ -25,6 +25,17 @@ const OVERSHOOT: f64 = 1.25;
 /// How far an imperfection is nudged to measure its slope, in half ranges: little against the range, and much against the rounding
 /// of a loss.
 const NUDGE: f32 = 0.1;
+
+/// What the ranges of known imperfections enclose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Neighbourhood {
+    /// All may be at the end of their range at once.
+    #[default]
+    Box,
+    /// Each may be at the end of its range by itself.
+    Ellipsoid,
+}
 
 /// What the adversary moves, beside the imperfections that it is given ranges of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +87,14 @@ impl SatScope {
 /// device, such as the temperature, has the sum of the gradients of all its layers. What has no gradient in a layer stays there
 /// as it was drawn, if it has one in another.
 ///
+/// With `within = "ellipsoid"` those that have one value for the whole device share an ellipsoid instead: with u = c / r, Σ u² <= 1, so
+/// that each reaches its range by itself, and n at once 1/√n of theirs. They start as above, scaled back to the surface where that is
+/// outside, and go
+///
+/// - u_(k+1) = u_k + (1.25 / K) r g / ||r g||, scaled back to the surface where that is outside
+///
+/// (projected gradient descent in a ball, Madry et al.). Imperfections of single elements keep their ranges.
+///
 /// With `measured` slopes of imperfections are what the loss L of the batch is found to change by in one more forward pass each, in
 /// place of gradients that a model knows. Every imperfection starts at nominal in each step, c_0 = 0, is nudged by itself, and goes
 ///
@@ -111,6 +130,8 @@ pub struct SatSettings {
     /// Half range of each imperfection that the adversary moves, by name, in its unit: both signs.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub imperfections: BTreeMap<String, f32>,
+    /// What these ranges enclose together.
+    pub within: Neighbourhood,
     /// Measure the slopes of `imperfections`, which costs a forward pass each in every step of the adversary, and start at nominal.
     pub measured: bool,
 }
@@ -127,6 +148,7 @@ impl Default for SatSettings {
             scope: SatScope::default(),
             normalise: Grouping::All,
             imperfections: BTreeMap::new(),
+            within: Neighbourhood::default(),
             measured: false,
         }
     }
@@ -157,13 +179,24 @@ impl SatSettings {
                 ));
             }
         }
-        for (key, asks) in [("scope", self.scope == SatScope::Imperfections), ("measured", self.measured)] {
+        let asks = [
+            ("scope", self.scope == SatScope::Imperfections),
+            ("within", self.within == Neighbourhood::Ellipsoid),
+            ("measured", self.measured),
+        ];
+        for (key, asks) in asks {
             if asks && self.imperfections.is_empty() {
                 return Err(setting(
                     format!("training.sat.{key}"),
                     "needs half ranges in training.sat.imperfections, such as `temperature = 1.0`",
                 ));
             }
+        }
+        if self.within == Neighbourhood::Ellipsoid && self.measured {
+            return Err(setting(
+                "training.sat.within",
+                "must be `box` with training.sat.measured, which steps along signs",
+            ));
         }
         if self.rho_digital.is_some() && (self.scope != SatScope::All || self.normalise == Grouping::All) {
             return Err(setting(
@@ -316,6 +349,8 @@ struct Known<'a, 'g> {
     slopes: Vec<Slice>,
     /// Those that move: a common one in every layer that has it, whether that knows its gradient or not.
     moved: Vec<&'a Entry<Imperfection>>,
+    /// Those that share an ellipsoid, with their half ranges.
+    joint: Vec<(&'a str, f32)>,
 }
 
 impl<'a, 'g> Known<'a, 'g> {
@@ -334,7 +369,7 @@ impl<'a, 'g> Known<'a, 'g> {
         if ranges.is_empty() || measured {
             let slope = |_| network.gpu().zeros("slope of an imperfection", &[1], Scalar::F32);
             let slopes = ranges.keys().map(slope).collect::<Result<_, _>>()?;
-            return Ok(Self { network, settings, asked: None, slopes, moved: named.collect() });
+            return Ok(Self { network, settings, asked: None, slopes, moved: named.collect(), joint: Vec::new() });
         }
         let asked = network.ask(|name| ranges.contains_key(name))?;
         let has = |name: &str| asked.entries().iter().any(|entry| entry.spec.name == name);
@@ -347,7 +382,18 @@ impl<'a, 'g> Known<'a, 'g> {
             _ => asked.entries().iter().any(|own| own.name == entry.name),
         };
         let moved = named.filter(moves).collect();
-        Ok(Self { network, settings, asked: Some(asked), slopes: Vec::new(), moved })
+        let mut known = Self { network, settings, asked: Some(asked), slopes: Vec::new(), moved, joint: Vec::new() };
+        if settings.within == Neighbourhood::Ellipsoid {
+            // What has no range does not move.
+            let ranges = ranges.iter().filter(|&(name, &range)| range > 0.0 && known.is_common(name));
+            known.joint = ranges.map(|(name, &range)| (name.as_str(), range)).collect();
+            if known.joint.is_empty() {
+                let message =
+                    "must be `box` where no imperfection has one value for the whole device, and a range above 0";
+                return Err(setting("training.sat.within", message));
+            }
+        }
+        Ok(known)
     }
 
     /// Sets where a step starts: evenly within the ranges, or at nominal.
@@ -365,8 +411,40 @@ impl<'a, 'g> Known<'a, 'g> {
         let deviation = |range: &f32| (f64::from(*range) / 3.0_f64.sqrt()) as f32;
         let ranges = self.settings.imperfections.iter();
         let deviations = ranges.map(|(name, range)| (name.clone(), deviation(range))).collect();
-        let plan = noise::disturb(self.network, &deviations, Distribution::Uniform)?;
+        let mut plan = noise::disturb(self.network, &deviations, Distribution::Uniform)?;
+        for device in 0..self.network.devices() {
+            self.within_ellipsoid(&mut plan, device, None)?;
+        }
         Ok(Some(Arc::new(plan.finish()?)))
+    }
+
+    /// Brings the imperfections of a device that share an ellipsoid inside it, after a step along their gradients where these are given.
+    fn within_ellipsoid(&self, plan: &mut PlanBuilder<'_>, device: usize, asked: Option<&Asked>) -> Result<(), Error> {
+        if self.joint.is_empty() {
+            return Ok(());
+        }
+        let vector = |name| plan.gpu().zeros(name, &[self.joint.len(), ALIGNMENT_WORDS], Scalar::F32);
+        let (places, gradients) = (vector("places in their ranges")?, vector("gradients of these places")?);
+        let element = |of: &Slice, number| of.part(of.name(), number * ALIGNMENT_WORDS, &[1]);
+        let mut values = Vec::new();
+        for (number, &(name, range)) in self.joint.iter().enumerate() {
+            let place = element(&places, number)?;
+            let own = self.moved.iter().filter(|entry| entry.spec.name == name);
+            let own = own.map(|entry| self.network.imperfection(device, entry)).collect::<Result<Vec<_>, _>>()?;
+            if let Some(first) = own.first() {
+                adversary::relative(plan, range, first, &place)?;
+            }
+            if let Some(asked) = asked {
+                self.total(plan, asked, device, name, range, &element(&gradients, number)?)?;
+            }
+            values.extend(own.into_iter().map(|value| (range, place.clone(), value)));
+        }
+        let step = asked.map_or(0.0, |_| OVERSHOOT / f64::from(self.settings.steps));
+        adversary::climb(plan, step as f32, &gradients, &places)?;
+        for (range, place, value) in &values {
+            adversary::absolute(plan, *range, place, value)?;
+        }
+        Ok(())
     }
 
     /// A pass with each imperfection nudged, which begins its slope with the losses met there: `first`, and `again` from the second
@@ -412,8 +490,16 @@ impl<'a, 'g> Known<'a, 'g> {
         let Some(asked) = &self.asked else { return Ok(()) };
         let step = |range: f32| (OVERSHOOT * f64::from(range) / steps) as f32;
         for device in 0..self.network.devices() {
-            for (name, &range) in &self.settings.imperfections {
-                let common = self.common(plan, asked, device, name)?;
+            self.within_ellipsoid(plan, device, Some(asked))?;
+            let alone = |name: &str| self.joint.iter().all(|(joint, _)| *joint != name);
+            for (name, &range) in self.settings.imperfections.iter().filter(|(name, _)| alone(name)) {
+                let common = if self.is_common(name) {
+                    let total = plan.gpu().zeros("gradient of a common imperfection", &[1], Scalar::F32)?;
+                    self.total(plan, asked, device, name, 1.0, &total)?;
+                    Some(total)
+                } else {
+                    None
+                };
                 for entry in self.moved.iter().filter(|entry| entry.spec.name == name) {
                     let gradient = match &common {
                         Some(total) => total.clone(),
@@ -427,24 +513,25 @@ impl<'a, 'g> Known<'a, 'g> {
         Ok(())
     }
 
-    /// The gradient `[1]` of an imperfection that has one value for all: the sum over layers and elements.
-    fn common(
+    /// Whether an imperfection has one value for the whole device.
+    fn is_common(&self, name: &str) -> bool {
+        self.moved.iter().any(|entry| entry.spec.name == name && entry.spec.cause == Cause::Common)
+    }
+
+    /// The gradient `[1]` of an imperfection that has one value for all, times a factor: the sum over layers and elements.
+    fn total(
         &self,
         plan: &mut PlanBuilder<'_>,
         asked: &Asked,
         device: usize,
         name: &str,
-    ) -> Result<Option<Slice>, Error> {
-        let of_name = |entry: &&Entry<Imperfection>| entry.spec.name == name && entry.spec.cause == Cause::Common;
-        let own: Vec<_> = asked.entries().iter().filter(of_name).collect();
-        if own.is_empty() {
-            return Ok(None);
-        }
-        let total = plan.gpu().zeros("gradient of a common imperfection", &[1], Scalar::F32)?;
+        factor: f32,
+        total: &Slice,
+    ) -> Result<(), Error> {
         let partials = sum::partials(plan.gpu())?;
-        for (number, entry) in own.into_iter().enumerate() {
-            sum::forward(plan, 1.0, &asked.gradient(device, entry)?, &partials, &total, number > 0)?;
+        for (number, entry) in asked.entries().iter().filter(|entry| entry.spec.name == name).enumerate() {
+            sum::forward(plan, factor, &asked.gradient(device, entry)?, &partials, total, number > 0)?;
         }
-        Ok(Some(total))
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Cases of the adversary that moves imperfections, and of the sums that its gradients are made of.
 
+use flatlight::gpu::{ALIGNMENT_WORDS, Scalar, Slice};
 use flatlight::ops::{Clock, adversary, sum};
 use flatlight::reference;
 
@@ -9,6 +10,8 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         steps("adversary", false).note("gradients of both signs and 0, elements that reach either end"),
         steps("adversary, common", true).note("one gradient for all elements"),
+        within("adversary, ellipsoid", 0.4375).note("vectors that a step leads inside the ball and outside"),
+        within("adversary, ellipsoid, start", 0.0).note("no step; vectors inside the ball and outside"),
         sums("sum", false),
         sums("sum, added", true),
     ]
@@ -33,6 +36,53 @@ fn steps(name: &'static str, common: bool) -> Case {
             }),
             gradient: None,
             costs: vec![cost("adversary::forward", 4 * n, 3 * n)],
+        }
+    })
+}
+
+/// A vector of imperfections, whose values of one element come out in tensors of five, moved within an ellipsoid.
+fn within(name: &'static str, step: f32) -> Case {
+    const ELEMENTS: usize = 5;
+    case(name, &[&[1], &[2], &[3], &[7], &[24]], &[4], move |draws, size| {
+        let n = size[0];
+        let ranges: Vec<f32> = (0..n).map(|k| 0.25 + k as f32).collect();
+        let slopes = draws.uniform("g", n, -1e-3, 1e-3);
+        let mut inputs: Vec<_> = slopes.iter().map(|&g| tensor("g", &[1], vec![g])).collect();
+        // The more there are, the longer the vector.
+        let places = draws.uniform("u", n, -1.0, 1.0);
+        inputs.extend(ranges.iter().zip(places).map(|(&range, u)| tensor("c", &[1], vec![f64::from(range) * u])));
+        let all: Vec<_> = ranges.iter().copied().map(f64::from).collect();
+        Problem {
+            inputs,
+            outputs: (0..n).map(|_| fresh("c", &[ELEMENTS])).collect(),
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| {
+                let vector = |name| plan.gpu().zeros(name, &[n, ALIGNMENT_WORDS], Scalar::F32);
+                let (g, u) = (vector("g")?, vector("u")?);
+                let element = |of: &Slice, k: usize| of.part(of.name(), k * ALIGNMENT_WORDS, &[1]);
+                for (k, &range) in ranges.iter().enumerate() {
+                    adversary::relative(plan, 1.0, &on.inputs[k], &element(&g, k)?)?;
+                    adversary::relative(plan, range, &on.inputs[n + k], &element(&u, k)?)?;
+                }
+                adversary::climb(plan, step, &g, &u)?;
+                for (k, &range) in ranges.iter().enumerate() {
+                    adversary::absolute(plan, range, &element(&u, k)?, &on.outputs[k])?;
+                }
+                Ok(())
+            }),
+            specification: Box::new(move |x| {
+                let (g, c) = x.split_at(all.len());
+                let g: Vec<f64> = g.iter().map(|g| g[0]).collect();
+                let u: Vec<f64> = all.iter().zip(c).map(|(range, c)| c[0] / range).collect();
+                let moved = reference::adversary::climb(f64::from(step), &g, &u);
+                all.iter().zip(moved).map(|(range, u)| vec![range * u; ELEMENTS]).collect()
+            }),
+            gradient: None,
+            costs: vec![
+                cost("adversary::relative", 2 * n, 4 * n),
+                cost("adversary::climb", 10 * n, 3 * n),
+                cost("adversary::absolute", ELEMENTS * n, ELEMENTS * n),
+            ],
         }
     })
 }
