@@ -745,7 +745,7 @@ fn bench_times_steps_of_a_named_case() {
     bench.refuse(
         "bench ring-lenett",
         2,
-        &["no case `ring-lenett`; there are: ring-lenet, mesh-64, d2nn-128, slm-1080; did you mean `ring-lenet`?"],
+        &["no case `ring-lenett`; there are: ring-lenet, mesh-64, d2nn-128, slm-1080, ring-vgg; did you mean `ring-lenet`?"],
     );
     bench.refuse("bench --steps 0", 2, &["--steps"]);
     bench.refuse("bench --method sta", 2, &["standard, noise, pruning, sat"]);

@@ -23,7 +23,7 @@ struct Case {
     batch: usize,
 }
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 5] = [
     Case { name: "ring-lenet", recipe: "mnist-rings", settings: &[], shape: &[28, 28], classes: 10, batch: 256 },
     Case { name: "mesh-64", recipe: "mnist-mesh", settings: &[], shape: &[28, 28], classes: 10, batch: 512 },
     Case {
@@ -54,7 +54,17 @@ const CASES: [Case; 4] = [
         classes: 10,
         batch: 1,
     },
+    Case { name: "ring-vgg", recipe: "mnist-rings", settings: &[VGG], shape: &[3, 32, 32], classes: 10, batch: 128 },
 ];
+
+/// Six convolutions in three sizes.
+const VGG: &str = r#"layers=[{type="ring-convolution",outputs=64,kernel=3,padding=1,start=[0.09,0.21]},{type="batch-norm"},{type="relu"},
+{type="ring-convolution",outputs=64,kernel=3,padding=1,start=[0.09,0.21]},{type="batch-norm"},{type="relu"},{type="max-pool",window=2},
+{type="ring-convolution",outputs=128,kernel=3,padding=1,start=[0.09,0.21]},{type="batch-norm"},{type="relu"},
+{type="ring-convolution",outputs=128,kernel=3,padding=1,start=[0.09,0.21]},{type="batch-norm"},{type="relu"},{type="max-pool",window=2},
+{type="ring-convolution",outputs=256,kernel=3,padding=1,start=[0.09,0.21]},{type="batch-norm"},{type="relu"},
+{type="ring-convolution",outputs=256,kernel=3,padding=1,start=[0.09,0.21]},{type="batch-norm"},{type="relu"},{type="max-pool",window=2},
+{type="ring-dense",outputs=10,start=[0.09,0.21]}]"#;
 
 /// Steps before the clock runs: kernels are compiled when they first run.
 const WARM_UP: usize = 2;
@@ -66,6 +76,7 @@ Cases:
   mesh-64      a digital LeNet front end and a mesh of 64 modes (mnist-mesh), images of 28 x 28, batch 512
   d2nn-128     two phase masks of 128 x 128 with thresholds, padded to 256 x 256, batch 64
   slm-1080     three phase masks of 1080 x 1920, padded to 2160 x 3840, batch 1
+  ring-vgg     six convolutions of 3 x 3 and 64 to 256 channels with a ring for each weight, images of 3 x 32 x 32, batch 128
 
 Random images and labels; Adam at 0.001; sat with rho 0.05 over all parameters, not adaptive. With --json a case's
 output ends with one JSON object on a line: case, method, batch, steps, seconds_per_step (median), min_s, max_s,
