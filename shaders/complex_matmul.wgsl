@@ -23,7 +23,7 @@ alias Four = mat4x2<f32>;
 
 /// First row and column of the invocation's tile; a row past the end means no work.
 fn tile(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> vec2<u32> {
-    return product_tile(params, indexing_group(group, groups) * WORKGROUP + lane);
+    return product_tile(params, indexing_group(group, groups) * WORKGROUP + lane, 4u, 4u).xy;
 }
 
 fn load_a(at: vec4<u32>) -> Four {

@@ -8,7 +8,7 @@
 // Reference: src/reference/matmul.rs
 
 import package::shared::indexing::{indexing_group};
-import package::shared::product::{Params, product_four};
+import package::shared::product::{Params, product_four, product_tile};
 
 const WORKGROUP: u32 = 64u;
 const LANES: u32 = 8u;
@@ -34,11 +34,9 @@ struct Tile {
     high: Sums,
 }
 
-/// First row and column of the subgroup's tile; a row past the end means no work. All lanes agree.
-fn tile(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> vec2<u32> {
-    let index = (indexing_group(group, groups) * WORKGROUP + lane) / LANES;
-    let across = (params.n + COLUMNS - 1u) / COLUMNS;
-    return vec2(index / across * ROWS, index % across * COLUMNS);
+/// First row and column of the subgroup's tile, and its product; a row past the end means no work. All lanes agree.
+fn tile(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> vec3<u32> {
+    return product_tile(params, (indexing_group(group, groups) * WORKGROUP + lane) / LANES, ROWS, COLUMNS);
 }
 
 /// Adds four elements of the contraction to a row: its elements of a, and four columns of b for each.
@@ -56,11 +54,12 @@ fn store_one(at: u32, value: f32) {
     }
 }
 
-fn store_row(row: u32, first: u32, values: vec4<f32>) {
+/// Four columns of a row of c, which starts at word `before`.
+fn store_row(before: u32, row: u32, first: u32, values: vec4<f32>) {
     if row >= params.m || first >= params.n {
         return;
     }
-    let at = row * params.n + first;
+    let at = before + row * params.n + first;
     if QUADS == 1u {
         c[at / 4u] = select(values, c[at / 4u] + values, ACCUMULATE == 1u);
         return;
@@ -71,32 +70,33 @@ fn store_row(row: u32, first: u32, values: vec4<f32>) {
 }
 
 /// Adds `offset` to every row and stores the lane's columns.
-fn store(row: u32, first: u32, sums: Tile, offset: vec4<f32>) {
-    store_sums(row, first, sums.low, offset);
+fn store(corner: vec3<u32>, first: u32, sums: Tile, offset: vec4<f32>) {
+    let before = corner.z * params.m * params.n;
+    store_sums(before, corner.x, first, sums.low, offset);
     if ROWS > 16u {
-        store_sums(row + 16u, first, sums.high, offset);
+        store_sums(before, corner.x + 16u, first, sums.high, offset);
     }
 }
 
 /// Constant indices keep the sums in registers.
-fn store_sums(row: u32, first: u32, sums: Sums, offset: vec4<f32>) {
-    store_row(row, first, sums[0] + offset);
-    store_row(row + 1u, first, sums[1] + offset);
-    store_row(row + 2u, first, sums[2] + offset);
-    store_row(row + 3u, first, sums[3] + offset);
-    store_row(row + 4u, first, sums[4] + offset);
-    store_row(row + 5u, first, sums[5] + offset);
-    store_row(row + 6u, first, sums[6] + offset);
-    store_row(row + 7u, first, sums[7] + offset);
+fn store_sums(before: u32, row: u32, first: u32, sums: Sums, offset: vec4<f32>) {
+    store_row(before, row, first, sums[0] + offset);
+    store_row(before, row + 1u, first, sums[1] + offset);
+    store_row(before, row + 2u, first, sums[2] + offset);
+    store_row(before, row + 3u, first, sums[3] + offset);
+    store_row(before, row + 4u, first, sums[4] + offset);
+    store_row(before, row + 5u, first, sums[5] + offset);
+    store_row(before, row + 6u, first, sums[6] + offset);
+    store_row(before, row + 7u, first, sums[7] + offset);
     if ROWS > 8u {
-        store_row(row + 8u, first, sums[8] + offset);
-        store_row(row + 9u, first, sums[9] + offset);
-        store_row(row + 10u, first, sums[10] + offset);
-        store_row(row + 11u, first, sums[11] + offset);
-        store_row(row + 12u, first, sums[12] + offset);
-        store_row(row + 13u, first, sums[13] + offset);
-        store_row(row + 14u, first, sums[14] + offset);
-        store_row(row + 15u, first, sums[15] + offset);
+        store_row(before, row + 8u, first, sums[8] + offset);
+        store_row(before, row + 9u, first, sums[9] + offset);
+        store_row(before, row + 10u, first, sums[10] + offset);
+        store_row(before, row + 11u, first, sums[11] + offset);
+        store_row(before, row + 12u, first, sums[12] + offset);
+        store_row(before, row + 13u, first, sums[13] + offset);
+        store_row(before, row + 14u, first, sums[14] + offset);
+        store_row(before, row + 15u, first, sums[15] + offset);
     }
 }
 
@@ -129,8 +129,8 @@ fn rows_of_b(at: u32) -> mat4x4<f32> {
 }
 
 /// Places of a lane's four rows of a, in vectors.
-fn rows_of_a(row: u32, lane: u32) -> vec4<u32> {
-    let rows = min(row + lane + vec4(0u, 8u, 16u, 24u), vec4(params.m - 1u));
+fn rows_of_a(corner: vec3<u32>, lane: u32) -> vec4<u32> {
+    let rows = corner.z * params.m + min(corner.x + lane + vec4(0u, 8u, 16u, 24u), vec4(params.m - 1u));
     return (rows * params.k + params.k_first) / 4u;
 }
 
@@ -141,8 +141,8 @@ fn ab(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: 
         return;
     }
     let column = min(corner.y + 4u * lane, params.n - 4u);
-    let at_a = rows_of_a(corner.x, lane);
-    var at_b = (params.k_first * params.n + column) / 4u;
+    let at_a = rows_of_a(corner, lane);
+    var at_b = ((corner.z * params.k + params.k_first) * params.n + column) / 4u;
     var low = Sums();
     var high = Sums();
     for (var turn = 0u; turn < params.k_count / 4u; turn++) {
@@ -153,7 +153,7 @@ fn ab(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: 
         }
         at_b += params.n;
     }
-    store(corner.x, corner.y + 4u * lane, Tile(low, high), vec4(0.0));
+    store(corner, corner.y + 4u * lane, Tile(low, high), vec4(0.0));
 }
 
 /// Adds four elements of the contraction to four rows, each element a vector of them.
@@ -189,8 +189,8 @@ fn atb(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     let row = corner.x + 4u * (lane % 2u);
     let rows = min(row + vec4(0u, 8u, 16u, 24u), vec4(params.m - 4u));
     let column = min(corner.y + 4u * lane, params.n - 4u);
-    var at_a = ((params.k_first + lane / 2u) * params.m + rows) / 4u;
-    var at_b = (params.k_first * params.n + column) / 4u;
+    var at_a = ((corner.z * params.k + params.k_first + lane / 2u) * params.m + rows) / 4u;
+    var at_b = ((corner.z * params.k + params.k_first) * params.n + column) / 4u;
     // [four rows]
     var sums = array<mat4x4<f32>, 8>();
     for (var turn = 0u; turn < params.k_count / 4u; turn++) {
@@ -216,15 +216,15 @@ fn atb(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
     }
     let low = sums_of(sums[0], sums[1], sums[2], sums[3]);
     let high = sums_of(sums[4], sums[5], sums[6], sums[7]);
-    store(corner.x, corner.y + 4u * lane, Tile(low, high), vec4(0.0));
+    store(corner, corner.y + 4u * lane, Tile(low, high), vec4(0.0));
 }
 
-fn product_abt(corner: vec2<u32>, lane: u32) -> Tile {
+fn product_abt(corner: vec3<u32>, lane: u32) -> Tile {
     var low = Sums();
     var high = Sums();
-    let at_a = rows_of_a(corner.x, lane);
+    let at_a = rows_of_a(corner, lane);
     let columns = product_four(corner.y + 4u * lane, params.n);
-    var at_b = (columns * params.k + params.k_first) / 4u;
+    var at_b = ((corner.z * params.n + columns) * params.k + params.k_first) / 4u;
     for (var turn = 0u; turn < params.k_count / 4u; turn++) {
         let right = transpose(mat4x4<f32>(b[at_b.x], b[at_b.y], b[at_b.z], b[at_b.w]));
         accumulate(&low, a[at_a.x + turn], a[at_a.y + turn], right);
@@ -243,7 +243,7 @@ fn abt(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups:
         return;
     }
     let sums = product_abt(corner, lane);
-    store(corner.x, corner.y + 4u * lane, sums, vec4(0.0));
+    store(corner, corner.y + 4u * lane, sums, vec4(0.0));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -256,5 +256,5 @@ fn abt_bias(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     let first = corner.y + 4u * lane;
     let columns = product_four(first, params.n);
     let row = vec4(bias[columns.x], bias[columns.y], bias[columns.z], bias[columns.w]);
-    store(corner.x, first, sums, row);
+    store(corner, first, sums, row);
 }

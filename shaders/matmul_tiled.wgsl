@@ -5,7 +5,7 @@
 // Reference: src/reference/matmul.rs
 
 import package::shared::indexing::{indexing_group};
-import package::shared::product::{Params, product_four};
+import package::shared::product::{Params, product_four, product_tile};
 
 const WORKGROUP: u32 = 256u;
 const TILE: u32 = 64u;
@@ -35,18 +35,18 @@ fn element_outer(first: u32, lane: u32, part: u32) -> vec2<u32> {
     return vec2(first + place % TILE, place / TILE);
 }
 
-/// First row and column of the workgroup's tile.
-fn corner_of(group: vec3<u32>, groups: vec3<u32>) -> vec2<u32> {
-    let index = indexing_group(group, groups);
-    let across = (params.n + TILE - 1u) / TILE;
-    return vec2(index / across, index % across) * TILE;
+/// First row and column of the workgroup's tile, and its product.
+fn corner_of(group: vec3<u32>, groups: vec3<u32>) -> vec3<u32> {
+    return product_tile(params, indexing_group(group, groups), TILE, TILE);
 }
 
 /// One product: `transposed_a`: a is [k, m]; `transposed_b`: b is [n, k].
-fn product(corner: vec2<u32>, lane: u32, transposed_a: bool, transposed_b: bool) -> mat4x4<f32> {
+fn product(corner: vec3<u32>, lane: u32, transposed_a: bool, transposed_b: bool) -> mat4x4<f32> {
     let row = lane / 16u * 4u;
     let column = lane % 16u * 4u;
     let k_end = params.k_first + params.k_count;
+    let before_a = corner.z * params.m * params.k;
+    let before_b = corner.z * params.k * params.n;
     var sums = mat4x4<f32>();
     for (var k = params.k_first; k < k_end; k += DEPTH) {
         for (var part = 0u; part < 4u; part++) {
@@ -56,7 +56,7 @@ fn product(corner: vec2<u32>, lane: u32, transposed_a: bool, transposed_b: bool)
             }
             var value = 0.0;
             if at.x < params.m && k + at.y < k_end {
-                value = a[select(at.x * params.k + k + at.y, (k + at.y) * params.m + at.x, transposed_a)];
+                value = a[before_a + select(at.x * params.k + k + at.y, (k + at.y) * params.m + at.x, transposed_a)];
             }
             tile_a[at.y * PITCH + at.x - corner.x] = value;
             at = element_outer(corner.y, lane, part);
@@ -65,7 +65,7 @@ fn product(corner: vec2<u32>, lane: u32, transposed_a: bool, transposed_b: bool)
             }
             value = 0.0;
             if at.x < params.n && k + at.y < k_end {
-                value = b[select((k + at.y) * params.n + at.x, at.x * params.k + k + at.y, transposed_b)];
+                value = b[before_b + select((k + at.y) * params.n + at.x, at.x * params.k + k + at.y, transposed_b)];
             }
             tile_b[at.y * PITCH + at.x - corner.y] = value;
         }
@@ -85,14 +85,14 @@ fn product(corner: vec2<u32>, lane: u32, transposed_a: bool, transposed_b: bool)
     return sums;
 }
 
-fn store(corner: vec2<u32>, lane: u32, sums: mat4x4<f32>) {
-    let first = corner + vec2(lane / 16u, lane % 16u) * 4u;
+fn store(corner: vec3<u32>, lane: u32, sums: mat4x4<f32>) {
+    let first = corner.xy + vec2(lane / 16u, lane % 16u) * 4u;
     for (var i = 0u; i < 4u; i++) {
         for (var j = 0u; j < 4u; j++) {
             let row = first.x + i;
             let column = first.y + j;
             if row < params.m && column < params.n {
-                let at = row * params.n + column;
+                let at = (corner.z * params.m + row) * params.n + column;
                 c[at] = select(0.0, c[at], params.accumulate == 1u) + sums[i][j];
             }
         }

@@ -122,6 +122,7 @@ pub struct Gpu {
     submit_nanoseconds: AtomicU64,
     ledger: Arc<Ledger>,
     variants: Mutex<Variants>,
+    scratch: Mutex<BTreeMap<&'static str, Slice>>,
 }
 
 /// A lock that a panicking thread cannot poison for the others: the values behind are always whole.
@@ -219,6 +220,7 @@ impl Gpu {
             submit_nanoseconds: AtomicU64::new(0),
             ledger: Arc::default(),
             variants: Mutex::new(Variants::new(&summary, options.variants.clone())),
+            scratch: Mutex::default(),
             summary,
         })
     }
@@ -285,6 +287,25 @@ impl Gpu {
         })?;
         self.ledger.change(name, size, true);
         Ok(Slice::whole(Buffer { raw, name: name.to_owned(), ledger: Arc::clone(&self.ledger) }, shape, scalar))
+    }
+
+    /// Words that an operation fills and reads within itself, and that others of the same name share: what is left in them is gone by the
+    /// next one. They are made once, as large as the largest that was asked for until then.
+    ///
+    /// # Errors
+    /// As [`zeros`](Self::zeros).
+    pub fn scratch(&self, name: &'static str, shape: &[usize]) -> Result<Slice, Error> {
+        let words = shape.iter().product();
+        let mut all = lock(&self.scratch);
+        match all.get(name) {
+            Some(found) if found.len() >= words => found.part(name, 0, shape),
+            _ => {
+                let made = self.zeros(name, &[words], Scalar::F32)?;
+                let part = made.part(name, 0, shape);
+                all.insert(name, made);
+                part
+            }
+        }
     }
 
     /// A new buffer that holds `data`.

@@ -87,6 +87,7 @@ library![
     "tilt",
     "transfer",
     "transmission",
+    "winograd",
 ];
 
 /// A linked module: one text, and where each of its lines came from.

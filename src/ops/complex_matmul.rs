@@ -51,7 +51,7 @@ fn product(
     const RUN: usize = MAX_LOOP_TURNS - 16;
     let operation = format!("complex_matmul::{kind}");
     expect(&operation, c, &[m, n, 2])?;
-    for run in Product::runs(&operation, [m, n, k], RUN)? {
+    for run in Product::runs(&operation, 1, [m, n, k], RUN)? {
         let work = Work::Items(m.div_ceil(4) * n.div_ceil(4));
         plan.dispatch("complex_matmul", kind, &run, &[a.read(), b.read(), c.update()], work)?;
     }

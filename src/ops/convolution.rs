@@ -1,9 +1,11 @@
 //! Convolution of images as deep learning has it (cross-correlation); `shaders/convolution.wgsl` and its variants
-//! `convolution_subgroup.wgsl` and `convolution_tiled.wgsl`, which add in the same order.
+//! `convolution_subgroup.wgsl` and `convolution_tiled.wgsl`, which add in the same order. Kernels of 3 x 3 over many channels take fewer
+//! products (`winograd.rs`).
 //!
 //! Activations are matrices `[batch, features]`, an image a row: its channels one after the other, each row by row.
 //! Weights are `[channels_out, channels_in, kernel height, kernel width]`.
 
+use super::winograd::{self, Taps};
 use super::{bias, expect, matrix, word};
 use crate::gpu::{Bind, Constant, Error, Gpu, MAX_LOOP_TURNS, PlanBuilder, Scalar, Slice, Work, align};
 use crate::uniform;
@@ -186,20 +188,35 @@ pub fn forward(
     expect(NAME, x, &[batch, shape.features_in()])?;
     expect(NAME, weight, &shape.weight())?;
     expect(NAME, y, &[batch, shape.features_out()?])?;
+    if let Some(bias) = bias {
+        expect(NAME, bias, &[shape.channels_out])?;
+    }
+    if winograd::is_chosen(plan.gpu(), shape)? {
+        return winograd::correlate(plan, shape, Taps::Forward, x, weight, bias, y);
+    }
     let params = shape.params(NAME, batch)?;
     check_taps(plan, NAME, &params)?;
     let shader = fastest(plan.gpu())?;
     match bias {
         Some(bias) => {
-            expect(NAME, bias, &[shape.channels_out])?;
             let binds = [x.read(), weight.read(), bias.read(), y.write()];
             correlate(plan, shader, "forward_bias", &params, &binds)
         }
-        None => {
-            let binds = [x.read(), weight.read(), y.write()];
-            correlate(plan, shader, "forward", &params, &binds)
-        }
+        None => direct(plan, shape, x, weight, y),
     }
+}
+
+/// Adds up all products of a convolution without a bias.
+pub(super) fn direct(
+    plan: &mut PlanBuilder<'_>,
+    shape: &Shape,
+    x: &Slice,
+    weight: &Slice,
+    y: &Slice,
+) -> Result<(), Error> {
+    let params = shape.params("convolution::forward", x.shape()[0])?;
+    let shader = fastest(plan.gpu())?;
+    correlate(plan, shader, "forward", &params, &[x.read(), weight.read(), y.write()])
 }
 
 /// d_x `[batch, features_in]` from d_y `[batch, features_out]`: the adjoint of [`forward`] in x.
@@ -218,6 +235,9 @@ pub fn backward_input(
     expect(NAME, d_y, &[batch, shape.features_out()?])?;
     expect(NAME, weight, &shape.weight())?;
     expect(NAME, d_x, &[batch, shape.features_in()])?;
+    if winograd::is_chosen(plan.gpu(), shape)? {
+        return winograd::correlate(plan, shape, Taps::Flipped, d_y, weight, None, d_x);
+    }
     let along = shape.params(NAME, batch)?;
     // A tap k of the flipped kernel meets element n of d_y where i + k - (kernel - 1 - padding) = stride n. The place
     // is lifted by whole elements so that it is never negative.
@@ -256,7 +276,8 @@ pub fn backward_input(
 /// # Errors
 /// What the device reports.
 pub fn partials(gpu: &Gpu, shape: &Shape, batch: usize) -> Result<Slice, Error> {
-    let weights: usize = shape.weight().iter().product();
+    // Sums of transformed tiles have a place that all convolutions share.
+    let weights = if winograd::is_chosen(gpu, shape)? { 0 } else { shape.weight().iter().product() };
     let n_runs = shape.runs(batch)?[1];
     gpu.zeros("partial sums", &[align(n_runs * weights) + n_runs * shape.channels_out], Scalar::F32)
 }
@@ -282,14 +303,17 @@ pub fn backward_weight(
     expect(NAME, d_weight, &shape.weight())?;
     let [run, n_runs] = shape.runs(batch)?;
     plan.check_loop(NAME, run * shape.row_turns()?)?;
-    let sums = partials.part("partial sums", 0, &[n_runs, d_weight.len()])?;
+    let filtered = winograd::is_chosen(plan.gpu(), shape)?;
+    let weights = if filtered { 0 } else { d_weight.len() };
+    let sums = partials.part("partial sums", 0, &[n_runs, weights])?;
     let sums_of_bias = partials.part("partial sums", align(sums.len()), &[n_runs, shape.channels_out])?;
     let params = shape.params(NAME, batch)?;
     let binds = [x.read(), d_y.read(), sums.write()];
     let entry = "backward_weight";
     let shader = fastest(plan.gpu())?;
-    let in_subgroups = shader == SUBGROUP.1 && fits_subgroup(&params) && d_y.len().is_multiple_of(4);
+    let in_subgroups = !filtered && shader == SUBGROUP.1 && fits_subgroup(&params) && d_y.len().is_multiple_of(4);
     match shader {
+        _ if filtered => winograd::backward_weight(plan, shape, x, d_y, d_weight)?,
         shader if shader == TILED.1 => {
             let filters = d_weight.len() / shape.channels_out;
             let groups = n_runs * shape.channels_out.div_ceil(32) * filters.div_ceil(128);
@@ -322,7 +346,9 @@ pub fn backward_weight(
             plan.dispatch(PORTABLE.1, entry, &params, &binds, work)?;
         }
     }
-    bias::backward(plan, &sums, &d_weight.reshape(&[d_weight.len()])?)?;
+    if !filtered {
+        bias::backward(plan, &sums, &d_weight.reshape(&[d_weight.len()])?)?;
+    }
     let Some(d_bias) = d_bias else { return Ok(()) };
     if !in_subgroups {
         let work = Work::Items(n_runs * shape.channels_out);

@@ -1,11 +1,11 @@
 //! Matrix products of row-major `f32` matrices; `shaders/matmul.wgsl` and its variants `matmul_subgroup.wgsl` and
-//! `matmul_tiled.wgsl`.
+//! `matmul_tiled.wgsl`. Tensors of three axes are as many matrices as the first one is long, each multiplied with its like.
 //!
 //! All variants add in the same order. On software adapters they give the same bits; a GPU's compiler may fuse an
 //! addition with a product in one and not in another.
 
+use super::expect;
 use super::product::Product;
-use super::{expect, matrix};
 use crate::gpu::{Error, Gpu, MAX_LOOP_TURNS, PlanBuilder, Slice, Work};
 
 /// Shaders by variant.
@@ -27,14 +27,33 @@ pub fn variants(gpu: &Gpu) -> Vec<&'static str> {
     available
 }
 
+/// How many matrices a tensor holds, and their rows and columns.
+fn matrices(operation: &str, tensor: &Slice) -> Result<[usize; 3], Error> {
+    match *tensor.shape() {
+        [rows, columns] => Ok([1, rows, columns]),
+        [count, rows, columns] => Ok([count, rows, columns]),
+        _ => Err(Error::Shape {
+            what: format!("{operation}, `{}`", tensor.name()),
+            expected: "a matrix, or several".to_owned(),
+            got: format!("{:?}", tensor.shape()),
+        }),
+    }
+}
+
+/// The shape of as many matrices as a tensor holds, of so many rows and columns.
+fn as_many(tensor: &Slice, rows: usize, columns: usize) -> Vec<usize> {
+    let axes = tensor.shape();
+    [&axes[..axes.len() - 2], &[rows, columns]].concat()
+}
+
 /// c `[m, n]` = a `[m, k]` b `[k, n]`.
 ///
 /// # Errors
 /// Shapes that do not fit.
 pub fn ab(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, c: &Slice) -> Result<(), Error> {
-    let ([m, k], n) = (matrix("matmul::ab", a)?, matrix("matmul::ab", b)?[1]);
-    expect("matmul::ab", b, &[k, n])?;
-    product(plan, "ab", [m, n, k], a, b, None, c)
+    let ([count, m, k], n) = (matrices("matmul::ab", a)?, matrices("matmul::ab", b)?[2]);
+    expect("matmul::ab", b, &as_many(a, k, n))?;
+    product(plan, "ab", [count, m, n, k], a, b, None, c)
 }
 
 /// c `[m, n]` = a' b, with a `[k, m]`, b `[k, n]`.
@@ -42,9 +61,9 @@ pub fn ab(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, c: &Slice) -> Result
 /// # Errors
 /// Shapes that do not fit.
 pub fn atb(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, c: &Slice) -> Result<(), Error> {
-    let ([k, m], n) = (matrix("matmul::atb", a)?, matrix("matmul::atb", b)?[1]);
-    expect("matmul::atb", b, &[k, n])?;
-    product(plan, "atb", [m, n, k], a, b, None, c)
+    let ([count, k, m], n) = (matrices("matmul::atb", a)?, matrices("matmul::atb", b)?[2]);
+    expect("matmul::atb", b, &as_many(a, k, n))?;
+    product(plan, "atb", [count, m, n, k], a, b, None, c)
 }
 
 /// c `[m, n]` = a b' (+ bias `[n]` in every row), with a `[m, k]`, b `[n, k]`.
@@ -52,19 +71,19 @@ pub fn atb(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, c: &Slice) -> Resul
 /// # Errors
 /// Shapes that do not fit.
 pub fn abt(plan: &mut PlanBuilder<'_>, a: &Slice, b: &Slice, bias: Option<&Slice>, c: &Slice) -> Result<(), Error> {
-    let ([m, k], n) = (matrix("matmul::abt", a)?, matrix("matmul::abt", b)?[0]);
-    expect("matmul::abt", b, &[n, k])?;
+    let ([count, m, k], n) = (matrices("matmul::abt", a)?, matrices("matmul::abt", b)?[1]);
+    expect("matmul::abt", b, &as_many(a, n, k))?;
     if let Some(bias) = bias {
         expect("matmul::abt", bias, &[n])?;
     }
-    product(plan, "abt", [m, n, k], a, b, bias, c)
+    product(plan, "abt", [count, m, n, k], a, b, bias, c)
 }
 
 /// Records a product with the variant that is fastest here.
 fn product(
     plan: &mut PlanBuilder<'_>,
     kind: &str,
-    size: [usize; 3],
+    size: [usize; 4],
     a: &Slice,
     b: &Slice,
     bias: Option<&Slice>,
@@ -72,7 +91,7 @@ fn product(
 ) -> Result<(), Error> {
     let gpu = plan.gpu();
     let chosen = gpu.variant("matmul", &variants(gpu), |variant| time(gpu, variant))?;
-    let [m, n, k] = size;
+    let [_, m, n, k] = size;
     // It takes the contraction four elements a turn, and its vec4 loads run along the contiguous axes.
     let in_fours = match kind {
         "abt" => k.is_multiple_of(4),
@@ -100,16 +119,16 @@ fn record(
     plan: &mut PlanBuilder<'_>,
     shader: &str,
     kind: &str,
-    [m, n, k]: [usize; 3],
+    [count, m, n, k]: [usize; 4],
     a: &Slice,
     b: &Slice,
     bias: Option<&Slice>,
     c: &Slice,
 ) -> Result<(), Error> {
     let operation = format!("matmul::{kind}");
-    expect(&operation, c, &[m, n])?;
+    expect(&operation, c, &as_many(a, m, n))?;
     // Rows of a tile of the subgroup variant: the fewer tiles, the fewer loads, but there must be some for every thread.
-    let tiles = |rows: usize| m.div_ceil(rows) * n.div_ceil(32);
+    let tiles = |rows: usize| count * m.div_ceil(rows) * n.div_ceil(32);
     let rows = match m {
         ..=8 => 8,
         _ if tiles(32) >= ENOUGH_TILES => 32,
@@ -117,10 +136,10 @@ fn record(
     };
     let work = match shader {
         _ if shader == SUBGROUP.1 => Work::Items(8 * tiles(rows)),
-        _ if shader == TILED.1 => Work::Groups(m.div_ceil(64) * n.div_ceil(64)),
-        _ => Work::Items(m.div_ceil(4) * n.div_ceil(4)),
+        _ if shader == TILED.1 => Work::Groups(count * m.div_ceil(64) * n.div_ceil(64)),
+        _ => Work::Items(count * m.div_ceil(4) * n.div_ceil(4)),
     };
-    for params in Product::runs(&operation, [m, n, k], RUN)? {
+    for params in Product::runs(&operation, count, [m, n, k], RUN)? {
         let bias = bias.filter(|_| params.k_first == 0);
         let entry = if bias.is_some() { format!("{kind}_bias") } else { kind.to_owned() };
         let mut binds = vec![a.read(), b.read()];
@@ -143,6 +162,6 @@ fn time(gpu: &Gpu, variant: &'static str) -> Result<Option<f64>, Error> {
         [PORTABLE, SUBGROUP, TILED].iter().find(|(name, _)| *name == variant).map_or(PORTABLE.1, |(_, shader)| *shader);
     // Sums of 256 terms below 1/4 in the same order; a compiler may round fewer of them.
     gpu.time_variant(&[SIZE, SIZE], [PORTABLE.1, shader], |plan, shader, c| {
-        record(plan, shader, "abt", [SIZE; 3], &a, &a, None, c)
+        record(plan, shader, "abt", [1, SIZE, SIZE, SIZE], &a, &a, None, c)
     })
 }

@@ -51,6 +51,7 @@ pub mod tiles;
 pub mod tilt;
 pub mod transfer;
 pub mod transmission;
+mod winograd;
 
 pub use clock::Clock;
 pub use flat::{Flat, Grouping, Scope, Segment};

@@ -58,6 +58,8 @@ pub struct Case {
     pub order: f64,
     /// Whether `order` is for outputs too.
     pub reordered: bool,
+    /// Whether a NaN may reach more than the specification says, as it does where numbers are shared by neighbours.
+    pub spreads: bool,
     /// Family and name of the kernel variant that the case is about.
     pub variant: Option<(&'static str, &'static str)>,
     /// Where the inputs lie, if that matters for smoothness.
@@ -102,6 +104,11 @@ impl Case {
         self
     }
 
+    fn spreads(mut self) -> Self {
+        self.spreads = true;
+        self
+    }
+
     fn note(mut self, note: &'static str) -> Self {
         self.note = note;
         self
@@ -123,6 +130,7 @@ fn case(
         split: None,
         order: 0.0,
         reordered: false,
+        spreads: false,
         variant: None,
         note: "smooth",
         make: Box::new(make),
@@ -445,7 +453,13 @@ enum Product {
     AbtBias,
 }
 
-/// Sizes are m, n, k. The gradients of each product are two of the others.
+/// Products of matrices of so many words that lie one after the other in a and b.
+fn side_by_side(a: &[f64], b: &[f64], words: [usize; 2], one: impl Fn(&[f64], &[f64]) -> Vec<f64>) -> Vec<f64> {
+    a.chunks(words[0]).zip(b.chunks(words[1])).flat_map(|(a, b)| one(a, b)).collect()
+}
+
+/// Sizes are m, n, k, after the number of products where there are several side by side. The gradients of each product are two of the
+/// others.
 fn product(name: &'static str, kind: Product, variant: &'static str) -> Case {
     const SIZES: &[&[usize]] = &[
         &[1, 1, 1],
@@ -462,14 +476,20 @@ fn product(name: &'static str, kind: Product, variant: &'static str) -> Case {
         // Many groups; a gradient contracts over 80,000 elements, more than one loop may.
         &[5, 80_000, 9],
         &[4, 80_000, 8],
+        &[2, 3, 5, 2],
+        &[5, 36, 20, 12],
+        &[3, 65, 70, 17],
     ];
     let make = move |draws: Draws, size: &[usize]| {
-        let [m, n, k] = size.try_into().expect("m, n, k");
-        let shape_a = if kind == Product::Atb { [k, m] } else { [m, k] };
-        let shape_b = if matches!(kind, Product::Abt | Product::AbtBias) { [n, k] } else { [k, n] };
+        let (several, one) = size.split_at(size.len() - 3);
+        let [m, n, k] = one.try_into().expect("m, n, k");
+        let count: usize = several.iter().product();
+        let of = |rows: usize, columns: usize| [several, &[rows, columns]].concat();
+        let shape_a = if kind == Product::Atb { of(k, m) } else { of(m, k) };
+        let shape_b = if matches!(kind, Product::Abt | Product::AbtBias) { of(n, k) } else { of(k, n) };
         let mut inputs = vec![
-            tensor("a", &shape_a, draws.uniform("a", m * k, -1.0, 1.0)),
-            tensor("b", &shape_b, draws.uniform("b", n * k, -1.0, 1.0)),
+            tensor("a", &shape_a, draws.uniform("a", count * m * k, -1.0, 1.0)),
+            tensor("b", &shape_b, draws.uniform("b", count * n * k, -1.0, 1.0)),
         ];
         if kind == Product::AbtBias {
             inputs.push(tensor("bias", &[n], draws.uniform("bias", n, -1.0, 1.0)));
@@ -480,14 +500,15 @@ fn product(name: &'static str, kind: Product, variant: &'static str) -> Case {
             Product::Abt | Product::AbtBias => ("ab", "atb"),
         };
         let own = name.trim_start_matches("matmul::").split(',').next().unwrap_or(name);
-        let (flops, words) = (2 * m * n * k, m * n + m * k + n * k);
+        let (flops, words) = (count * 2 * m * n * k, count * (m * n + m * k + n * k));
+        let (of_a, of_b, of_c) = (m * k, k * n, m * n);
         let shader = if variant == "portable" { "matmul".to_owned() } else { format!("matmul_{variant}") };
         let mut costs = [own, d_a, d_b].map(|entry| cost(format!("{shader}::{entry}"), flops, words)).to_vec();
         if kind == Product::AbtBias {
-            costs.push(cost("bias::backward", m * n, m * n + n));
+            costs.push(cost("bias::backward", count * m * n, count * m * n + n));
         }
         Problem {
-            outputs: vec![fresh("c", &[m, n])],
+            outputs: vec![fresh("c", &of(m, n))],
             clocks: vec![Clock::default()],
             forward: Box::new(move |plan, on| {
                 let [a, b, c] = [&on.inputs[0], &on.inputs[1], &on.outputs[0]];
@@ -499,12 +520,12 @@ fn product(name: &'static str, kind: Product, variant: &'static str) -> Case {
             }),
             specification: Box::new(move |x| {
                 use reference::matmul::{ab, abt, abt_bias, atb};
-                vec![match kind {
-                    Product::Ab => ab(&x[0], &x[1], m, n, k),
-                    Product::Atb => atb(&x[0], &x[1], m, n, k),
-                    Product::Abt => abt(&x[0], &x[1], m, n, k),
-                    Product::AbtBias => abt_bias(&x[0], &x[1], &x[2], m, n, k),
-                }]
+                vec![side_by_side(&x[0], &x[1], [of_a, of_b], |a, b| match kind {
+                    Product::Ab => ab(a, b, m, n, k),
+                    Product::Atb => atb(a, b, m, n, k),
+                    Product::Abt => abt(a, b, m, n, k),
+                    Product::AbtBias => abt_bias(a, b, &x[2], m, n, k),
+                })]
             }),
             gradient: Some(Gradient {
                 of: (0..inputs.len()).collect(),
@@ -524,21 +545,32 @@ fn product(name: &'static str, kind: Product, variant: &'static str) -> Case {
                         Product::Abt | Product::AbtBias => {
                             matmul::ab(plan, d_c, b, d_a)?;
                             matmul::atb(plan, d_c, a, d_b)?;
-                            on.gradients.get(2).map_or(Ok(()), |d_bias| bias::backward(plan, d_c, d_bias))
+                            let rows = d_c.reshape(&[count * m, n])?;
+                            on.gradients.get(2).map_or(Ok(()), |d_bias| bias::backward(plan, &rows, d_bias))
                         }
                     }
                 }),
                 specification: Box::new(move |x, d| {
                     use reference::matmul::{ab, abt, atb};
                     let [a, b, d_c] = [&x[0], &x[1], &d[0]];
-                    match kind {
-                        Product::Ab => vec![abt(d_c, b, m, k, n), atb(a, d_c, k, n, m)],
-                        Product::Atb => vec![abt(b, d_c, k, m, n), ab(a, d_c, k, n, m)],
-                        Product::Abt => vec![ab(d_c, b, m, k, n), atb(d_c, a, n, k, m)],
-                        Product::AbtBias => {
-                            vec![ab(d_c, b, m, k, n), atb(d_c, a, n, k, m), reference::bias::backward(d_c, n)]
-                        }
+                    let mut gradients = match kind {
+                        Product::Ab => vec![
+                            side_by_side(d_c, b, [of_c, of_b], |d_c, b| abt(d_c, b, m, k, n)),
+                            side_by_side(a, d_c, [of_a, of_c], |a, d_c| atb(a, d_c, k, n, m)),
+                        ],
+                        Product::Atb => vec![
+                            side_by_side(b, d_c, [of_b, of_c], |b, d_c| abt(b, d_c, k, m, n)),
+                            side_by_side(a, d_c, [of_a, of_c], |a, d_c| ab(a, d_c, k, n, m)),
+                        ],
+                        Product::Abt | Product::AbtBias => vec![
+                            side_by_side(d_c, b, [of_c, of_b], |d_c, b| ab(d_c, b, m, k, n)),
+                            side_by_side(d_c, a, [of_c, of_a], |d_c, a| atb(d_c, a, n, k, m)),
+                        ],
+                    };
+                    if kind == Product::AbtBias {
+                        gradients.push(reference::bias::backward(d_c, n));
                     }
+                    gradients
                 }),
             }),
             costs,

@@ -45,6 +45,17 @@ const PLAIN: &[&[usize]] = &[
     &[2, 800, 1, 1, 200, 1, 1, 1, 0],
 ];
 
+/// Kernels of 3 x 3 over many channels: tiles in fours and not, rows of four tiles and of fewer, a batch in several parts.
+const FILTERED: &[&[usize]] = &[
+    &[1, 16, 4, 4, 16, 3, 3, 1, 1],
+    &[3, 20, 12, 8, 16, 3, 3, 1, 1],
+    &[5, 16, 8, 16, 28, 3, 3, 1, 1],
+    &[2, 36, 4, 32, 24, 3, 3, 1, 1],
+    &[9, 16, 32, 32, 64, 3, 3, 1, 1],
+];
+/// A convolution of a deep network for images of 32 x 32.
+const DEEP: &[usize] = &[64, 64, 16, 16, 128, 3, 3, 1, 1];
+
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for [with_bias, without, variant] in [
@@ -52,9 +63,15 @@ pub fn cases() -> Vec<Case> {
         ["convolution::forward_bias, subgroup", "convolution::forward, subgroup", "subgroup"],
         ["convolution::forward_bias, tiled", "convolution::forward, tiled", "tiled"],
     ] {
-        cases.push(convolve(with_bias, variant, SIZES, FIRST));
-        cases.push(convolve(without, variant, PLAIN, SECOND));
+        cases.push(convolve(with_bias, variant, SIZES, FIRST).variant("convolution", variant));
+        cases.push(convolve(without, variant, PLAIN, SECOND).variant("convolution", variant));
     }
+    // Sums of a tile partly cancel, and add in another order than those of the other variants.
+    let filtered = |name| {
+        let case = convolve(name, "winograd", FILTERED, DEEP).variant("convolution_3x3", "winograd");
+        case.tolerance(4e-5, 0.0).reordered(4e-5).spreads()
+    };
+    cases.extend([filtered("convolution::forward_bias, winograd"), filtered("convolution::forward, winograd")]);
     cases
 }
 
@@ -92,9 +109,12 @@ fn convolve(
         let words = batch * (features_in + features_out) + weights;
         let shader = if variant == "portable" { "convolution".to_owned() } else { format!("convolution_{variant}") };
         let forward = if has_bias { "forward_bias" } else { "forward" };
-        let mut costs = [forward, "backward_input", "backward_weight"]
-            .map(|entry| cost(format!("{shader}::{entry}"), flops, words))
-            .to_vec();
+        let mut costs: Vec<_> = match variant {
+            "winograd" => filtered_costs(batch, &shape, has_bias),
+            _ => [forward, "backward_input", "backward_weight"]
+                .map(|entry| cost(format!("{shader}::{entry}"), flops, words))
+                .to_vec(),
+        };
         // In subgroups it is part of the gradient of the weights.
         if has_bias && variant != "subgroup" {
             costs.push(cost("convolution::backward_bias", batch * features_out, batch * features_out));
@@ -129,8 +149,21 @@ fn convolve(
             inputs,
         }
     };
-    case(name, sizes, bench, make)
-        .tolerance(2e-5, 0.0)
-        .variant("convolution", variant)
-        .note("linear in each input; strides 1 to 4")
+    case(name, sizes, bench, make).tolerance(2e-5, 0.0).note("linear in each input; strides 1 to 4")
+}
+
+/// Flops and words of the kernels around the products, in multiplications and additions of a tile or of the taps of a pair of channels.
+fn filtered_costs(batch: usize, shape: &Shape, has_bias: bool) -> Vec<super::Cost> {
+    let (from, to) = (shape.channels_in, shape.channels_out);
+    let tiles = batch * shape.height * shape.width / 16;
+    let output = if has_bias { "output_bias" } else { "output" };
+    [
+        ("input", tiles * (from + to), 12 * 15, 16 + 36),
+        (output, tiles * to, 10 * 13, 36 + 16),
+        ("gradient", tiles * to, 10 * 13, 16 + 36),
+        ("taps", 2 * from * to, 9 * 13, 9 + 36),
+        ("backward_taps", from * to, 9 * 15, 36 + 9),
+    ]
+    .map(|(entry, count, flops, words)| cost(format!("winograd::{entry}"), count * flops, count * words))
+    .to_vec()
 }
