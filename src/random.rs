@@ -24,6 +24,11 @@ pub fn unit(bits: u32) -> f64 {
     (f64::from(bits >> 9) + 0.5) / f64::from(1 << 23)
 }
 
+/// Evenly from 0 to below a count: bits * count / 2^32, rounded down.
+pub fn below(bits: u32, count: u32) -> u32 {
+    (u64::from(bits) * u64::from(count) >> 32) as u32
+}
+
 /// Two independent standard normal numbers (Box and Muller 1958).
 pub fn normal(bits: [u32; 2]) -> [f64; 2] {
     let radius = (-2.0 * unit(bits[0]).ln()).sqrt();

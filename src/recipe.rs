@@ -91,11 +91,14 @@ impl DataSettings {
     /// are held out before, as they have no say in the normalisation.
     ///
     /// # Errors
-    /// Samples that do not fit the transform.
+    /// Samples that do not fit the transform or the normalisation.
     pub fn prepare(&self, data: Dataset) -> Result<Dataset, data::Error> {
         match self.transform {
             Some(Transform::Fourier) => data.fourier(self.coefficients.unwrap_or(DEFAULT_COEFFICIENTS)),
             None if self.normalise == Normalise::Feature => Ok(data.normalise_features()),
+            None if self.normalise == Normalise::Channel && data.image().is_none() => {
+                Err(data::Error::NoChannels { shape: data.shape })
+            }
             None => Ok(data),
         }
     }

@@ -7,7 +7,7 @@ use flatlight::data::{Split, Values};
 use flatlight::gpu::{Bind, Error, Gpu, MAX_LOOP_TURNS, Options, PlanBuilder, Scalar, Slice, Work};
 use flatlight::ops::activation::Activation;
 use flatlight::ops::disturb::{Distribution, Draw};
-use flatlight::ops::draw::Samples;
+use flatlight::ops::draw::{Augment, Samples};
 use flatlight::ops::norm::Measure;
 use flatlight::ops::perturb::Ascent;
 use flatlight::ops::{Clock, Flat, bias, cross_entropy, matmul};
@@ -107,13 +107,13 @@ fn a_data_set_larger_than_a_binding_is_drawn_right() {
     let bytes = (0..samples).flat_map(|sample| (0..features).map(move |feature| byte(sample, feature))).collect();
     let label = |sample: usize| (sample * 13 % 997) as u32;
     let split = Split { values: Values::Bytes(bytes), labels: (0..samples).map(label).collect() };
-    let set = Samples::upload(gpu(), &split, features).unwrap();
+    let set = Samples::upload(gpu(), &split, features, &(1.0, 0.0).into()).unwrap();
     drop(split);
     let clock = Clock::uniform(gpu()).unwrap();
     let x = gpu().zeros("x", &[batch, features], Scalar::F32).unwrap();
     let labels = gpu().zeros("labels", &[batch], Scalar::U32).unwrap();
     let mut plan = PlanBuilder::new(gpu(), "draw");
-    set.draw(&mut plan, &clock, 1.0, 0.0, &x, &labels).unwrap();
+    set.draw(&mut plan, &clock, &x, &labels).unwrap();
     let plan = plan.finish().unwrap();
 
     // In order across the end of what 128 MiB hold; the end of the set; shuffled over all of it.
@@ -135,6 +135,53 @@ fn a_data_set_larger_than_a_binding_is_drawn_right() {
             assert_eq!(wrong, None, "first wrong feature of position {position}, shuffle {shuffle}");
         }
     }
+}
+
+#[test]
+fn images_are_seen_evenly_and_alike_in_whatever_batch() {
+    // Pixels are 1 to 9: the middle one tells the window, its left neighbour, where it is seen, whether it is mirrored.
+    let (samples, image) = (9_000, [1, 3, 3]);
+    let values = Values::Floats((0..samples * 9).map(|place| (place % 9 + 1) as f32).collect());
+    let split = Split { values, labels: (0..samples as u32).collect() };
+    let set = Samples::upload(gpu(), &split, 9, &(1.0, 0.0).into()).unwrap();
+    let draw = |batch: usize| -> Vec<(u32, Vec<f32>)> {
+        let clock = Clock::uniform(gpu()).unwrap();
+        let x = gpu().zeros("x", &[batch, 9], Scalar::F32).unwrap();
+        let labels = gpu().zeros("labels", &[batch], Scalar::U32).unwrap();
+        let mut plan = PlanBuilder::new(gpu(), "draw");
+        let augment = Augment { crop: 1, flip: true, cutout: 0 };
+        set.draw_augmented(&mut plan, &clock, image, &augment, [&x, &labels]).unwrap();
+        let plan = plan.finish().unwrap();
+        let mut seen = Vec::new();
+        for first in (0..samples).step_by(batch) {
+            let step = (first / batch) as u32;
+            let now = Clock {
+                seed: 5,
+                step,
+                epoch: 2,
+                shuffle: 1,
+                first: first as u32,
+                rows: batch as u32,
+                ..Clock::default()
+            };
+            gpu().write_uniform(&clock, &now).unwrap();
+            gpu().submit(&[&plan]).unwrap();
+            let rows: Vec<f32> = gpu().read(&x).unwrap();
+            seen.extend(gpu().read::<u32>(&labels).unwrap().into_iter().zip(rows.chunks(9).map(<[f32]>::to_vec)));
+        }
+        seen
+    };
+    let seen = draw(samples);
+    assert!(seen == draw(750), "what a sample meets does not depend on the batch");
+    let mut counts = std::collections::BTreeMap::new();
+    for (_, image) in &seen {
+        *counts.entry([image[4], image[3]].map(|pixel| pixel as u32)).or_insert(0) += 1;
+    }
+    // Nine windows, mirrored or not.
+    assert_eq!(counts.len(), 18, "{counts:?}");
+    let chi: f64 = counts.values().map(|&count| (f64::from(count) - 500.0).powi(2) / 500.0).sum();
+    // 17 degrees of freedom: beyond 60 once in a million.
+    assert!(chi < 60.0, "chi-square {chi}: {counts:?}");
 }
 
 #[test]

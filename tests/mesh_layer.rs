@@ -154,7 +154,8 @@ fn the_device_is_the_mesh_that_an_export_holds() {
         let recipe = Recipe::parse("one.toml", &text, &[]).unwrap();
         let network = Network::new(gpu(), &recipe.layers, &[modes, 2], modes, modes).unwrap();
         gpu().write(&network.flat().parameters, &network.start(1)).unwrap();
-        let input = Input { shape: vec![modes, 2], classes: modes, preparation: None, scale: 1.0, shift: 0.0 };
+        let input =
+            Input { shape: vec![modes, 2], classes: modes, preparation: None, normalisation: (1.0, 0.0).into() };
         assert_eq!(export(&recipe, &input, &network, &Prints::default(), &bench.path("out")).unwrap(), 3);
         bench.done("mesh compose out/mesh1.mesh.npz --out U.npy");
         let bytes = std::fs::read(bench.path("U.npy")).unwrap();

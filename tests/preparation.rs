@@ -6,7 +6,7 @@ mod program;
 
 use std::f64::consts::TAU;
 
-use flatlight::data::{self, Dataset, Preparation, Split, Values};
+use flatlight::data::{self, Dataset, Normalisation, Preparation, Split, Values};
 use flatlight::random;
 use program::Bench;
 
@@ -73,7 +73,7 @@ fn spatial_frequencies_are_those_of_the_equation() {
             let raw = random_set(&shape, 3, bytes);
             let prepared = raw.clone().fourier(coefficients).unwrap();
             assert_eq!(prepared.shape, [coefficients * coefficients, 2]);
-            assert_eq!(prepared.normalisation(data::Normalise::Unit), (1.0, 0.0));
+            assert_eq!(prepared.normalisation(data::Normalise::Unit), (1.0, 0.0).into());
             let [own, others] = [&prepared, &raw]
                 .map(|set| [&set.train, set.validation.as_ref().unwrap(), &set.test].map(|split| wide(&split.values)));
             for (own, raw) in own.iter().zip(&others) {
@@ -136,7 +136,7 @@ fn features_are_normalised_one_by_one_by_the_training_split() {
         }
         let prepared = raw.clone().normalise_features();
         assert_eq!(prepared.shape, raw.shape);
-        assert_eq!(prepared.normalisation(data::Normalise::Feature), (1.0, 0.0));
+        assert_eq!(prepared.normalisation(data::Normalise::Feature), (1.0, 0.0).into());
         let of = |split: &Split, feature: usize| -> Vec<f64> {
             wide(&split.values).into_iter().skip(feature).step_by(6).collect()
         };
@@ -163,6 +163,39 @@ fn features_are_normalised_one_by_one_by_the_training_split() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn channels_are_normalised_one_by_one_by_the_training_split() {
+    for bytes in [true, false] {
+        let set = random_set(&[3, 2, 5], 40, bytes);
+        let own = set.normalisation(data::Normalise::Channel);
+        assert_eq!(own.factors().len(), 3);
+        let raw = wide(&set.train.values);
+        for (channel, [scale, shift]) in own.factors().iter().enumerate() {
+            let of_channel = raw.chunks(10).skip(channel).step_by(3).flatten();
+            let seen: Vec<f64> = of_channel.map(|value| value * f64::from(*scale) + f64::from(*shift)).collect();
+            assert_eq!(seen.len(), 400);
+            let mean = seen.iter().sum::<f64>() / 400.0;
+            let variance = seen.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / 400.0;
+            assert!(mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-6, "{channel}: {mean}, {variance}");
+        }
+        let text = serde_json::to_string(&own).unwrap();
+        assert_eq!(serde_json::from_str::<Normalisation>(&text).unwrap(), own);
+        // Images of one channel are normalised by all their values.
+        let grey = random_set(&[6, 5], 40, bytes);
+        assert_eq!(grey.normalisation(data::Normalise::Channel), grey.normalisation(data::Normalise::Standard));
+    }
+    for (text, factors) in [
+        (r#"{"scale":0.5,"shift":-1.0}"#, Some(vec![[0.5, -1.0]])),
+        (r#"{"scale":[0.5,2.0],"shift":[-1.0,0.0]}"#, Some(vec![[0.5, -1.0], [2.0, 0.0]])),
+        (r#"{"scale":[0.5,2.0],"shift":[-1.0]}"#, None),
+        (r#"{"scale":[],"shift":[]}"#, None),
+        (r#"{"scale":[0.5],"shift":1.0}"#, None),
+    ] {
+        let read = serde_json::from_str::<Normalisation>(text);
+        assert_eq!(read.ok().map(|own| own.factors().to_vec()), factors, "{text}");
     }
 }
 
@@ -248,6 +281,63 @@ fn a_run_predicts_from_raw_samples_what_its_training_scored() {
 }
 
 #[test]
+fn a_run_on_coloured_images_predicts_from_raw_samples_what_its_training_scored() {
+    let bench = bench();
+    std::fs::create_dir_all(bench.path("data/colour")).unwrap();
+    // The class is the brightest of nine pixels, each in a channel that is darker than the last.
+    let bytes = |samples: usize| -> (Vec<u8>, Vec<i64>) {
+        let units: Vec<f64> = random::units(3, random::stream("colour")).take(9 * samples).collect();
+        let darker = |(place, unit): (usize, &f64)| (unit * 256.0 / 4_f64.powi((place % 9 / 3) as i32)) as u8;
+        let brightest = |row: &[f64]| (0..9).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap() as i64;
+        (units.iter().enumerate().map(darker).collect(), units.chunks(9).map(brightest).collect())
+    };
+    for (split, samples) in [("train", 2000), ("test", 300)] {
+        let (images, labels) = bytes(samples);
+        let file = |what: &str| bench.path(&format!("data/colour/{split}_{what}.npy"));
+        std::fs::write(file("images"), data::npy(&[samples, 3, 1, 3], &images).unwrap()).unwrap();
+        std::fs::write(file("labels"), data::npy(&[samples], &labels).unwrap()).unwrap();
+    }
+    let (raw, labels) = bytes(300);
+    std::fs::write(bench.path("X.npy"), data::npy(&[300, 3, 1, 3], &raw).unwrap()).unwrap();
+    let settings = "--set data.set=colour --set data.normalise=channel --set layers.0.outputs=9 --set layers.0.bias=false \
+                    --set training.augment.cutout=1";
+    bench.done(&format!("train recipe.toml {settings} --out run"));
+    bench.done("predict run --input X.npy --output Y.npy");
+    bench.done("export run --to out");
+    let predicted = array(&bench, "Y.npy");
+    let right = predicted.chunks(9).zip(&labels).filter(|(row, label)| {
+        let own = row[**label as usize];
+        row.iter().all(|logit| *logit <= own)
+    });
+    let accuracy = bench.json("run/summary.json")["test_accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.6, "{accuracy}");
+    assert_eq!(right.count(), (300.0 * accuracy).round() as usize);
+    assert!(bench.done("evaluate run").contains(&format!("{:.1}", 100.0 * accuracy)));
+
+    // The manifest says how each channel is normalised.
+    let manifest = bench.json("out/manifest.json");
+    let normalisation: Normalisation = serde_json::from_value(manifest["input"].clone()).unwrap();
+    let weights = table(&bench, "out/dense1.weight.csv");
+    let seen = raw.iter().enumerate().map(|(place, &raw)| {
+        let [scale, shift] = normalisation.factors()[place % 9 / 3].map(f64::from);
+        f64::from(raw) * scale + shift
+    });
+    let seen: Vec<f64> = seen.collect();
+    let dot = |row: &[f64], x: &[f64]| row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
+    let own = seen.chunks(9).flat_map(|x| weights.iter().map(move |row| dot(row, x)));
+    let worst = own.zip(&predicted).fold(0.0, |worst: f64, (own, device)| worst.max((own - device).abs()));
+    assert!(worst < 1e-4, "{worst:.1e}");
+
+    // A factor less than there are channels.
+    let mut summary = bench.json("run/summary.json");
+    for key in ["scale", "shift"] {
+        summary["input"][key].as_array_mut().unwrap().pop();
+    }
+    std::fs::write(bench.path("run/summary.json"), summary.to_string()).unwrap();
+    bench.refuse("predict run --input X.npy --output Z.npy", 1, &["run/summary.json: is damaged", "channels"]);
+}
+
+#[test]
 fn the_vowels_are_embedded_and_hide_no_folder_in_silence() {
     let bench = bench();
     let train = "train recipe.toml --set data.set=vowel --set data.normalise=feature --set layers.0.outputs=11";
@@ -274,12 +364,25 @@ fn preparations_that_make_no_sense_are_refused_at_their_key() {
         2,
         &["--set data.coefficients=4: ", "belongs to `data.transform`"],
     );
-    for normalise in ["standard", "feature"] {
+    for normalise in ["standard", "channel", "feature"] {
         let settings = format!("--set data.transform=fourier --set data.normalise={normalise}");
         bench.refuse(&train(&settings), 2, &[&format!("--set data.normalise={normalise}: "), "must be `unit`"]);
     }
     let settings = "--set data.transform=fourier --set data.coefficients=9";
     bench.refuse(&train(settings), 2, &["--set data.coefficients=9: `data.coefficients`: must be 1 to 8"]);
+    let settings = "--set data.set=vowel --set data.normalise=channel";
+    let message = "--set data.normalise=channel: `data.normalise`: `channel` takes images";
+    bench.refuse(&train(settings), 2, &[message, "samples of 10;"]);
+    let message = "--set training.augment.crop=8: `training.augment.crop` must be at most 7 for images of 8x8, not 8";
+    bench.refuse(&train("--set training.augment.crop=8"), 2, &[message]);
+    let settings = "--set data.transform=fourier --set training.augment.flip=true";
+    let message = "`training.augment` takes images, and what data.transform makes, of shape [64, 2], are none";
+    bench.refuse(&train(settings), 2, &["recipe.toml:", message]);
+    bench.refuse(
+        &train("--set training.augment.crops=4"),
+        2,
+        &["--set training.augment.crops=4", "did you mean `crop`"],
+    );
     bench.refuse(&train("--set data.transform=furier"), 2, &["--set data.transform=furier", "fourier"]);
     std::fs::create_dir_all(bench.path("data/own")).unwrap();
     for split in ["train", "test"] {

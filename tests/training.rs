@@ -21,6 +21,7 @@ use flatlight::light::{self, Length};
 use flatlight::mesh::Layout;
 use flatlight::network::{Device, DeviceSettings, Drift, Entry, LayerRecipe, Network, Stage};
 use flatlight::ops::disturb::Distribution;
+use flatlight::ops::draw::Augment;
 use flatlight::ops::resample::Mode;
 use flatlight::ops::{Clock, Grouping, Scope};
 use flatlight::optics::{
@@ -136,6 +137,7 @@ fn settings(method: Method, optimizer: OptimizerSettings) -> Settings {
         method,
         epochs: 4,
         batch: BATCH,
+        augment: Augment::default(),
         schedule: Schedule::Constant,
         warm_up: 0,
         average: 0.0,
@@ -895,7 +897,7 @@ fn rows_of(data: &Dataset, split: &Split, samples: &[u32]) -> (Vec<f64>, Vec<u32
     let Values::Bytes(bytes) = &split.values else { panic!("the small set is made of bytes") };
     let raw: Vec<f64> = bytes.iter().map(|&byte| f64::from(byte)).collect();
     let labels = samples.iter().map(|&sample| split.labels[sample as usize]).collect();
-    (draw::forward(&raw, data.shape.iter().product(), samples, f64::from(data.scale), 0.0), labels)
+    (draw::forward(&raw, data.shape.iter().product(), samples, &[[f64::from(data.scale), 0.0]]), labels)
 }
 
 /// A run of the twin: what the trainer does, in `f64`.
@@ -955,7 +957,17 @@ impl<'a> TwinRun<'a> {
         let (now, count) = (self.clock(), self.data.train.len() as u32);
         let places = now.first..now.first + now.rows;
         let samples: Vec<u32> = places.map(|place| draw::sample(place, count, now.seed, now.epoch)).collect();
-        rows_of(self.data, &self.data.train, &samples)
+        let (plain, labels) = rows_of(self.data, &self.data.train, &samples);
+        let Augment { crop, flip, cutout } = self.settings.augment;
+        if self.settings.augment.is_none() {
+            return (plain, labels);
+        }
+        let augment = draw::Augment { crop: crop as u32, flip, cutout: cutout as u32 };
+        let (Values::Bytes(raw), image) = (&self.data.train.values, self.data.image().unwrap()) else {
+            panic!("the small set is made of bytes")
+        };
+        let (raw, scale) = (raw.iter().map(|&byte| f64::from(byte)).collect::<Vec<_>>(), f64::from(self.data.scale));
+        (augment.forward(&raw, image, &samples, &[[scale, 0.0]], [now.seed, now.epoch]), labels)
     }
 
     /// The device of this step: temperature common to all layers, offsets of each ring by itself.
@@ -2642,6 +2654,83 @@ fn steps_of_one_pass_are_those_of_the_twin() {
     }
 }
 
+/// All that may be done to the images of [`images`].
+const AUGMENT: Augment = Augment { crop: 1, flip: true, cutout: 1 };
+
+/// The small set as images of two channels.
+fn images() -> Dataset {
+    bytes_of(&[2, 2, 3])
+}
+
+#[test]
+fn steps_with_augmented_images_are_those_of_the_twin() {
+    let (data, recipes) = (images(), small());
+    let none = Augment::default();
+    let variants =
+        [Augment { crop: 1, ..none }, Augment { flip: true, ..none }, Augment { cutout: 2, ..none }, AUGMENT];
+    for (method, augment) in [Method::Standard, Method::Sat]
+        .into_iter()
+        .flat_map(|method| variants.iter().map(move |augment| (method, *augment)))
+    {
+        let settings = Settings { augment, ..settings(method, sgd(0.1)) };
+        let network = compile(gpu(), &recipes);
+        let mut trainer = trainer(&network, &settings, &data, SEED);
+        gpu().write(&network.flat().parameters, &start(&network)).unwrap();
+        let twin = Twin::new(&network, &recipes, &data.shape);
+        for _ in 0..4 {
+            let state = trainer.state().unwrap();
+            let mut run = TwinRun::resumed(&twin, &settings, &data, &state);
+            let plain = Settings { augment: none, ..settings.clone() };
+            let other = TwinRun::resumed(&twin, &plain, &data, &state);
+            assert_ne!(run.batch(), other.batch(), "{augment:?}");
+            let before = run.parameters.clone();
+            run.train_step();
+            trainer.train_step().unwrap();
+            let after = wide(&gpu().read(&network.flat().parameters).unwrap());
+            let off = error(&moved(&before, &after), &moved(&before, &run.parameters));
+            assert!(off < STEP_BAR, "{}, {augment:?}, step {}: {off:.1e}", method.word(), state.step);
+        }
+    }
+}
+
+#[test]
+fn only_training_batches_are_augmented() {
+    let data = images();
+    // Steps so small that no parameter moves.
+    let plain = settings(Method::Standard, sgd(1e-30));
+    let [plain, augmented] = [Augment::default(), AUGMENT].map(|augment| {
+        let (rows, _) = whole_run(&Settings { augment, ..plain.clone() }, &data, SEED);
+        rows
+    });
+    for (plain, augmented) in plain.iter().zip(&augmented) {
+        assert_eq!(plain.test_loss.to_bits(), augmented.test_loss.to_bits());
+        assert_ne!(plain.train_loss, augmented.train_loss);
+    }
+    assert_ne!(augmented[0].train_loss, augmented[1].train_loss, "every epoch has draws of its own");
+}
+
+#[test]
+fn augmentations_that_do_not_fit_the_samples_are_refused_by_key() {
+    let refused = |shape: &[usize], augment: Augment| {
+        let (data, network) = (bytes_of(shape), compile(gpu(), &small()));
+        let settings = Settings { augment, ..settings(Method::Standard, adam(0.01)) };
+        Trainer::new(&network, &settings, &data, (data.scale, 0.0), SEED).map(|_| ()).unwrap_err().to_string()
+    };
+    let none = Augment::default();
+    assert_eq!(
+        refused(&[FEATURES], Augment { flip: true, ..none }),
+        "`training.augment` takes images, and samples, of shape [12], are none; leave it out"
+    );
+    assert_eq!(
+        refused(&[3, 4], Augment { crop: 3, ..none }),
+        "`training.augment.crop` must be at most 2 for images of 3x4, not 3"
+    );
+    assert_eq!(
+        refused(&[2, 2, 3], Augment { cutout: 3, ..none }),
+        "`training.augment.cutout` must be at most 2 for images of 2x3, not 3"
+    );
+}
+
 /// Physics-aware and sharpness-aware steps on a device, with and without what learns how it differs from the model.
 #[test]
 fn steps_in_situ_are_those_of_the_twin() {
@@ -3089,7 +3178,7 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
 
 #[test]
 fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
-    let (data, folder) = (dataset(), tempfile::tempdir().unwrap());
+    let (data, folder) = (images(), tempfile::tempdir().unwrap());
     let path = folder.path().join("state.safetensors");
     for method in Method::ALL {
         for (optimizer, average, steps) in
@@ -3099,7 +3188,9 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
             let moves = average > 0.0 && !method.is_in_situ();
             let imperfections = if moves { known() } else { BTreeMap::new() };
             let sat = SatSettings { rho: 0.05, steps, imperfections, ..SatSettings::default() };
-            let settings = Settings { schedule: Schedule::Cosine, average, sat, ..settings(method, optimizer) };
+            let augment = if steps > 1 { AUGMENT } else { Augment::default() };
+            let settings =
+                Settings { schedule: Schedule::Cosine, augment, average, sat, ..settings(method, optimizer) };
             let (rows, end) = whole_run(&settings, &data, SEED);
             // In the middle of the first epoch, of another, and between two.
             for stop in [1, 6, 8] {

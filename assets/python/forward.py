@@ -174,7 +174,9 @@ def free_space(x, layer, array):
 
 def forward(manifest, arrays, x):
     own = manifest["input"]
-    x = prepare(x, own).reshape(len(x), *own["shape"]) * own["scale"] + own["shift"]
+    # One number, or one of each channel.
+    scale, shift = (np.reshape(own[key], [-1] + [1] * (len(own["shape"]) - 1)) for key in ("scale", "shift"))
+    x = prepare(x, own).reshape(len(x), *own["shape"]) * scale + shift
     for layer in manifest["layers"]:
         kind = layer["type"]
         array = lambda name: arrays[f"{layer['name']}.{name}"].astype(np.float64)

@@ -30,6 +30,11 @@ fn random_unit(bits: u32) -> f32 {
     return (f32(bits >> 9u) + 0.5) * 1.1920928955078125e-7;
 }
 
+/// Evenly from 0 to below a count of at most 2^16 - 1: bits * count / 2^32, of which nothing is lost.
+fn random_below(bits: u32, count: u32) -> u32 {
+    return ((bits >> 16u) * count + (((bits & 0xffffu) * count) >> 16u)) >> 16u;
+}
+
 /// Two independent standard normal numbers (Box and Muller 1958).
 fn random_normal(bits: vec2<u32>) -> vec2<f32> {
     let radius = sqrt(-2.0 * math_log(random_unit(bits.x)));

@@ -343,7 +343,7 @@ impl<'g> Trained<'g> {
         let drift = drift(recipe, &network)?;
         check_axes(&network, scoring.axes, chip.as_ref(), &drift)?;
         let normalisation = data.normalisation(recipe.data.normalise);
-        let feed = network.feed(samples, normalisation)?;
+        let feed = network.feed(samples, normalisation.clone())?;
         let unlabelled = match scoring.recalibrate {
             Some(count) => Some((network.feed(&data.train, normalisation)?, count as usize)),
             None => None,

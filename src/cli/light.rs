@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Failure;
 use super::train::compile;
-use crate::data::{Dataset, Split, Values};
+use crate::data::{Dataset, Normalisation, Split, Values};
 use crate::figures::{self, Plane, Readings, Shade};
 use crate::gpu::Gpu;
 use crate::layer::Pass;
@@ -72,7 +72,7 @@ fn show_all(layer: &mut LayerRecipe) {
 }
 
 /// Sends the first test sample through the network and gives the class that it is taken for.
-fn send(network: &Network<'_>, data: &Dataset, normalisation: (f32, f32)) -> Result<usize, Failure> {
+fn send(network: &Network<'_>, data: &Dataset, normalisation: Normalisation) -> Result<usize, Failure> {
     let (gpu, features) = (network.gpu(), data.sample_len());
     let values = match &data.test.values {
         Values::Bytes(values) => Values::Bytes(values[..features].to_vec()),

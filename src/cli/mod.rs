@@ -249,8 +249,11 @@ fn load_data(context: &Context, recipe: &recipe::Recipe) -> Result<data::Dataset
     }
     context.say(&data.summary());
     let data = recipe.data.prepare(data).map_err(|error| {
-        let key =
-            if matches!(error, data::Error::Coefficients { .. }) { "data.coefficients" } else { "data.transform" };
+        let key = match error {
+            data::Error::Coefficients { .. } => "data.coefficients",
+            data::Error::NoChannels { .. } => "data.normalise",
+            _ => "data.transform",
+        };
         recipe.refuse(key, format!("`{key}`: {error}"))
     })?;
     if let Some(data::Preparation::Fourier { coefficients, .. }) = data.preparation {

@@ -81,7 +81,7 @@ impl Predict {
         let drift = drift(&recipe, &network)?;
         let (drawn, hour) = drawn("--at", &network, &conditions, (held.as_ref(), &drift), 0)?;
         network.set_drifted(0, held.iter().chain([&drawn]), &drift, 0, hour)?;
-        let feed = network.feed(&split, (input.scale, input.shift))?;
+        let feed = network.feed(&split, input.normalisation)?;
         let progress = Progress::new(context, "predict", samples as u64, 0, 1);
         let logits = network.predict(&feed, 0, &mut |done| {
             progress.step(done as u64);

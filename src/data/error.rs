@@ -43,6 +43,13 @@ pub enum Error {
         shape: String,
     },
 
+    /// Samples without channels.
+    #[error("`channel` takes images [height, width] or [channels, height, width], not samples of {}; choose `standard` or `feature`", times(.shape))]
+    NoChannels {
+        /// Shape of a sample.
+        shape: Vec<usize>,
+    },
+
     /// More spatial frequencies than an image has, or none.
     #[error("must be 1 to {side}, the smaller side of an image, not {coefficients}")]
     Coefficients {

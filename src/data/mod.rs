@@ -33,6 +33,7 @@ mod digits;
 mod error;
 mod file;
 mod idx;
+mod normalisation;
 mod npy;
 mod npz;
 mod preparation;
@@ -47,6 +48,7 @@ use std::path::{Component, Path, PathBuf};
 
 pub use error::Error;
 use error::{grouped, times};
+pub use normalisation::{Normalisation, Normalise};
 pub use npz::{Npz, npz};
 use num_complex::Complex64;
 pub use preparation::{Preparation, Transform};
@@ -139,46 +141,22 @@ pub struct Dataset {
     pub preparation: Option<Preparation>,
 }
 
-/// How raw values are brought to what the network sees.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Normalise {
-    /// Raw values times [`Dataset::scale`]: 0..1 for images.
-    #[default]
-    Unit,
-    /// Zero mean and unit standard deviation over all values of the training split.
-    Standard,
-    /// Zero mean and unit standard deviation of every feature over the training split, on the host:
-    /// [`Dataset::normalise_features`].
-    Feature,
-}
-
 impl Dataset {
-    /// Scale and shift of `value * scale + shift`, of what has been [prepared](Self::preparation) if anything has.
-    ///
-    /// Values that are all the same have no deviation; they are shifted to 0 and left at that.
-    #[must_use]
-    pub fn normalisation(&self, normalise: Normalise) -> (f32, f32) {
-        match normalise {
-            Normalise::Unit => return (self.scale, 0.0),
-            Normalise::Feature => return (1.0, 0.0),
-            Normalise::Standard => {}
-        }
-        let count = self.train.values.len().max(1) as f64;
-        let moments = |power: i32, about: f64| match &self.train.values {
-            Values::Bytes(values) => values.iter().map(|&v| (f64::from(v) - about).powi(power)).sum::<f64>() / count,
-            Values::Floats(values) => values.iter().map(|&v| (f64::from(v) - about).powi(power)).sum::<f64>() / count,
-        };
-        let mean = moments(1, 0.0);
-        let deviation = moments(2, mean).sqrt();
-        let scale = if deviation > 0.0 { 1.0 / deviation } else { 1.0 };
-        (scale as f32, (-mean * scale) as f32)
-    }
-
     /// The number of values in one sample: the product of [`shape`](Self::shape).
     #[must_use]
     pub fn sample_len(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Channels, height and width of a sample, if samples are images; spatial frequencies are none.
+    #[must_use]
+    pub fn image(&self) -> Option<[usize; 3]> {
+        match (&self.preparation, &self.shape[..]) {
+            (Some(Preparation::Fourier { .. }), _) => None,
+            (_, &[height, width]) => Some([1, height, width]),
+            (_, &[channels, height, width]) => Some([channels, height, width]),
+            _ => None,
+        }
     }
 
     /// The set in one line, such as

@@ -9,10 +9,10 @@ use super::connect::{Shared, Wiring, connect};
 use super::layout::place;
 use super::scores::{SLOTS, Scores};
 use super::{Chip, Drift, Entry, Error, LayerRecipe, Tally};
-use crate::data::Split;
+use crate::data::{Normalisation, Split};
 use crate::gpu::{self, ALIGNMENT_WORDS, Gpu, Plan, PlanBuilder, Scalar, Slice, align, bytes};
 use crate::layer::{Imperfection, Io, Layer, Parameter, Pass, Role, STATISTICS, Start};
-use crate::ops::draw::Samples;
+use crate::ops::draw::{Augment, Samples};
 use crate::ops::{Clock, Flat, Segment, bias, cross_entropy, metrics, sum};
 use crate::{mesh, random};
 
@@ -836,17 +836,27 @@ impl<'g> Network<'g> {
     ///
     /// # Errors
     /// What the device reports.
-    pub fn feed(&self, split: &Split, (scale, shift): (f32, f32)) -> Result<Feed, Error> {
+    pub fn feed(&self, split: &Split, normalisation: impl Into<Normalisation>) -> Result<Feed, Error> {
         let features = self.input.shape()[1];
-        let samples = Samples::upload(self.gpu, split, features)?;
+        let samples = Samples::upload(self.gpu, split, features, &normalisation.into())?;
         let mut plan = PlanBuilder::new(self.gpu, "draw");
-        samples.draw(&mut plan, &self.clock, scale, shift, &self.input, &self.labels)?;
+        samples.draw(&mut plan, &self.clock, &self.input, &self.labels)?;
         let rows = self.batch / self.devices;
         let (input, labels) =
             (self.input.part("input", 0, &[rows, features])?, self.labels.part("labels", 0, &[rows])?);
         let mut each = PlanBuilder::new(self.gpu, "draw");
-        samples.draw(&mut each, &self.clock, scale, shift, &input, &labels)?;
+        samples.draw(&mut each, &self.clock, &input, &labels)?;
         Ok(Feed { samples, draw: Arc::new(plan.finish()?), draw_each: Arc::new(each.finish()?) })
+    }
+
+    /// A plan that draws batches of a feed as training images `[channels, height, width]`: cropped, mirrored and cut out at random.
+    ///
+    /// # Errors
+    /// Images that are no samples of the feed, or too small; what the device reports.
+    pub fn draw_augmented(&self, feed: &Feed, image: [usize; 3], augment: &Augment) -> Result<Arc<Plan>, Error> {
+        let mut plan = PlanBuilder::new(self.gpu, "draw");
+        feed.samples.draw_augmented(&mut plan, &self.clock, image, augment, [&self.input, &self.labels])?;
+        Ok(Arc::new(plan.finish()?))
     }
 
     /// Loss and accuracy over a whole split, with the parameters and imperfections now on the device, every batch spread

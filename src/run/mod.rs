@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use export::{Array, Prints, arrays, export};
 pub use slm::{Modulator, load_masks};
 
-use crate::data::{Dataset, Preparation};
+use crate::data::{Dataset, Normalisation, Preparation};
 use crate::gpu::Gpu;
 use crate::network::checkpoint::{self, FORMAT};
 use crate::network::{self, Chip, Network};
@@ -83,18 +83,20 @@ pub struct Input {
     /// What is done to raw samples first, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preparation: Option<Preparation>,
-    /// With `shift`, what the network sees of a value that is raw or prepared: value * scale + shift.
-    pub scale: f32,
-    /// See `scale`.
-    pub shift: f32,
+    /// `scale` and `shift`: what the network sees of a value that is raw or prepared.
+    #[serde(flatten)]
+    pub normalisation: Normalisation,
 }
 
 impl Input {
     /// The samples of a data set, which is prepared, as a recipe normalises them.
     pub fn new(data: &Dataset, recipe: &Recipe) -> Self {
-        let (scale, shift) = data.normalisation(recipe.data.normalise);
-        let preparation = data.preparation.clone();
-        Self { shape: data.shape.clone(), classes: data.classes, preparation, scale, shift }
+        Self {
+            shape: data.shape.clone(),
+            classes: data.classes,
+            preparation: data.preparation.clone(),
+            normalisation: data.normalisation(recipe.data.normalise),
+        }
     }
 }
 
@@ -233,13 +235,15 @@ impl Run {
         let missing =
             "does not hold shape and normalisation of the samples (an earlier flatlight made it); train again";
         let input = self.summary()?.input.ok_or_else(|| self.complain("summary.json", missing.to_owned()))?;
-        match &input.preparation {
-            Some(preparation) if !preparation.makes(&input.shape) => {
-                let message = "is damaged (the preparation of the samples does not make their shape); train again";
-                Err(self.complain("summary.json", message.to_owned()))
-            }
-            _ => Ok(input),
+        if input.preparation.as_ref().is_some_and(|preparation| !preparation.makes(&input.shape)) {
+            let message = "is damaged (the preparation of the samples does not make their shape); train again";
+            return Err(self.complain("summary.json", message.to_owned()));
         }
+        if !input.normalisation.fits(&input.shape) {
+            let message = "is damaged (the normalisation of the samples is not of their channels); train again";
+            return Err(self.complain("summary.json", message.to_owned()));
+        }
+        Ok(input)
     }
 
     /// The rows of `metrics.csv`.

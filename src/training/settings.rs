@@ -10,6 +10,7 @@ use super::{
 };
 use crate::network::DeviceSettings;
 use crate::ops::disturb::Distribution;
+use crate::ops::draw::Augment;
 
 /// More samples than this in a batch are a slip of the pen.
 const MAX_BATCH: usize = 1 << 20;
@@ -53,6 +54,9 @@ pub struct Settings {
     pub epochs: u32,
     /// Samples of a batch.
     pub batch: usize,
+    /// What is done to images of training batches at random.
+    #[serde(default)]
+    pub augment: Augment,
     /// How the learning rate moves.
     #[serde(default)]
     pub schedule: Schedule,
@@ -201,6 +205,7 @@ mod tests {
             method: Method::Standard,
             epochs: 6,
             batch: 1,
+            augment: Augment::default(),
             schedule,
             warm_up,
             average: 0.0,

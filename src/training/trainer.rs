@@ -7,7 +7,7 @@ use super::average::Average;
 use super::learner::Learner;
 use super::method::{self, Step};
 use super::{Error, Optimizer, Settings, State, setting};
-use crate::data::Dataset;
+use crate::data::{Dataset, Normalisation};
 use crate::gpu::{Plan, PlanBuilder, Profile, Scalar, Slice};
 use crate::layer::{Cause, Imperfection};
 use crate::network::checkpoint::Tensor;
@@ -69,7 +69,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         network: &'a Network<'g>,
         settings: &'a Settings,
         data: &Dataset,
-        normalisation: (f32, f32),
+        normalisation: impl Into<Normalisation>,
         seed: u32,
     ) -> Result<Self, Error> {
         settings.check()?;
@@ -86,7 +86,8 @@ impl<'a, 'g> Trainer<'a, 'g> {
                 format!("asks for {wants} devices a batch, but the network was compiled for {has}"),
             ));
         }
-        let train = network.feed(&data.train, normalisation)?;
+        let normalisation = normalisation.into();
+        let train = network.feed(&data.train, normalisation.clone())?;
         let test = network.feed(&data.test, normalisation)?;
         let optimizer = Optimizer::new(network, &settings.optimizer)?;
         let drift = check_device(network, settings)?;
@@ -97,7 +98,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
         };
         let learner = Learner::new(network, settings, seed)?;
         let part = settings.part().map(|rows| network.part(rows)).transpose()?;
-        let (draw, update) = (train.draw(), optimizer.update());
+        let (draw, update) = (draw(network, settings, data, &train)?, optimizer.update());
         let step = Step {
             network,
             settings,
@@ -369,6 +370,21 @@ impl<'a, 'g> Trainer<'a, 'g> {
         self.scores.take(self.network.gpu())?;
         Ok(profile)
     }
+}
+
+/// The plan that draws the batches of the training split, augmented if the settings say so.
+fn draw(network: &Network<'_>, settings: &Settings, data: &Dataset, train: &Feed) -> Result<Arc<Plan>, Error> {
+    const KEY: &str = "training.augment";
+    let augment = &settings.augment;
+    if augment.is_none() {
+        return Ok(train.draw());
+    }
+    let image = data.image().ok_or_else(|| {
+        let what = if data.preparation.is_some() { "what data.transform makes" } else { "samples" };
+        setting(KEY, format!("takes images, and {what}, of shape {:?}, are none; leave it out", data.shape))
+    })?;
+    augment.check(image).map_err(|(key, message)| setting(format!("{KEY}.{key}"), message))?;
+    Ok(network.draw_augmented(train, image, augment)?)
 }
 
 /// Refuses a device that is no chip of this network, whatever the method is; gives how it drifts.

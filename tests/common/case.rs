@@ -4,6 +4,7 @@ mod adversary;
 mod average;
 mod complex;
 mod convolution;
+mod draw;
 mod electronics;
 mod fft;
 mod free_space;
@@ -11,11 +12,9 @@ mod lens;
 mod mesh;
 mod normalization;
 
-use flatlight::data::{Split, Values};
 use flatlight::gpu::{Error, Gpu, Plan, PlanBuilder, Scalar, Slice, align};
 use flatlight::ops::adam::Adam;
 use flatlight::ops::disturb::{Distribution, Draw};
-use flatlight::ops::draw::Samples;
 use flatlight::ops::norm::Measure;
 use flatlight::ops::perturb::{self, Ascent};
 use flatlight::ops::{Clock, Flat, Grouping, Scope, bias, cross_entropy, disturb, matmul, metrics, norm, sgd};
@@ -415,10 +414,6 @@ pub fn all() -> Vec<Case> {
         imperfections("disturb::forward, alike", Distribution::Uniform, (0, 1), None, true),
         imperfections("disturb::limited, alike", Distribution::Normal, (0, 1), Some(0.25), true),
         imperfections("disturb::limited, to nothing", Distribution::Normal, (0, 1), Some(1e-9), false),
-        batches("draw::bytes, shuffled", true, true),
-        batches("draw::bytes, in order", true, false),
-        batches("draw::floats, shuffled", false, true),
-        batches("draw::floats, in order", false, false),
     ];
     cases.extend(rings::cases());
     cases.extend(slope::cases());
@@ -426,6 +421,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(ascents());
     cases.extend(convolution::cases());
     cases.extend(adversary::cases());
+    cases.extend(draw::cases());
     cases.extend(probe::cases());
     cases.extend(average::cases());
     cases.extend(complex::cases());
@@ -1053,67 +1049,4 @@ fn sgd_steps() -> Case {
     })
     .split(0.0)
     .note("five steps, bounds met")
-}
-
-// Batches -------------------------------------------------------------------------------------------------------------
-
-/// Sizes are samples, features, rows of the batch, valid rows, position of the first.
-fn batches(name: &'static str, bytes: bool, shuffle: bool) -> Case {
-    const SIZES: &[&[usize]] = &[
-        &[1, 1, 1, 1, 0],
-        &[3, 3, 3, 3, 0],
-        &[63, 5, 16, 16, 16],
-        &[65, 64, 64, 1, 64],
-        &[97, 6, 64, 33, 64],
-        &[1009, 65, 63, 63, 126],
-        // More bytes, and more floats, than the test of the split may bind at once.
-        &[4003, 70, 301, 300, 3703],
-    ];
-    case(name, SIZES, &[10_000, 784, 128, 128, 0], move |draws, size| {
-        let [samples, features, batch, rows, first] = size.try_into().expect("samples, features, batch, rows, first");
-        let (seed, epoch) = (draws.seed, 3);
-        let count = samples * features;
-        let raw = if bytes { draws.below("raw", count, 256) } else { draws.uniform("raw", count, -2.0, 2.0) };
-        let drawn: Vec<u32> = (first as u32..(first + rows) as u32)
-            .map(|at| if shuffle { reference::draw::sample(at, samples as u32, seed, epoch) } else { at })
-            .collect();
-        let (scale, shift) = if bytes { (1.0 / 255.0, -0.5) } else { (0.75, 0.25) };
-        let nan = if bytes { vec![] } else { vec![drawn[0] as usize * features] };
-        let shuffle = u32::from(shuffle);
-        Problem {
-            inputs: vec![
-                tensor("raw", &[count], raw).nan_at(nan),
-                tensor("set labels", &[samples], draws.below("labels", samples, 10)).words(),
-            ],
-            outputs: vec![fresh("x", &[batch, features]), Output::Fresh("labels", vec![batch], Scalar::U32)],
-            clocks: vec![Clock { seed, epoch, shuffle, first: first as u32, rows: rows as u32, ..Clock::default() }],
-            forward: Box::new(move |plan, on| {
-                let raw = &on.tensors[0].values;
-                let values = if bytes {
-                    Values::Bytes(raw.iter().map(|&value| value as u8).collect())
-                } else {
-                    Values::Floats(floats(raw))
-                };
-                let split = Split { values, labels: words(&on.tensors[1].values) };
-                let samples = Samples::upload(plan.gpu(), &split, features)?;
-                samples.draw(plan, on.clock, scale, shift, &on.outputs[0], &on.outputs[1])
-            }),
-            specification: Box::new(move |x| {
-                let (scale, shift) = (f64::from(scale), f64::from(shift));
-                let mut rows = reference::draw::forward(&x[0], features, &drawn, scale, shift);
-                rows.resize(batch * features, 0.0);
-                let mut labels: Vec<f64> = drawn.iter().map(|&sample| x[1][sample as usize]).collect();
-                labels.resize(batch, 0.0);
-                vec![rows, labels]
-            }),
-            gradient: None,
-            costs: vec![cost(
-                if bytes { "draw::bytes" } else { "draw::floats" },
-                2 * batch * features,
-                batch * features + if bytes { batch * features / 4 } else { batch * features },
-            )],
-        }
-    })
-    .split(0.0)
-    .note("no gradient")
 }
