@@ -174,33 +174,49 @@ fn view_of(found: Target) -> View {
     return view;
 }
 
-/// Four neighbours in a row of pixels: elements of the part that they are read from, whether they lie in the image, and
-/// whether the square leaves them.
-struct Seen {
-    at: vec4<u32>,
-    inside: vec4<bool>,
-    left: vec4<bool>,
+/// What a target's row of pixels has in common: its scale and shift, the column of its first pixel, and of the row of the image
+/// that is seen there where it begins in the part and whether there is one; whether the square crosses it.
+struct Line {
+    factor: vec2<f32>,
+    column: u32,
+    source: u32,
+    inside: bool,
+    crossed: bool,
 }
 
-fn seen(found: Target, view: View, next: u32) -> Seen {
-    let feature = found.feature + next;
-    let line = indexing_divide(feature, params.width);
+fn line_of(found: Target, view: View) -> Line {
+    let line = indexing_divide(found.feature, params.width);
     let channel = indexing_divide(line, params.height);
     let row = line - channel * params.height;
-    let columns = vec4(feature - line * params.width) + vec4(0u, 1u, 2u, 3u);
-    let from_row = row + view.row;
-    let from_columns = select(columns, params.width - 1u - columns, view.mirrored) + view.column;
-    let inside = (from_columns < vec4(params.width)) & vec4(from_row < params.height);
-    let first = found.place * params.n_features + (channel * params.height + from_row) * params.width;
-    let cut = (columns - view.cut_column < vec4(params.cutout)) & vec4(row - view.cut_row < params.cutout);
-    return Seen(select(vec4(0u), first + from_columns, inside), inside, !cut);
+    let seen_row = row + view.row;
+    return Line(
+        factor_of(found),
+        found.feature - line * params.width,
+        found.place * params.n_features + (channel * params.height + seen_row) * params.width,
+        seen_row < params.height,
+        row - view.cut_row < params.cutout,
+    );
 }
 
-/// Stores what is seen of raw values, or the first of them.
-fn store_seen(found: Target, next: u32, four: Seen, raw: vec4<f32>) {
-    let factor = factor_of(found);
-    let values = select(vec4(0.0), select(vec4(0.0), raw, four.inside) * factor.x + factor.y, four.left);
-    let at = found.at + next;
+/// Four neighbours of a row of pixels: elements of the part that they are read from, whether they lie in the image, and
+/// whether the square covers them.
+struct Four {
+    at: vec4<u32>,
+    inside: vec4<bool>,
+    covered: vec4<bool>,
+}
+
+fn four_of(view: View, line: Line, next: u32) -> Four {
+    let columns = vec4(line.column + next) + vec4(0u, 1u, 2u, 3u);
+    let seen = select(columns, params.width - 1u - columns, view.mirrored) + view.column;
+    let inside = (seen < vec4(params.width)) & vec4(line.inside);
+    let covered = (columns - view.cut_column < vec4(params.cutout)) & vec4(line.crossed);
+    return Four(select(vec4(0u), line.source + seen, inside), inside, covered);
+}
+
+/// Stores what is seen of raw values, or of the first of them.
+fn store_seen(at: u32, factor: vec2<f32>, four: Four, raw: vec4<f32>) {
+    let values = select(select(vec4(0.0), raw, four.inside) * factor.x + factor.y, vec4(0.0), four.covered);
     if params.together == 1u {
         x[at / 4u][at % 4u] = values.x;
     } else {
@@ -238,10 +254,11 @@ fn bytes_augmented(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
             row = found.row;
             view = view_of(found);
         }
+        let line = line_of(found, view);
         for (var next = 0u; next < params.together; next += 4u) {
-            let four = seen(found, view, next);
+            let four = four_of(view, line, next);
             let raw = vec4(byte_at(four.at.x), byte_at(four.at.y), byte_at(four.at.z), byte_at(four.at.w));
-            store_seen(found, next, four, raw);
+            store_seen(found.at + next, line.factor, four, raw);
         }
     }
 }
@@ -265,9 +282,11 @@ fn floats_augmented(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgr
             row = found.row;
             view = view_of(found);
         }
+        let line = line_of(found, view);
         for (var next = 0u; next < params.together; next += 4u) {
-            let four = seen(found, view, next);
-            store_seen(found, next, four, vec4(values[four.at.x], values[four.at.y], values[four.at.z], values[four.at.w]));
+            let four = four_of(view, line, next);
+            let raw = vec4(values[four.at.x], values[four.at.y], values[four.at.z], values[four.at.w]);
+            store_seen(found.at + next, line.factor, four, raw);
         }
     }
 }
