@@ -7,6 +7,7 @@ mod compare;
 mod devices;
 mod evaluate;
 mod export;
+mod fetch;
 mod light;
 mod mesh;
 mod output;
@@ -67,6 +68,8 @@ enum Command {
     Chip(chip::DrawChip),
     /// Write currents, detunings, weights and digital parameters of a run for other programs
     Export(export::Export),
+    /// Get a published data set: cifar10, mnist or fashion-mnist
+    Fetch(fetch::Fetch),
     /// Matrices of interferometer meshes: phases from a matrix, a matrix from phases
     #[command(subcommand)]
     Mesh(mesh::Mesh),
@@ -178,6 +181,7 @@ pub fn main() -> ExitCode {
         Command::Predict(command) => command.run(&context),
         Command::Chip(command) => command.run(&context),
         Command::Export(command) => command.run(&context),
+        Command::Fetch(command) => command.run(&context),
         Command::Mesh(command) => command.run(&context),
         Command::Propagate(command) => command.run(&context),
         Command::Bench(command) => command.run(&context),
@@ -224,8 +228,14 @@ fn load_recipe(arguments: &RecipeArguments) -> Result<recipe::Recipe, Failure> {
     recipe.check()?;
     // A run must find its data from any working directory.
     let folder = Path::new(&recipe.data.set);
-    if !data::EMBEDDED.contains(&recipe.data.set.as_str()) && folder.is_dir() {
-        let whole = folder.canonicalize().ok().and_then(|whole| whole.to_str().map(str::to_owned));
+    if !data::EMBEDDED.contains(&recipe.data.set.as_str()) {
+        let whole = match folder {
+            _ if folder.is_dir() => folder.canonicalize().ok(),
+            // What is behind a link may be called otherwise.
+            _ if data::is_archive(folder) => std::path::absolute(folder).ok(),
+            _ => None,
+        };
+        let whole = whole.and_then(|whole| whole.to_str().map(str::to_owned));
         recipe.data.set = whole.unwrap_or(recipe.data.set);
     }
     Ok(recipe)

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Context, Failure};
 use crate::robustness::{Axis, Point};
@@ -111,6 +111,69 @@ impl Progress {
             let left = self.start.elapsed().as_secs_f64() / done.max(1) as f64 * left as f64;
             tell(&format!("{} {line}, {} left", self.bar.prefix(), seconds(left)));
         }
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Progress of a file that is fetched: a bar on a terminal, a line every ten seconds elsewhere, nothing when quiet.
+pub(super) struct Transfer {
+    bar: ProgressBar,
+    lines: bool,
+    start: Instant,
+    told: Instant,
+    first: Option<u64>,
+}
+
+impl Transfer {
+    /// For `total` bytes.
+    pub(super) fn new(context: &Context, label: &str, total: u64) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bar = if terminal && !context.quiet {
+            ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10))
+        } else {
+            ProgressBar::hidden()
+        };
+        let style =
+            "{prefix} {bar:30.cyan/dim} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        bar.set_length(total);
+        bar.set_prefix(label.to_owned());
+        let now = Instant::now();
+        Self { bar, lines: !terminal && !context.quiet, start: now, told: now, first: None }
+    }
+
+    /// So many bytes are here; the first time, those of an earlier fetch.
+    pub(super) fn bytes(&mut self, done: u64) {
+        self.bar.set_position(done);
+        let Some(first) = self.first else {
+            self.bar.reset_eta();
+            self.first = Some(done);
+            return;
+        };
+        if self.lines && self.told.elapsed() >= Duration::from_secs(10) {
+            self.told = Instant::now();
+            let total = self.bar.length().unwrap_or(done);
+            let rate = done.saturating_sub(first) as f64 / self.start.elapsed().as_secs_f64();
+            let left = total.saturating_sub(done) as f64 / rate.max(1.0);
+            tell(&format!(
+                "{}: {} of {}, {}/s, {} left",
+                self.bar.prefix(),
+                DecimalBytes(done),
+                DecimalBytes(total),
+                DecimalBytes(rate as u64),
+                seconds(left)
+            ));
+        }
+    }
+
+    /// A line that the bar makes room for.
+    pub(super) fn say(&self, context: &Context, line: &str) {
+        self.bar.suspend(|| context.say(line));
     }
 
     pub(super) fn finish(&self) {

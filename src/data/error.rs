@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// No set of that name in any of the places looked at.
-    #[error("no data set {set:?}: looked {}; known here: {}{}", places(.looked), list(.known), hint(.nearest.as_deref()))]
+    #[error("no data set {set:?}: looked {}; known here: {}{}", places(.looked), list(.known), hint(.set, .nearest.as_deref()))]
     NotFound {
         /// The name or path asked for.
         set: String,
@@ -60,7 +60,7 @@ pub enum Error {
     },
 
     /// The path names a file where a folder is wanted.
-    #[error("{}: a data set is a folder, this is a file; give the folder that holds it", show(.path))]
+    #[error("{}: a data set is a folder or cifar-10-binary.tar.gz, this is another file; give the folder that holds it", show(.path))]
     NotAFolder {
         /// The file.
         path: PathBuf,
@@ -118,6 +118,24 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it, and the remedy.
         what: String,
+    },
+
+    /// An archive does not hold what it should, or not as it should.
+    #[error("{}: {what}", show(.path))]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it, and the remedy.
+        what: String,
+    },
+
+    /// A batch of CIFAR-10 is of a length that no batch has.
+    #[error("{}: {} bytes are not 1 to 10,000 records of 3,073 bytes, as CIFAR-10's binary version has them; download or copy it again", show(.path), grouped(*.found))]
+    Records {
+        /// The file.
+        path: PathBuf,
+        /// Bytes present, or claimed by the archive.
+        found: u64,
     },
 
     /// The elements are of a type that is not read.
@@ -256,6 +274,24 @@ pub enum Error {
         labels: usize,
     },
 
+    /// A file could not be fetched.
+    #[error("{url}: {what}")]
+    Fetch {
+        /// Where it should come from.
+        url: String,
+        /// What is wrong there, and the remedy.
+        what: String,
+    },
+
+    /// The operating system refused to write a file.
+    #[error("cannot write {}: {cause}; free some space or choose another place with FLATLIGHT_DATA, then the same command goes on from there", show(.path))]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+
     /// The test samples are unlike the training samples.
     #[error("{}: test samples are {test}, but training samples are {train}; use splits of the same set", show(.path))]
     Mismatch {
@@ -285,6 +321,15 @@ impl Error {
             InvalidData | InvalidInput | UnexpectedEof => Self::Gzip { path: path.to_owned(), cause },
             _ => Self::io(path, cause),
         }
+    }
+
+    /// A failure while an archive is read: that of its compression or of what is compressed, unless the system's.
+    pub(super) fn archive(path: &Path, cause: io::Error) -> Self {
+        if cause.kind() != io::ErrorKind::Other || cause.raw_os_error().is_some() {
+            return Self::gzip(path, cause);
+        }
+        let cause = cause.to_string().replace(char::is_control, "?");
+        Self::Archive { path: path.to_owned(), what: format!("broken tar archive: {cause}; download or copy it again") }
     }
 
     /// A header that is not the one wanted.
@@ -321,7 +366,10 @@ fn places(looked: &[PathBuf]) -> String {
     format!("for a folder at {}", shown.join(" and at "))
 }
 
-fn hint(nearest: Option<&str>) -> String {
+fn hint(set: &str, nearest: Option<&str>) -> String {
+    if super::fetch::SOURCES.iter().any(|source| source.name == set) {
+        return format!("; get it with `flatlight fetch {set}`, or give the path of a folder");
+    }
     match nearest {
         Some(name) => format!("; did you mean {name:?}?"),
         None => "; give one of these or the path of a folder".into(),

@@ -4,7 +4,7 @@
 //! class label. [`load`] finds one by name:
 //!
 //! 1. `digits` and `vowel` are embedded and need no files ([`EMBEDDED`]); `./digits` is a folder of that name.
-//! 2. The path of a folder is that folder.
+//! 2. The path of a folder is that folder, that of a file `cifar-10-binary.tar.gz` this archive.
 //! 3. Any other name is the folder of that name under the root the caller gives.
 //!
 //! A folder holds one of these layouts, looked for in this order:
@@ -12,8 +12,12 @@
 //! | Layout | Files | Samples |
 //! |--------|-------|---------|
 //! | IDX | `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, each plain or `.gz` | bytes, `[height, width]` |
+//! | CIFAR-10, binary version | `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`, or a folder `cifar-10-batches-bin` of them, or `cifar-10-binary.tar.gz` as it is distributed | bytes, `[3, 32, 32]` |
 //! | CSV | `train.csv` and `test.csv`, or `NAME.train.csv` and `NAME.test.csv` | floats, `[features]` |
 //! | npy | `train_images.npy`, `train_labels.npy`, `test_images.npy`, `test_labels.npy` | bytes or floats, `[features]`, `[height, width]` or `[channels, height, width]` |
+//!
+//! A record of CIFAR-10 is a byte for the class, 0 to 9, then red, green and blue, 32 rows of 32 bytes each. The archive is
+//! read as it is, in one pass.
 //!
 //! A CSV row is one sample: numbers, the last of them the class label. A first
 //! row without a single number is taken for names and skipped. An npy array has
@@ -21,16 +25,18 @@
 //! Fortran order, and labels of any integer type.
 //!
 //! Class labels are whole numbers from 0; the largest in the training split
-//! sets the number of classes.
+//! sets the number of classes, but that CIFAR-10 has ten.
 //!
 //! Files are not trusted. What a header claims is held against the length of
 //! the file before memory is taken, a compressed stream is read no further than
 //! its header promises, and every value and label is checked, so a loaded
 //! [`Dataset`] can be used without further checks.
 
+mod cifar;
 mod csv;
 mod digits;
 mod error;
+pub mod fetch;
 mod file;
 mod idx;
 mod normalisation;
@@ -57,7 +63,7 @@ pub use preparation::{Preparation, Transform};
 pub const EMBEDDED: [&str; 2] = ["digits", "vowel"];
 
 /// The layouts understood, for messages.
-const LAYOUTS: &str = "train-images-idx3-ubyte[.gz] and its three companions, or train.csv and test.csv, or train_images.npy and its three companions";
+const LAYOUTS: &str = "train-images-idx3-ubyte[.gz] and its three companions, or data_batch_1.bin and its five companions, or cifar-10-binary.tar.gz, or train.csv and test.csv, or train_images.npy and its three companions";
 
 /// More classes than this and the labels are something else.
 const MAX_CLASSES: i128 = 65_536;
@@ -207,6 +213,9 @@ pub fn load(set: &str, root: Option<&Path>) -> Result<Dataset, Error> {
     for place in &places {
         match fs::metadata(place) {
             Ok(meta) if meta.is_dir() => return load_folder(place),
+            Ok(_) if is_archive(place) => {
+                return cifar10(&name_of(place), cifar::read_archive(place)?);
+            }
             // A file beside the caller does not stand in the way of a set under the root.
             Ok(_) if places.len() == 1 => {
                 return Err(Error::NotAFolder { path: place.clone() });
@@ -249,22 +258,40 @@ fn list(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
+/// Whether a path is that of a file which is a set by itself, the archive of CIFAR-10.
+#[must_use]
+pub fn is_archive(path: &Path) -> bool {
+    path.file_name() == Some(cifar::ARCHIVE.as_ref()) && path.is_file()
+}
+
+/// What the set at a place is called: as its folder.
+fn name_of(place: &Path) -> String {
+    let whole = place.canonicalize().unwrap_or_else(|_| place.to_owned());
+    let folder = if is_archive(&whole) { whole.parent() } else { Some(whole.as_path()) };
+    folder.and_then(Path::file_name).map_or("data".into(), |name| name.to_string_lossy().into_owned())
+}
+
+/// CIFAR-10 of two splits.
+fn cifar10(name: &str, [train, test]: [Part; 2]) -> Result<Dataset, Error> {
+    Ok(Dataset { classes: cifar::CLASSES, ..assemble(name, train, test)? })
+}
+
 /// Loads the set in `folder`, in whichever layout it has.
 fn load_folder(folder: &Path) -> Result<Dataset, Error> {
-    let names = list(folder)?;
-    let set = folder
-        .canonicalize()
-        .ok()
-        .as_deref()
-        .unwrap_or(folder)
-        .file_name()
-        .map_or("data".into(), |name| name.to_string_lossy().into_owned());
+    let (names, set) = (list(folder)?, name_of(folder));
+    let holds = |name: &str| names.iter().any(|found| found == name);
     let any_of = |wanted: &[[&str; 2]; 2], ending: &str| {
         let is_wanted = |name: &str| wanted.as_flattened().contains(&name);
         names.iter().any(|name| is_wanted(name) || name.strip_suffix(ending).is_some_and(is_wanted))
     };
     let [train, test] = if any_of(&idx::NAMES, ".gz") {
         idx::read_folder(folder)?
+    } else if cifar::NAMES.into_iter().any(holds) {
+        return cifar10(&set, cifar::read_folder(folder)?);
+    } else if holds(cifar::FOLDER) {
+        return cifar10(&set, cifar::read_folder(&folder.join(cifar::FOLDER))?);
+    } else if holds(cifar::ARCHIVE) {
+        return cifar10(&set, cifar::read_archive(&folder.join(cifar::ARCHIVE))?);
     } else if names.iter().any(|name| csv::is_name(name)) {
         csv::read_folder(folder, &set, &names)?
     } else if any_of(&npy::NAMES, "") {
