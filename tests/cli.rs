@@ -225,6 +225,7 @@ fn help_and_version_are_no_failures() {
         "export --help",
         "bench --help",
         "propagate --help",
+        "fetch --help",
         "mesh --help",
         "mesh decompose --help",
         "mesh compose --help",

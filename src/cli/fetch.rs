@@ -130,7 +130,12 @@ impl Fetch {
         if let Some((_, transfer, _)) = now {
             transfer.finish();
         }
-        worker.join().map_err(|_| Failure::Failed("fetching stopped for a reason that is not known".into()))??;
+        let ended = worker.join();
+        if !matches!(ended, Ok(Ok(()))) {
+            // Of a fetch that brought nothing there is no folder left, which would look like a set. Others are not empty.
+            let _ = std::fs::remove_dir(&folder);
+        }
+        ended.map_err(|_| Failure::Failed("fetching stopped for a reason that is not known".into()))??;
         output::print(&summary(source, &folder.display().to_string()))
     }
 }

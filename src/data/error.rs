@@ -93,6 +93,15 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// What would make a folder a set is not there in whole.
+    #[error("{}: {name} is what a fetch that stopped has left; give the same `flatlight fetch` again, which goes on from there", show(.path))]
+    Unfinished {
+        /// The folder.
+        path: PathBuf,
+        /// The file that is not whole.
+        name: String,
+    },
+
     /// The operating system refused to open or read a path.
     #[error("{}: cannot be read: {cause}; check that it is a file you may read", show(.path))]
     Io {
@@ -325,11 +334,12 @@ impl Error {
 
     /// A failure while an archive is read: that of its compression or of what is compressed, unless the system's.
     pub(super) fn archive(path: &Path, cause: io::Error) -> Self {
-        if cause.kind() != io::ErrorKind::Other || cause.raw_os_error().is_some() {
-            return Self::gzip(path, cause);
-        }
-        let cause = cause.to_string().replace(char::is_control, "?");
-        Self::Archive { path: path.to_owned(), what: format!("broken tar archive: {cause}; download or copy it again") }
+        let cause = match cause.kind() {
+            _ if cause.raw_os_error().is_some() => return Self::io(path, cause),
+            io::ErrorKind::UnexpectedEof => "it ends too early".into(),
+            _ => cause.to_string().replace(char::is_control, "?"),
+        };
+        Self::Archive { path: path.to_owned(), what: format!("broken archive: {cause}; download or copy it again") }
     }
 
     /// A header that is not the one wanted.

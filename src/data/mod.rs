@@ -278,7 +278,19 @@ fn cifar10(name: &str, [train, test]: [Part; 2]) -> Result<Dataset, Error> {
 
 /// Loads the set in `folder`, in whichever layout it has.
 fn load_folder(folder: &Path) -> Result<Dataset, Error> {
-    let (names, set) = (list(folder)?, name_of(folder));
+    let names = list(folder)?;
+    let part = names.iter().find(|name| name.ends_with(fetch::PART)).cloned();
+    match (load_layout(folder, names), part) {
+        (Err(Error::Missing { .. } | Error::Layout { .. }), Some(name)) => {
+            Err(Error::Unfinished { path: folder.to_owned(), name: name.replace(char::is_control, "?") })
+        }
+        (loaded, _) => loaded,
+    }
+}
+
+/// Loads the set in a folder that holds these names.
+fn load_layout(folder: &Path, names: Vec<String>) -> Result<Dataset, Error> {
+    let set = name_of(folder);
     let holds = |name: &str| names.iter().any(|found| found == name);
     let any_of = |wanted: &[[&str; 2]; 2], ending: &str| {
         let is_wanted = |name: &str| wanted.as_flattened().contains(&name);

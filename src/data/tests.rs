@@ -116,6 +116,66 @@ fn npy_with(place: usize, bytes: Vec<u8>) -> Vec<(&'static str, Vec<u8>)> {
     files
 }
 
+/// Records of CIFAR-10 with these labels; each byte of an image is its class, channel and row together.
+fn records(labels: &[u8]) -> Vec<u8> {
+    let image =
+        |label: u8| (0..3072_u32).map(move |at| (label * 10).wrapping_add((at / 1024 * 100 + at / 32 % 32) as u8));
+    labels.iter().flat_map(|&label| std::iter::once(label).chain(image(label))).collect()
+}
+
+/// Five batches of two training samples, and one test sample.
+fn cifar_set() -> Vec<(&'static str, Vec<u8>)> {
+    let train = (0..5).map(|batch| (cifar::NAMES[batch as usize], records(&[batch, 9 - batch])));
+    train.chain([(cifar::NAMES[5], records(&[3]))]).collect()
+}
+
+fn cifar_with(place: usize, bytes: Vec<u8>) -> Vec<(&'static str, Vec<u8>)> {
+    let mut files = cifar_set();
+    files[place].1 = bytes;
+    files
+}
+
+/// A tar archive of these files, and of a header that claims so much more of one.
+fn tar(files: &[(String, Vec<u8>)], lie: Option<(&str, u64)>) -> Vec<u8> {
+    let header = |name: &str, size: u64| {
+        let mut header = tar::Header::new_ustar();
+        // As it is given: `set_path` refuses `..`.
+        header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_size(size);
+        header.set_mode(0o644);
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_cksum();
+        header
+    };
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, bytes) in files {
+        archive.append(&header(name, bytes.len() as u64), &bytes[..]).unwrap();
+    }
+    if let Some((name, size)) = lie {
+        let mut bytes = archive.into_inner().unwrap();
+        bytes.truncate(bytes.len() - 1024);
+        bytes.extend(header(name, size).as_bytes());
+        bytes.extend([7; 4096]);
+        return bytes;
+    }
+    archive.into_inner().unwrap()
+}
+
+/// The CIFAR-10 set with the names that the archive gives it, and what else is in it.
+fn cifar_entries() -> Vec<(String, Vec<u8>)> {
+    let mut entries: Vec<_> =
+        cifar_set().into_iter().map(|(name, bytes)| (format!("cifar-10-batches-bin/{name}"), bytes)).collect();
+    // In no order, as in the real one.
+    entries.swap(0, 4);
+    entries.insert(2, ("cifar-10-batches-bin/readme.html".into(), b"<html>".to_vec()));
+    entries
+}
+
+/// Refuses an archive of these entries.
+fn refused_archive(entries: &[(String, Vec<u8>)], parts: &[&str]) -> Error {
+    refused(&[(cifar::ARCHIVE, gz(&tar(entries, None)))], parts)
+}
+
 fn csv_set(train: &str, test: &str) -> Vec<(&'static str, Vec<u8>)> {
     vec![("train.csv", train.into()), ("test.csv", test.into())]
 }
@@ -372,6 +432,173 @@ fn splits_that_do_not_fit() {
     let mut files = idx_set();
     files[3].1 = labels(&[2]);
     refused(&files, &["t10k-labels", "sample 0", "label 2 is beyond"]);
+}
+
+// CIFAR-10.
+
+#[test]
+fn cifar_reads_its_batches_in_order() {
+    let set = load_dir(&folder(&cifar_set())).unwrap();
+    assert_eq!((&set.shape[..], set.classes, set.scale), (&[3, 32, 32][..], 10, 1.0 / 255.0));
+    assert_eq!(set.train.labels, [0, 9, 1, 8, 2, 7, 3, 6, 4, 5]);
+    assert_eq!(set.test.labels, [3]);
+    let Values::Bytes(values) = &set.train.values else { panic!("CIFAR-10 is bytes") };
+    assert_eq!(values.len(), 10 * 3072);
+    // The second image of the first batch: red, green, blue, of which rows count up.
+    let of = |channel: usize, row: usize, column: usize| values[3072 + (channel * 32 + row) * 32 + column];
+    assert_eq!([of(0, 0, 0), of(0, 0, 31), of(0, 31, 5), of(1, 0, 0), of(2, 3, 31)], [90, 90, 121, 190, 37]);
+    assert!(set.summary().ends_with("10 training and 1 test samples of 3x32x32, 10 classes"), "{}", set.summary());
+}
+
+#[test]
+fn cifar_reads_the_folder_in_a_folder_and_the_archive() {
+    let plain = load_dir(&folder(&cifar_set())).unwrap();
+    let root = tempfile::tempdir().unwrap();
+    for (set, inner) in [("deep", "deep/cifar-10-batches-bin"), ("packed", "packed")] {
+        fs::create_dir_all(root.path().join(inner)).unwrap();
+        let files = match set {
+            "deep" => cifar_set(),
+            _ => vec![(cifar::ARCHIVE, gz(&tar(&cifar_entries(), None)))],
+        };
+        for (name, bytes) in files {
+            fs::write(root.path().join(inner).join(name), bytes).unwrap();
+        }
+        let loaded = load(set, Some(root.path())).unwrap();
+        assert_eq!((loaded.name.as_str(), &loaded.train, &loaded.test), (set, &plain.train, &plain.test));
+    }
+    // The archive by its own path too, its batches without a folder, and in two pieces of gzip.
+    let archive = root.path().join("packed").join(cifar::ARCHIVE);
+    assert!(is_archive(&archive) && !is_archive(root.path()));
+    assert_eq!(load(archive.to_str().unwrap(), None).unwrap(), load("packed", Some(root.path())).unwrap());
+    let bare: Vec<_> = cifar_set().into_iter().map(|(name, bytes)| (format!("./{name}"), bytes)).collect();
+    let bare = tar(&bare, None);
+    let halves = [gz(&bare[..5000]), gz(&bare[5000..])].concat();
+    let loaded = load_dir(&folder(&[(cifar::ARCHIVE, halves)])).unwrap();
+    assert_eq!((loaded.train, loaded.test, loaded.classes), (plain.train, plain.test, 10));
+}
+
+#[test]
+fn cifar_batches_that_are_wrong() {
+    for bytes in [vec![], records(&[1, 2])[..6145].to_vec(), [records(&[1]), vec![0]].concat()] {
+        let (length, files) = (grouped(bytes.len() as u64), cifar_with(1, bytes));
+        let error = refused(&files, &["data_batch_2.bin: ", &format!("{length} bytes are not"), "records of 3,073"]);
+        assert!(matches!(error, Error::Records { .. }));
+    }
+    let files = cifar_with(5, records(&[3, 10]));
+    let error = refused(&files, &["test_batch.bin: sample 1 (from 0): label 10 is no class of CIFAR-10"]);
+    assert!(matches!(error, Error::Label { .. }));
+    for place in 0..6 {
+        let mut files = cifar_set();
+        let (name, _) = files.remove(place);
+        assert!(matches!(refused(&files, &[name, "missing"]), Error::Missing { .. }));
+    }
+    let large = folder(&cifar_set());
+    let file = fs::File::create(large.path().join("data_batch_1.bin")).unwrap();
+    // As long as 10,001 records, but a hole: nothing is read of it.
+    file.set_len(10_001 * 3073).unwrap();
+    check_message(&load_dir(&large).unwrap_err(), &["30,733,073 bytes are not 1 to 10,000 records"]);
+}
+
+#[test]
+fn cifar_archives_that_are_wrong() {
+    let whole = tar(&cifar_entries(), None);
+    for cut in [100, 700, 20_000, whole.len() - 1500] {
+        // What is compressed ends too early, its compression is whole.
+        let error = refused(&[(cifar::ARCHIVE, gz(&whole[..cut]))], &[cifar::ARCHIVE, "broken archive: "]);
+        assert!(matches!(error, Error::Archive { .. }));
+    }
+    let packed = gz(&whole);
+    let mut flipped = packed.clone();
+    let checksum = flipped.len() - 6;
+    flipped[checksum] ^= 1;
+    for bytes in [packed[..packed.len() / 2].to_vec(), packed[..packed.len() - 4].to_vec(), flipped, whole.clone()] {
+        let error = refused(&[(cifar::ARCHIVE, bytes)], &[cifar::ARCHIVE, "broken archive: "]);
+        assert!(matches!(error, Error::Archive { .. }));
+    }
+    let mut damaged = whole;
+    damaged[3] ^= 1;
+    refused(&[(cifar::ARCHIVE, gz(&damaged))], &["broken archive: ", "checksum"]);
+
+    let mut entries = cifar_entries();
+    entries.remove(0);
+    refused_archive(&entries, &["holds no cifar-10-batches-bin/data_batch_5.bin"]);
+    let mut entries = cifar_entries();
+    entries.push(entries[1].clone());
+    refused_archive(&entries, &["holds data_batch_2.bin more than once"]);
+    let mut entries = cifar_entries();
+    entries[0].1.pop();
+    refused_archive(&entries, &["cifar-10-batches-bin/data_batch_5.bin: 6,145 bytes are not"]);
+    let mut entries = cifar_entries();
+    entries[0].1[0] = 10;
+    refused_archive(&entries, &["data_batch_5.bin: sample 0 (from 0): label 10"]);
+    refused(&[(cifar::ARCHIVE, gz(b""))], &["holds no cifar-10-batches-bin/data_batch_1.bin"]);
+}
+
+#[test]
+fn cifar_archives_that_lie_or_point_elsewhere() {
+    // Nothing is unpacked, so that such names lead nowhere; they are no batches either.
+    let name = "cifar-10-batches-bin/data_batch_1.bin";
+    for odd in [
+        "../data_batch_1.bin",
+        "/data_batch_1.bin",
+        "cifar-10-batches-bin/../data_batch_1.bin",
+        "other/data_batch_1.bin",
+        "a/cifar-10-batches-bin/data_batch_1.bin",
+        "cifar-10-batches-bin/data_batch_1.bin/x",
+        "",
+    ] {
+        let mut entries = cifar_entries();
+        let entry = entries.iter_mut().find(|entry| entry.0 == name).unwrap();
+        odd.clone_into(&mut entry.0);
+        let error = refused_archive(&entries, &["holds no cifar-10-batches-bin/data_batch_1.bin"]);
+        assert!(matches!(error, Error::Archive { .. }), "{odd}");
+    }
+    for (name, parts) in [
+        (name, &["data_batch_1.bin: 1,099,511,627,776 bytes are not 1 to 10,000 records"][..]),
+        ("cifar-10-batches-bin/batches.meta.txt", &["holds more than the six batches"]),
+    ] {
+        let lie = tar(&cifar_entries()[..2], Some((name, 1 << 40)));
+        refused(&[(cifar::ARCHIVE, gz(&lie))], parts);
+    }
+    // Ten thousand records are claimed, some bytes are there.
+    let short = tar(&cifar_entries()[..2], Some((name, 10_000 * 3073)));
+    refused(&[(cifar::ARCHIVE, gz(&short))], &["broken archive: it ends too early"]);
+
+    // Names that go on for gigabytes, and what comes behind the end: passed over, but not for ever.
+    let mut long = tar::Header::new_gnu();
+    long.set_entry_type(tar::EntryType::GNULongName);
+    long.set_size(1 << 33);
+    long.set_cksum();
+    let long = [long.as_bytes(), &[b'x'; 4096][..]].concat();
+    refused(&[(cifar::ARCHIVE, gz(&long))], &["holds more than the six batches"]);
+    let mut bomb = tar(&cifar_entries(), None);
+    bomb.resize(64 << 20, 0);
+    refused(&[(cifar::ARCHIVE, gz(&bomb))], &["goes on after its last entry"]);
+}
+
+#[test]
+fn what_a_fetch_has_left_is_told() {
+    for files in [
+        vec![("cifar-10-binary.tar.gz.part", vec![])],
+        vec![(IDX_TRAIN, images(2, &[7; 12])), ("train-labels-idx1-ubyte.gz.part", vec![])],
+    ] {
+        let name = files.last().unwrap().0;
+        let error = refused(&files, &[name, "give the same `flatlight fetch` again"]);
+        assert!(matches!(error, Error::Unfinished { .. }));
+    }
+    // A set that is whole is none of its business.
+    let mut files = idx_set();
+    files.push(("train-images-idx3-ubyte.gz.part", vec![]));
+    load_dir(&folder(&files)).unwrap();
+}
+
+#[test]
+fn a_set_that_can_be_fetched_is_told_how() {
+    for source in &fetch::SOURCES {
+        let error = load(source.name, None).unwrap_err();
+        check_message(&error, &[&format!("get it with `flatlight fetch {}`", source.name)]);
+        assert!(source.files.iter().all(|file| file.sha256.len() == 64 && file.bytes > 0));
+    }
 }
 
 // CSV.
