@@ -49,7 +49,7 @@ const NARROW: [(&str, &[&str]); 2] = [("gpu", &[]), ("ops", &["gpu", "data", "li
 const MACROS: [(&str, &str); 1] = [("uniform", "gpu")];
 
 /// Operations without a kernel: what kernels share.
-const WITHOUT_KERNEL: [&str; 3] = ["clock", "flat", "product"];
+const WITHOUT_KERNEL: [&str; 4] = ["clock", "flat", "load", "product"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

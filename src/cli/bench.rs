@@ -129,7 +129,7 @@ impl Bench {
     fn time(&self, context: &Context, gpu: &Gpu, case: &Case) -> Result<(), Failure> {
         let batch = self.batch.map_or(case.batch, |batch| batch as usize);
         let recipe = self.recipe(case, batch)?;
-        let data = random_data(case, batch);
+        let data = random_data(case.shape, case.classes, batch);
         let network = compile_training(gpu, &recipe, &data)?;
         let mut trainer = prepare(&network, &recipe, &data)?;
         let mut seconds = Vec::new();
@@ -197,18 +197,18 @@ impl Bench {
     }
 }
 
-/// As many random images as a batch holds, with random labels.
-fn random_data(case: &Case, batch: usize) -> Dataset {
-    let features: usize = case.shape.iter().product();
+/// So many random images, with random labels.
+pub(super) fn random_data(shape: &[usize], classes: usize, samples: usize) -> Dataset {
+    let features: usize = shape.iter().product();
     let mut units = random::units(1, random::stream("bench"));
     let mut below = |bound: usize| (units.next().unwrap_or(0.0) * bound as f64) as u32;
-    let values: Vec<u8> = (0..batch * features).map(|_| below(256) as u8).collect();
-    let labels: Vec<u32> = (0..batch).map(|_| below(case.classes)).collect();
+    let values: Vec<u8> = (0..samples * features).map(|_| below(256) as u8).collect();
+    let labels: Vec<u32> = (0..samples).map(|_| below(classes)).collect();
     let test = Split { values: Values::Bytes(values[..features].to_vec()), labels: labels[..1].to_vec() };
     Dataset {
         name: "random".to_owned(),
-        shape: case.shape.to_vec(),
-        classes: case.classes,
+        shape: shape.to_vec(),
+        classes,
         scale: 1.0 / 255.0,
         train: Split { values: Values::Bytes(values), labels },
         validation: None,

@@ -11,6 +11,7 @@ mod fetch;
 mod light;
 mod mesh;
 mod output;
+mod plan;
 mod predict;
 mod propagate;
 mod train;
@@ -75,6 +76,8 @@ enum Command {
     Mesh(mesh::Mesh),
     /// Propagate a complex field through free space
     Propagate(propagate::Propagate),
+    /// Say what a recipe costs before it runs: operations, bytes, memory, time
+    Plan(plan::PlanRecipe),
     /// Time training steps on random data
     Bench(bench::Bench),
 }
@@ -184,6 +187,7 @@ pub fn main() -> ExitCode {
         Command::Fetch(command) => command.run(&context),
         Command::Mesh(command) => command.run(&context),
         Command::Propagate(command) => command.run(&context),
+        Command::Plan(command) => command.run(&context),
         Command::Bench(command) => command.run(&context),
     };
     let (message, code) = match result {

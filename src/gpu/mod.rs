@@ -18,6 +18,6 @@ pub use buffer::{ALIGNMENT_WORDS, Access, Bind, Scalar, Slice, Word, align};
 pub use device::{AdapterSummary, Counters, Gpu, Options};
 pub use error::{Error, bytes};
 pub use kernel::{Constant, Kernel};
-pub use plan::{MAX_LOOP_TURNS, Plan, PlanBuilder, Work};
+pub use plan::{MAX_LOOP_TURNS, Plan, PlanBuilder, Recorded, Work};
 pub use profile::{Profile, Row};
 pub use uniform::{Field, Layout, Uniform};

@@ -6,7 +6,7 @@ use super::buffer::{Access, Bind, Slice};
 use super::error::bytes;
 use super::kernel::{Constant, Kernel};
 use super::shaders::BindingKind;
-use super::{Error, Gpu, Layout, Uniform};
+use super::{Error, Gpu, Layout, Scalar, Uniform};
 
 /// The most loop turns, nested and successive loops summed, that one invocation may take. Mesa 22.3.6 stops
 /// an invocation after 65,535 turns and returns wrong results without a word.
@@ -35,9 +35,56 @@ impl Work {
     }
 }
 
+/// What was said of a dispatch when it was recorded: what an account of its cost goes by.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    kernel: Arc<Kernel>,
+    /// Words of every tensor that is bound, and how, in the shader's order, without `params`.
+    bound: Vec<(u64, Access)>,
+    /// The fields of `params`, and the `override` constants.
+    numbers: Vec<(&'static str, f64)>,
+}
+
+impl Recorded {
+    /// `family::entry`.
+    pub fn kernel(&self) -> &str {
+        &self.kernel.name
+    }
+
+    /// Words of the tensor that is bound under a name of the shader.
+    pub fn words(&self, name: &str) -> Option<f64> {
+        let place = self.kernel.bindings.iter().skip(1).position(|binding| binding.name == name)?;
+        Some(self.bound[place].0 as f64)
+    }
+
+    /// A field of the shader's `params`, or an `override` constant that was set.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.numbers.iter().find(|(own, _)| *own == name).map(|(_, value)| *value)
+    }
+
+    /// Bytes of all tensors that are bound, those that the kernel changes in place `changes` times, others once. Uniforms do not count.
+    pub fn bound_bytes(&self, changes: f64) -> f64 {
+        let times = |access| match access {
+            Access::Uniform(_) => 0.0,
+            Access::Read | Access::Write => 1.0,
+            Access::Update => changes,
+        };
+        self.bound.iter().map(|&(words, access)| 4.0 * words as f64 * times(access)).sum()
+    }
+}
+
+/// The fields of a uniform struct as numbers.
+fn numbers<P: Uniform>(params: &P) -> impl Iterator<Item = (&'static str, f64)> {
+    let words: Vec<u32> = bytemuck::pod_collect_to_vec(bytemuck::bytes_of(params));
+    P::FIELDS.iter().filter_map(move |field| {
+        let word = *words.get(field.offset / 4)?;
+        Some((field.name, if field.scalar == Scalar::F32 { f64::from(f32::from_bits(word)) } else { f64::from(word) }))
+    })
+}
+
 #[derive(Debug)]
 struct Dispatch {
-    kernel: Arc<Kernel>,
+    recorded: Recorded,
     group: wgpu::BindGroup,
     grid: [u32; 2],
 }
@@ -69,7 +116,12 @@ impl Plan {
 
     /// Kernel names in order.
     pub fn kernels(&self) -> impl Iterator<Item = &str> {
-        self.dispatches.iter().map(|dispatch| dispatch.kernel.name.as_str())
+        self.recorded().map(Recorded::kernel)
+    }
+
+    /// What was said of every dispatch, in order.
+    pub fn recorded(&self) -> impl Iterator<Item = &Recorded> {
+        self.dispatches.iter().map(|dispatch| &dispatch.recorded)
     }
 
     pub(crate) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
@@ -80,14 +132,14 @@ impl Plan {
 
     pub(crate) fn record_one(&self, index: usize, pass: &mut wgpu::ComputePass<'_>) {
         let dispatch = &self.dispatches[index];
-        pass.set_pipeline(&dispatch.kernel.pipeline);
+        pass.set_pipeline(&dispatch.recorded.kernel.pipeline);
         pass.set_bind_group(0, &dispatch.group, &[]);
         pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
     }
 }
 
 struct Pending {
-    kernel: Arc<Kernel>,
+    recorded: Recorded,
     binds: Vec<(u32, Slice)>,
     params: Option<(u32, u64, u64)>,
     grid: [u32; 2],
@@ -193,10 +245,15 @@ impl<'a> PlanBuilder<'a> {
         self.params.resize(self.params.len().next_multiple_of(alignment), 0);
         let offset = self.params.len() as u64;
         self.params.extend_from_slice(bytemuck::bytes_of(params));
+        let constants = constants.iter().map(|&(name, value)| (name, f64::from(value)));
         self.pending.push(Pending {
             params: Some((first.index, offset, size_of::<P>() as u64)),
             binds: rest.iter().zip(binds).map(|(binding, bind)| (binding.index, bind.slice.clone())).collect(),
-            kernel,
+            recorded: Recorded {
+                bound: binds.iter().map(|bind| (bind.slice.byte_len() / 4, bind.access)).collect(),
+                numbers: numbers(params).chain(constants).collect(),
+                kernel,
+            },
             grid,
         });
         Ok(())
@@ -252,11 +309,11 @@ impl<'a> PlanBuilder<'a> {
                         });
                     }
                     let group = self.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                        label: Some(&pending.kernel.name),
-                        layout: &pending.kernel.layout,
+                        label: Some(&pending.recorded.kernel.name),
+                        layout: &pending.recorded.kernel.layout,
                         entries: &entries,
                     });
-                    Dispatch { group, kernel: pending.kernel, grid: pending.grid }
+                    Dispatch { group, recorded: pending.recorded, grid: pending.grid }
                 })
                 .collect()
         })?;

@@ -30,8 +30,28 @@ impl Gpu {
     /// Replays plans with a timestamp around every dispatch.
     ///
     /// # Errors
-    /// [`Error::Validation`] if the adapter has no timestamps; what befalls the device.
+    /// [`Error::NoAdapter`] if the adapter has no timestamps; what befalls the device.
     pub fn profile(&self, plans: &[&Plan], replays: usize) -> Result<Profile, Error> {
+        let (seconds, replay_seconds) = self.times(plans, replays)?;
+        let mut sums: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+        for (name, seconds) in plans.iter().flat_map(|plan| plan.kernels()).zip(seconds) {
+            let sum = sums.entry(name).or_default();
+            sum.0 += 1;
+            sum.1 += seconds;
+        }
+        let mut rows: Vec<_> = sums
+            .into_iter()
+            .map(|(kernel, (calls, seconds))| Row { kernel: kernel.to_owned(), calls, seconds })
+            .collect();
+        rows.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        Ok(Profile { rows, replay_seconds })
+    }
+
+    /// Mean seconds of every dispatch of plans, in order, and the median of a whole replay, as [`profile`](Self::profile) has them.
+    ///
+    /// # Errors
+    /// As [`profile`](Self::profile).
+    pub fn times(&self, plans: &[&Plan], replays: usize) -> Result<(Vec<f64>, f64), Error> {
         if !self.adapter().timestamps {
             return Err(Error::NoAdapter(format!(
                 "adapter `{}` cannot time kernels; profile on another one",
@@ -40,7 +60,7 @@ impl Gpu {
         }
         let replays = replays.max(1);
         let total: usize = plans.iter().map(|plan| plan.len()).sum();
-        let mut sums: BTreeMap<String, (usize, f64)> = BTreeMap::new();
+        let mut sums = vec![0.0; total];
         let mut whole = Vec::with_capacity(replays);
         // Drivers compile at the first dispatch: the first replay warms up and is not counted.
         for replay in 0..=replays {
@@ -54,19 +74,10 @@ impl Gpu {
                 continue;
             }
             whole.push(elapsed.as_secs_f64());
-            for (name, seconds) in plans.iter().flat_map(|plan| plan.kernels()).zip(times) {
-                let sum = sums.entry(name.to_owned()).or_default();
-                sum.0 += 1;
-                sum.1 += seconds;
-            }
+            sums.iter_mut().zip(times).for_each(|(sum, seconds)| *sum += seconds / replays as f64);
         }
-        let mut rows: Vec<_> = sums
-            .into_iter()
-            .map(|(kernel, (calls, seconds))| Row { kernel, calls: calls / replays, seconds: seconds / replays as f64 })
-            .collect();
-        rows.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
         whole.sort_by(f64::total_cmp);
-        Ok(Profile { rows, replay_seconds: whole[whole.len() / 2] })
+        Ok((sums, whole[whole.len() / 2]))
     }
 
     /// Seconds of every dispatch, each in a pass of its own.

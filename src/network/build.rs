@@ -201,6 +201,15 @@ pub fn widest(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<usize, 
     Ok(parts.iter().map(|part| part.output.iter().product()).max().unwrap_or(0))
 }
 
+/// Outputs of the last layer, for samples of a shape.
+///
+/// # Errors
+/// A layer that does not fit.
+pub fn outputs(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<usize, Error> {
+    let (_, parts) = build_layers(recipes, sample_shape)?;
+    Ok(parts.last().map_or(0, |part| part.output.iter().product()))
+}
+
 impl<'g> Network<'g> {
     /// Compiles layers for samples of a shape, with batches of at most `batch` samples, on one device.
     ///
@@ -995,7 +1004,12 @@ fn segments(parameters: &[Entry<Parameter>]) -> Vec<f32> {
 
 /// The device memory in use, as a table, largest first.
 pub fn memory_table(gpu: &Gpu) -> String {
-    let mut rows = gpu.memory();
+    table(&gpu.memory())
+}
+
+/// Device memory by name, as a table, largest first.
+pub fn table(memory: &[(String, u64)]) -> String {
+    let mut rows = memory.to_vec();
     rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let total: u64 = rows.iter().map(|(_, bytes)| bytes).sum();
     let mut text = String::new();

@@ -1,5 +1,6 @@
 //! Floor 5: layers compiled into plans over flat buffers.
 
+mod account;
 mod bench;
 mod build;
 pub mod checkpoint;
@@ -12,8 +13,9 @@ mod predict;
 mod scores;
 mod spec;
 
+pub use account::{Expense, LayerAccount, Roofline};
 pub use bench::Bench;
-pub use build::{Asked, Feed, Learner, Measured, Network, Part, memory_table, widest};
+pub use build::{Asked, Feed, Learner, Measured, Network, Part, memory_table, outputs, table, widest};
 pub use chip::Chip;
 pub use device::{Device, DeviceSettings, Stage};
 pub use drift::{Drift, DriftSettings, MAX_HOURS};

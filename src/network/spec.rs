@@ -101,6 +101,12 @@ impl LayerRecipe {
         }
     }
 
+    /// Its `type`.
+    pub fn kind(&self) -> String {
+        let keys = serde_json::to_value(self).unwrap_or_default();
+        keys["type"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// Name that the recipe gives, if it does.
     pub fn name(&self) -> Option<&str> {
         match self {

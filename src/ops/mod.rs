@@ -25,6 +25,7 @@ pub mod half;
 pub mod inner_product;
 pub mod intensity;
 pub mod lens;
+pub mod load;
 pub mod matmul;
 pub mod mean_squared_error;
 pub mod mesh;
@@ -55,6 +56,7 @@ mod winograd;
 
 pub use clock::Clock;
 pub use flat::{Flat, Grouping, Scope, Segment};
+pub use load::Load;
 
 use crate::gpu::{Error, Slice, Work};
 

@@ -21,7 +21,7 @@ uniform! {
 }
 
 /// Rows of a region that an invocation adds up first.
-const STRIP: usize = 32;
+pub(super) const STRIP: usize = 32;
 const LANES: usize = 64;
 
 /// Detectors that read regions of a camera.

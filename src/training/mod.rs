@@ -3,6 +3,7 @@
 //! A [method](Method) is an ordered list of plans; a training step replays them in one submission. What moves from
 //! step to step is the [`Clock`](crate::ops::Clock), a pure function of the step's number.
 
+mod account;
 mod average;
 mod learner;
 pub mod method;
@@ -11,6 +12,7 @@ mod settings;
 mod state;
 mod trainer;
 
+pub use account::{Account, StageAccount};
 pub use learner::{DatSettings, Learner};
 pub use method::{
     FiniteDifferenceSettings, Method, Neighbourhood, PruningSettings, SatScope, SatSettings, SpsaSettings,

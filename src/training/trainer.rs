@@ -37,14 +37,14 @@ pub struct EpochRow {
 
 /// A network in training.
 pub struct Trainer<'a, 'g> {
-    network: &'a Network<'g>,
-    settings: &'a Settings,
+    pub(super) network: &'a Network<'g>,
+    pub(super) settings: &'a Settings,
     seed: u32,
     train: Feed,
-    test: Feed,
-    stages: Vec<Stage>,
+    pub(super) test: Feed,
+    pub(super) stages: Vec<Stage>,
     /// Of the steps between those of the method, if there are any.
-    between: Option<Vec<Stage>>,
+    pub(super) between: Option<Vec<Stage>>,
     /// The clock of the part of the batch that an adversary is found on, and its rows.
     part: Option<(Slice, usize)>,
     device: Option<Device>,
@@ -52,7 +52,7 @@ pub struct Trainer<'a, 'g> {
     undo: Option<Undo>,
     optimizer: Optimizer,
     average: Option<Average>,
-    scores: Scores,
+    pub(super) scores: Scores,
     step: u64,
     /// Whether the last epoch has no scores yet, as the bench failed in its evaluation.
     unscored: bool,
@@ -329,7 +329,7 @@ impl<'a, 'g> Trainer<'a, 'g> {
     }
 
     /// Sets the clock to the next step, that of a part of the batch too.
-    fn set_clock(&mut self) -> Result<Clock, Error> {
+    pub(super) fn set_clock(&mut self) -> Result<Clock, Error> {
         let clock = self.clock()?;
         let gpu = self.network.gpu();
         gpu.write_uniform(self.network.clock(), &clock)?;
@@ -399,7 +399,7 @@ fn check_device(network: &Network<'_>, settings: &Settings) -> Result<Drift, Err
     drift.map_err(|(key, message)| setting(format!("training.device.{key}"), message))
 }
 
-fn plans(stages: &[Stage]) -> Vec<&Plan> {
+pub(super) fn plans(stages: &[Stage]) -> Vec<&Plan> {
     stages.iter().filter_map(Stage::plan).collect()
 }
 

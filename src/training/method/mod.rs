@@ -140,7 +140,7 @@ impl Method {
 }
 
 /// Passes of a batch through a network.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Cost {
     /// Forward passes of the model; one of a part of the batch counts as that part.
     pub forward: f64,
