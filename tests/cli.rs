@@ -211,6 +211,66 @@ fn devices_lists_adapters_and_marks_the_one_in_use() {
 }
 
 #[test]
+fn a_plan_says_what_a_training_will_cost_and_writes_nothing() {
+    let bench = Bench::new();
+    // The table of memory is that of the training, to the byte and the line.
+    let table = |text: &str| -> Vec<String> {
+        let lines = text.lines().skip_while(|line| !line.starts_with("memory on the device")).skip(1);
+        lines.take_while(|line| line.starts_with("  ")).map(str::to_owned).collect()
+    };
+    let trained = bench.run("train recipe.toml --set training.epochs=1 --out run");
+    let text = bench.done("plan recipe.toml --csv layers.csv --json");
+    assert_eq!(table(&text), table(&trained.err.join("\n")));
+    assert!(table(&text).len() > 10 && table(&text).last().unwrap().trim_start().starts_with("total "), "{text}");
+
+    let json: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    let named = "adapter,batch,epoch,epochs,evaluation,layers,memory,memory_bytes,method,name,passes,roofline,run,stages,step,\
+                 step_s,steps_per_epoch";
+    assert_eq!(keys, named.split(',').collect::<Vec<_>>());
+    let help = bench.run("plan --help").out;
+    let readme = include_str!("../README.md");
+    keys.iter().for_each(|key| assert!(help.contains(key) && readme.contains(key), "{key}"));
+    assert_eq!((&json["method"], &json["batch"]), (&"noise".into(), &256.into()));
+    // 256 samples of 64 pixels, 8 rings each, and a bias.
+    assert_eq!(json["layers"][0]["forward"]["flops"], f64::from(2 * 256 * 64 * 8 + 256 * 8));
+    assert_eq!((&json["layers"][0]["parameters"], &json["layers"][0]["controls"]), (&520.into(), &512.into()));
+    assert!(json["roofline"].is_null() && json["step"]["predicted_s"].is_null());
+    let stages: Vec<_> =
+        json["stages"].as_array().unwrap().iter().map(|stage| stage["name"].as_str().unwrap()).collect();
+    assert_eq!(stages, ["draw", "disturb", "actuate", "forward", "score", "backward", "update"]);
+
+    let layers = bench.read("layers.csv");
+    let rows = cells(&layers);
+    assert_eq!(rows[0][..7].join(","), "layer,type,output,parameters,controls,forward_flops,forward_bytes");
+    assert_eq!((rows.len(), &rows[1][..5]), (3, &["ring1", "ring-dense", "8", "520", "512"][..]));
+
+    // A device as given, and one by its data sheet; without the data set.
+    let last = |arguments: &str| -> serde_json::Value {
+        serde_json::from_str(bench.done(arguments).lines().last().unwrap()).unwrap()
+    };
+    let given = last("plan recipe.toml --peak 2TFLOPS --bandwidth 100GB/s --launch 2us --json");
+    assert_eq!(given["roofline"], serde_json::json!({"peak": 2e12, "bandwidth": 1e11, "launch": 2e-6}));
+    let layer = &given["layers"][0]["forward"];
+    let [flops, bytes, seconds] = ["flops", "bytes", "predicted_s"].map(|key| layer[key].as_f64().unwrap());
+    assert!((seconds - (2e-6 + (flops / 2e12).max(bytes / 1e11))).abs() < 1e-12, "{layer}");
+    let elsewhere = last("plan recipe.toml --set data.set=nowhere --shape 8x8 --samples 1000 --on a100 --json");
+    assert_eq!(elsewhere["layers"][0]["forward"]["flops"], given["layers"][0]["forward"]["flops"]);
+    assert_eq!((&elsewhere["steps_per_epoch"], &elsewhere["roofline"]["bandwidth"]), (&4.into(), &2.039e12.into()));
+    let measured = last("plan recipe.toml --measure 1 --json");
+    assert!(measured["step_s"].as_f64().unwrap() > 0.0 && measured["layers"][1]["backward"]["measured_s"].is_f64());
+
+    bench.refuse("plan recipe.toml --set data.set=nowhere", 1, &["nowhere", "--shape"]);
+    bench.refuse("plan recipe.toml --on h1000", 2, &["h100, a100, rtx4090", "did you mean `h100`?"]);
+    bench.refuse("plan recipe.toml --peak 60TFLOPS", 2, &["--bandwidth"]);
+    bench.refuse("plan recipe.toml --peak 60 --bandwidth 3TB/s", 2, &["such as 60TFLOPS"]);
+    bench.refuse("plan recipe.toml --peak 60TFLOPS --bandwidth=-3TB/s", 2, &["such as 3.3TB/s"]);
+    bench.refuse("plan recipe.toml --launch 3us", 2, &["--launch", "--on"]);
+    bench.refuse("plan recipe.toml --shape 0x8", 2, &["such as 784, 28x28 or 3x32x32"]);
+    bench.refuse("plan recipe.toml --samples 5", 2, &["--shape"]);
+}
+
+#[test]
 fn help_and_version_are_no_failures() {
     let bench = Bench::new();
     for arguments in [
@@ -224,6 +284,7 @@ fn help_and_version_are_no_failures() {
         "chip --help",
         "export --help",
         "bench --help",
+        "plan --help",
         "propagate --help",
         "fetch --help",
         "mesh --help",

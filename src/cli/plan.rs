@@ -173,9 +173,9 @@ impl PlanRecipe {
             (None, None) => return Ok(None),
         };
         context.say(&format!(
-            "roofline: {} FLOPS, {}B/s, {} a launch ({source})",
-            scaled(roofline.peak),
-            scaled(roofline.bandwidth),
+            "roofline: {}, {}, {} a launch ({source})",
+            scaled(roofline.peak, "FLOPS"),
+            scaled(roofline.bandwidth, "B/s"),
             duration(roofline.launch)
         ));
         Ok(Some(roofline))
@@ -252,12 +252,12 @@ fn report(recipe: &Recipe, account: &Account) -> String {
     ));
     let passes = account.passes;
     text.push_str(&format!(
-        "\na step: {} forward and {} backward passes of a batch{}; {} FLOP, {}B{}{}\n",
+        "\na step: {} forward and {} backward passes of a batch{}; {}, {}{}{}\n",
         rounded(passes.forward),
         rounded(passes.backward),
         if passes.device > 0 { format!(", {} batches measured on a device", passes.device) } else { String::new() },
-        scaled(account.step.load.flops),
-        scaled(account.step.load.bytes),
+        scaled(account.step.load.flops, "FLOP"),
+        scaled(account.step.load.bytes, "B"),
         account.step.predicted_s.map_or_else(String::new, |seconds| format!("; predicted {}", duration(seconds))),
         account
             .step_s
@@ -273,17 +273,17 @@ fn report(recipe: &Recipe, account: &Account) -> String {
         }
     };
     text.push_str(&format!(
-        "an epoch: {} steps and an evaluation; {} FLOP, {}B{}\n",
+        "an epoch: {} steps and an evaluation; {}, {}{}\n",
         account.steps_per_epoch,
-        scaled(epoch.load.flops),
-        scaled(epoch.load.bytes),
+        scaled(epoch.load.flops, "FLOP"),
+        scaled(epoch.load.bytes, "B"),
         time(&epoch)
     ));
     text.push_str(&format!(
-        "the run: {} epochs; {} FLOP, {}B{}\n",
+        "the run: {} epochs; {}, {}{}\n",
         account.epochs,
-        scaled(run.load.flops),
-        scaled(run.load.bytes),
+        scaled(run.load.flops, "FLOP"),
+        scaled(run.load.bytes, "B"),
         time(&run)
     ));
     text
@@ -345,8 +345,8 @@ fn rounded(value: f64) -> String {
 /// Factors of ten and their prefixes, the largest first.
 const PREFIXES: [(&str, f64); 6] = [("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0)];
 
-/// Four digits and a prefix, such as `3.35 T`.
-fn scaled(value: f64) -> String {
+/// Four digits, a prefix and the unit, such as `3.350 TB/s`.
+fn scaled(value: f64, unit: &str) -> String {
     let (prefix, factor) = PREFIXES.into_iter().find(|(_, factor)| value >= *factor).unwrap_or(("", 1.0));
     let value = value / factor;
     let digits = if value < 10.0 {
@@ -356,7 +356,7 @@ fn scaled(value: f64) -> String {
     } else {
         1
     };
-    format!("{value:.digits$} {prefix}")
+    format!("{value:.digits$} {prefix}{unit}")
 }
 
 /// A short or a long time for people.
@@ -396,7 +396,7 @@ fn time(text: &str) -> Result<f64, String> {
 fn sheet(name: &str) -> Result<&'static Sheet, String> {
     let names = SHEETS.each_ref().map(|sheet| sheet.name);
     SHEETS.iter().find(|sheet| sheet.name == name).ok_or_else(|| {
-        format!("there are: {}{}; or give --peak and --bandwidth", names.join(", "), did_you_mean(name, names))
+        format!("there are: {}, or give --peak and --bandwidth{}", names.join(", "), did_you_mean(name, names))
     })
 }
 
