@@ -179,10 +179,11 @@ pub fn flops(on: &Recorded) -> Option<f64> {
         ("resample", "copy") => 0.0,
         ("resample", entry) => {
             let sample = [900.0, 60.0, 40.0].get(number("MODE")? as usize)?;
+            // Where it lies is the same for all channels.
+            let samples = number("n_pictures")? * number("to_height")? * number("to_width")?;
             match entry {
-                "forward" => sample * words("y")?,
-                "backward" => sample * words("d_y")?,
-                "partial" => 2.0 * sample * words("d_y")?,
+                "forward" | "backward" => sample * samples,
+                "partial" => 2.0 * sample * samples,
                 _ => return None,
             }
         }
