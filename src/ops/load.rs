@@ -66,6 +66,9 @@ pub fn flops(on: &Recorded) -> Option<f64> {
         ("adam", "update") => 19.0 * words("parameters")?,
         ("add", "forward") => words("y")?,
         ("adversary", "forward") => 4.0 * words("c")?,
+        ("adversary", "relative") => 1.0,
+        ("adversary", "absolute") => words("c")?,
+        ("adversary", "climb") => 12.0 * number("count")?,
         ("average", "update") => 3.0 * words("average")?,
         ("average", "exchange") => 0.0,
         ("bias", "backward") => number("n")? * number("n_rows")?,
@@ -205,6 +208,13 @@ pub fn flops(on: &Recorded) -> Option<f64> {
         ("transfer", "mark") => 0.0,
         ("transmission", "forward") => 50.0 * pairs("t")?,
         ("transmission", "backward") => 50.0 * words("d_values")?,
+        // Twelve transforms of six numbers each, ten of six or four, nine of three.
+        ("winograd", "input") => 4.0 * 12.0 * 15.0 * number("channels")? * number("quads")?,
+        ("winograd", "output" | "output_bias" | "gradient") => {
+            4.0 * 10.0 * 13.0 * number("channels")? * number("quads")?
+        }
+        ("winograd", "taps") => 9.0 * 13.0 * number("channels")? * number("channels_out")?,
+        ("winograd", "backward_taps") => 9.0 * 15.0 * number("channels")? * number("channels_out")?,
         _ => return None,
     })
 }
@@ -217,7 +227,7 @@ fn moved(on: &Recorded) -> Option<f64> {
         ("bias", _) => number("n")? * (number("n_rows")? + 1.0 + number("accumulate")?),
         // A batch of the set, of bytes or floats.
         ("draw", entry) => {
-            let width = if entry == "bytes" { 0.25 } else { 1.0 };
+            let width = if entry.starts_with("bytes") { 0.25 } else { 1.0 };
             drawn(on)? * ((1.0 + width) * words("x")? + 2.0 * words("labels")?)
         }
         ("fft", entry) => {
@@ -249,6 +259,11 @@ fn moved(on: &Recorded) -> Option<f64> {
         // A block and what belongs to it outside.
         ("propagation_subgroup", "strides" | "rows_part") => words("y")? + words("x")?.min(words("y")?),
         ("propagation_subgroup", "strides_back" | "rows_join") => words("x")? + words("y")?.min(words("x")?),
+        // Of a batch its part.
+        ("winograd", "input" | "output" | "output_bias" | "gradient") => {
+            let image = number("channels")? * number("height")? * number("width")?;
+            number("images")? * image + words("made").or_else(|| words("transformed"))? + words("bias").unwrap_or(0.0)
+        }
         _ => return None,
     };
     Some(4.0 * count)
@@ -262,9 +277,9 @@ fn transform(n: f64) -> f64 {
     5.0 * n * n.log2()
 }
 
-/// Terms of a run of a matrix product.
+/// Terms of a run of matrix products.
 fn product(on: &Recorded) -> Option<f64> {
-    Some(on.number("m")? * on.number("n")? * on.number("k_count")?)
+    Some(on.number("count")? * on.number("m")? * on.number("n")? * on.number("k_count")?)
 }
 
 /// Terms of a convolution, or of its gradients, by what it puts out; its gradient goes from there to the input. Zeros around an image
