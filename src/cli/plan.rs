@@ -10,7 +10,8 @@ use super::{Context, Failure, RecipeArguments, load_data, load_recipe, output};
 use crate::data::Dataset;
 use crate::files;
 use crate::gpu::Gpu;
-use crate::network::{self, Expense, Roofline};
+use crate::network::{self, Expense, LayerAccount, Roofline};
+use crate::ops::Load;
 use crate::recipe::{Recipe, did_you_mean};
 use crate::training::Account;
 
@@ -52,7 +53,8 @@ Operations and bytes are those of the kernels as they are recorded for the adapt
 reads or writes counts once, whatever caches save. A kernel is predicted to take as long as its operations at the peak
 or its bytes at the bandwidth, whichever is longer, and the time of a launch. With --measure and no device the peak,
 bandwidth and launch are those that the adapter at hand shows in a product of matrices, a sum of vectors and empty
-kernels. A share is predicted over measured. Nothing is written but the file of --csv.
+kernels. A share is predicted over measured; above 100 % a kernel does better than those. Nothing is written but the
+file of --csv.
 
 With --json the output ends with one JSON object on a line: name, method, batch, adapter, roofline, layers, stages,
 step, step_s, passes, evaluation, steps_per_epoch, epochs, epoch, run, memory, memory_bytes. The CSV has a row a layer:
@@ -184,109 +186,130 @@ impl PlanRecipe {
 
 /// Tables of layers, of a step and of memory, and what it comes to.
 fn report(recipe: &Recipe, account: &Account) -> String {
-    let method = recipe.training.method.word();
-    let mut text = format!("{}, {method}, batch {}\n\n", recipe.name, recipe.training.batch);
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let mega = |value: f64| format!("{:.3}", 1e-6 * value);
+    let mut text = format!("{}, {}, batch {}\n", recipe.name, recipe.training.method.word(), recipe.training.batch);
+    text.push_str(&format!("\n{}", layer_table(account)));
+    if account.step.predicted_s.is_some() {
+        text.push_str(&format!("\n{}", time_table(account)));
+    }
+    text.push_str(&format!("\n{}", stage_table(account)));
+    let memory = network::table(&account.memory);
+    text.push_str(&format!("\nmemory on the device, all of it, before the first step:\n{memory}"));
+    text.push_str(&format!("\n{}", totals(account)));
+    text
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// Millions.
+fn mega(value: f64) -> String {
+    format!("{:.3}", 1e-6 * value)
+}
+
+/// What every layer is, computes and moves, and their sums.
+fn layer_table(account: &Account) -> String {
     let header =
         words(&["layer", "type", "output", "parameters", "controls", "forward MFLOP", "MB", "backward MFLOP", "MB"]);
-    let (forward, backward) =
-        account.layers.iter().fold((Expense::default(), Expense::default()), |(there, back), layer| {
-            (there.and(&layer.forward), back.and(&layer.backward))
-        });
-    let row = |begin: [String; 5], there: &Expense, back: &Expense| {
-        let numbers = [there.load.flops, there.load.bytes, back.load.flops, back.load.bytes];
-        begin.into_iter().chain(numbers.map(mega)).collect::<Vec<_>>()
+    let row = |begin: [String; 3], counts: [usize; 2], loads: [Load; 2]| -> Vec<String> {
+        let counts = counts.map(|count| count.to_string());
+        let loads = loads.into_iter().flat_map(|load| [mega(load.flops), mega(load.bytes)]);
+        begin.into_iter().chain(counts).chain(loads).collect()
     };
-    let sum = |count: fn(&network::LayerAccount) -> usize| account.layers.iter().map(count).sum::<usize>().to_string();
-    let mut rows: Vec<_> = account
+    let layers = &account.layers;
+    let mut rows: Vec<_> = layers
+        .iter()
+        .map(|layer| {
+            let begin = [layer.name.clone(), layer.kind.clone(), extents(&layer.output)];
+            row(begin, [layer.parameters, layer.controls], [layer.forward.load, layer.backward.load])
+        })
+        .collect();
+    let count = |own: fn(&LayerAccount) -> usize| layers.iter().map(own).sum();
+    let load = |own: fn(&LayerAccount) -> Load| layers.iter().map(own).sum();
+    rows.push(row(
+        ["all".to_owned(), String::new(), String::new()],
+        [count(|layer| layer.parameters), count(|layer| layer.controls)],
+        [load(|layer| layer.forward.load), load(|layer| layer.backward.load)],
+    ));
+    output::table(&header, &rows)
+}
+
+/// Columns of times as far as they are known, with a word for the predicted ones.
+fn time_header(account: &Account, predicted: &'static str) -> Vec<String> {
+    let columns = [format!("{predicted} us"), "measured us".to_owned(), "share".to_owned()];
+    columns.into_iter().take(known(account)).collect()
+}
+
+fn times(account: &Account, expense: &Expense) -> Vec<String> {
+    let micro = |seconds: Option<f64>| seconds.map(|seconds| format!("{:.1}", 1e6 * seconds));
+    let share = expense.share().map(|share| format!("{:.0} %", 100.0 * share));
+    let columns = [micro(expense.predicted_s), micro(expense.measured_s), share];
+    columns.into_iter().take(known(account)).map(|cell| cell.unwrap_or_else(|| "-".to_owned())).collect()
+}
+
+/// How many columns of times there are.
+fn known(account: &Account) -> usize {
+    match (account.step.predicted_s, account.step.measured_s) {
+        (None, _) => 0,
+        (Some(_), None) => 1,
+        (Some(_), Some(_)) => 3,
+    }
+}
+
+/// Times of every layer.
+fn time_table(account: &Account) -> String {
+    let passes = ["forward", "backward"].into_iter().flat_map(|pass| time_header(account, pass));
+    let header: Vec<_> = std::iter::once("layer".to_owned()).chain(passes).collect();
+    let rows: Vec<Vec<_>> = account
         .layers
         .iter()
         .map(|layer| {
-            let begin = [
-                layer.name.clone(),
-                layer.kind.clone(),
-                extents(&layer.output),
-                layer.parameters.to_string(),
-                layer.controls.to_string(),
-            ];
-            row(begin, &layer.forward, &layer.backward)
+            let passes = [&layer.forward, &layer.backward].into_iter().flat_map(|pass| times(account, pass));
+            std::iter::once(layer.name.clone()).chain(passes).collect()
         })
         .collect();
-    let total =
-        ["all".to_owned(), String::new(), String::new(), sum(|layer| layer.parameters), sum(|layer| layer.controls)];
-    rows.push(row(total, &forward, &backward));
-    text.push_str(&output::table(&header, &rows));
+    output::table(&header, &rows)
+}
 
-    let micro =
-        |seconds: Option<f64>| seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{:.1}", 1e6 * seconds));
-    let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", 100.0 * share));
-    let times = |expense: &Expense| [micro(expense.predicted_s), micro(expense.measured_s), percent(expense.share())];
-    if account.step.predicted_s.is_some() {
-        let header = words(&["layer", "forward us", "measured us", "share", "backward us", "measured us", "share"]);
-        let rows: Vec<Vec<_>> = account
-            .layers
-            .iter()
-            .map(|layer| {
-                std::iter::once(layer.name.clone()).chain(times(&layer.forward)).chain(times(&layer.backward)).collect()
-            })
-            .collect();
-        text.push_str(&format!("\n{}", output::table(&header, &rows)));
-    }
-
-    let header =
-        words(&["stage of a step", "calls", "dispatches", "MFLOP", "MB", "predicted us", "measured us", "share"]);
+/// The stages of a step, and their sum.
+fn stage_table(account: &Account) -> String {
+    let mut header = words(&["stage of a step", "calls", "dispatches", "MFLOP", "MB"]);
+    header.extend(time_header(account, "predicted"));
     let row = |name: &str, calls: String, expense: &Expense| {
-        let begin = [name.to_owned(), calls, rounded(expense.dispatches)];
         let load = [mega(expense.load.flops), mega(expense.load.bytes)];
-        begin.into_iter().chain(load).chain(times(expense)).collect::<Vec<_>>()
+        let begin = [name.to_owned(), calls, rounded(expense.dispatches)];
+        begin.into_iter().chain(load).chain(times(account, expense)).collect::<Vec<_>>()
     };
-    let mut rows: Vec<_> =
-        account.stages.iter().map(|stage| row(&stage.name, rounded(stage.calls), &stage.expense)).collect();
-    rows.push(row("a step", String::new(), &account.step));
-    text.push_str(&format!("\n{}", output::table(&header, &rows)));
+    let stages = account.stages.iter().map(|stage| row(&stage.name, rounded(stage.calls), &stage.expense));
+    let rows: Vec<_> = stages.chain([row("a step", String::new(), &account.step)]).collect();
+    output::table(&header, &rows)
+}
 
-    text.push_str(&format!(
-        "\nmemory on the device, all of it, before the first step:\n{}",
-        network::table(&account.memory)
-    ));
-    let passes = account.passes;
-    text.push_str(&format!(
-        "\na step: {} forward and {} backward passes of a batch{}; {}, {}{}{}\n",
-        rounded(passes.forward),
-        rounded(passes.backward),
-        if passes.device > 0 { format!(", {} batches measured on a device", passes.device) } else { String::new() },
-        scaled(account.step.load.flops, "FLOP"),
-        scaled(account.step.load.bytes, "B"),
-        account.step.predicted_s.map_or_else(String::new, |seconds| format!("; predicted {}", duration(seconds))),
-        account
-            .step_s
-            .map_or_else(String::new, |seconds| format!("; measured {} in one submission", duration(seconds))),
-    ));
-    let (epoch, run) = (account.epoch(), account.run());
-    let time = |expense: &Expense| match (expense.predicted_s, expense.measured_s) {
-        (None, None) => String::new(),
-        (Some(predicted), None) => format!("; predicted {}", duration(predicted)),
-        (None, Some(measured)) => format!("; kernels measured {}", duration(measured)),
-        (Some(predicted), Some(measured)) => {
-            format!("; predicted {}, kernels measured {}", duration(predicted), duration(measured))
+/// A step, an epoch and the run, a line each.
+fn totals(account: &Account) -> String {
+    let line = |what: String, expense: &Expense| {
+        let mut line = format!("{what}; {}, {}", scaled(expense.load.flops, "FLOP"), scaled(expense.load.bytes, "B"));
+        if let Some(seconds) = expense.predicted_s {
+            line.push_str(&format!("; predicted {}", duration(seconds)));
         }
+        if let Some(seconds) = expense.measured_s {
+            line.push_str(&format!("; kernels measured {}", duration(seconds)));
+        }
+        line
     };
-    text.push_str(&format!(
-        "an epoch: {} steps and an evaluation; {}, {}{}\n",
-        account.steps_per_epoch,
-        scaled(epoch.load.flops, "FLOP"),
-        scaled(epoch.load.bytes, "B"),
-        time(&epoch)
-    ));
-    text.push_str(&format!(
-        "the run: {} epochs; {}, {}{}\n",
-        account.epochs,
-        scaled(run.load.flops, "FLOP"),
-        scaled(run.load.bytes, "B"),
-        time(&run)
-    ));
-    text
+    let passes = account.passes;
+    let mut what =
+        format!("a step: {} forward and {} backward passes", rounded(passes.forward), rounded(passes.backward));
+    if passes.device > 0 {
+        what.push_str(&format!(", {} batches measured on a device", passes.device));
+    }
+    let mut step = line(what, &account.step);
+    if let Some(seconds) = account.step_s {
+        step.push_str(&format!(", in one submission {}", duration(seconds)));
+    }
+    let epoch = line(format!("an epoch: {} steps and an evaluation", account.steps_per_epoch), &account.epoch());
+    let run = line(format!("the run: {} epochs", account.epochs), &account.run());
+    format!("{step}\n{epoch}\n{run}\n")
 }
 
 /// The layers for a file.
