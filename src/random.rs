@@ -26,7 +26,7 @@ pub fn unit(bits: u32) -> f64 {
 
 /// Evenly from 0 to below a count: bits * count / 2^32, rounded down.
 pub fn below(bits: u32, count: u32) -> u32 {
-    (u64::from(bits) * u64::from(count) >> 32) as u32
+    ((u64::from(bits) * u64::from(count)) >> 32) as u32
 }
 
 /// Two independent standard normal numbers (Box and Muller 1958).
