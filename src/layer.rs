@@ -191,6 +191,27 @@ pub struct Io {
     pub d_output: Slice,
     /// Gradient of the input; the first layer needs none.
     pub d_input: Option<Slice>,
+    /// What comes past the layers between, where a layer also takes what an earlier one puts out.
+    pub shortcut: Option<Shortcut>,
+}
+
+/// The tensors of a shortcut at its end.
+#[derive(Clone, Debug)]
+pub struct Shortcut {
+    /// What the earlier layer puts out `[batch, ...]`.
+    pub source: Slice,
+    /// What the backward pass leaves for [`Layer::hand_down`], of the shape of this layer's output `[batch, ...]`.
+    pub held: Slice,
+}
+
+impl Shortcut {
+    /// The same of a part of the rows.
+    ///
+    /// # Errors
+    /// What the part of a tensor reports.
+    pub fn part(&self, part: impl Fn(&Slice) -> Result<Slice, Error>) -> Result<Self, Error> {
+        Ok(Self { source: part(&self.source)?, held: part(&self.held)? })
+    }
 }
 
 impl Io {
@@ -262,6 +283,15 @@ pub trait Layer {
     /// # Errors
     /// What the plan reports.
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error>;
+
+    /// Where the backward pass has come to the layer that a shortcut starts at: adds to the gradient of its output `[batch, ...]`
+    /// what [`backward`](Self::backward) held.
+    ///
+    /// # Errors
+    /// What the plan reports.
+    fn hand_down(&self, _plan: &mut PlanBuilder<'_>, _held: &Slice, _d_source: &Slice) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// After `backward`: adds to the gradients of the controls that of a penalty on steep weights, `strength` times the
     /// Frobenius norm of the slopes of this layer's weights. Layers without such weights have none.

@@ -13,7 +13,9 @@ use flatlight::data;
 use flatlight::light::{Grid, Space};
 use flatlight::mesh::{Layout, Mesh};
 use flatlight::network::checkpoint;
-use flatlight::reference::{convolution, mesh, normalization, plane, pool, ports, propagation, regions, source};
+use flatlight::reference::{
+    convolution, mesh, normalization, plane, pool, ports, propagation, regions, shortcut, source,
+};
 use program::Bench;
 use serde_json::Value;
 
@@ -68,6 +70,11 @@ stride = 1
 type = "tanh"
 
 [[layers]]
+type = "add"
+name = "sum"
+of = "pool1"
+
+[[layers]]
 type = "ring-dense"
 outputs = 12
 bank = 4
@@ -77,6 +84,10 @@ half_width = 0.1
 type = "dense"
 outputs = 12
 bias = false
+
+[[layers]]
+type = "add"
+of = "ring3"
 
 [[layers]]
 type = "group-norm"
@@ -355,15 +366,18 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
         prepared.into_iter().map(f64::from).collect::<Vec<_>>()
     });
     let mut x: Vec<f64> = prepared.as_deref().unwrap_or(raw).iter().map(|raw| raw * scale + shift).collect();
+    // What every layer puts out, with the shape of a sample.
+    let mut outputs = BTreeMap::new();
     for layer in manifest["layers"].as_array().unwrap() {
         let number = |key: &str| layer[key].as_u64().unwrap_or_else(|| panic!("{layer}: {key}")) as usize;
         let own = |name: &str| &arrays[&format!("{}.{name}", layer["name"].as_str().unwrap())].1;
         let shape = sizes(&layer["input"]);
-        let [channels, height, width] = match shape[..] {
+        let image = |shape: &[usize]| match *shape {
             [channels, height, width] => [channels, height, width],
             [height, width] => [1, height, width],
             _ => [shape.iter().product(), 1, 1],
         };
+        let [channels, height, width] = image(&shape);
         let kind = layer["type"].as_str().unwrap();
         let has = |name: &str| layer["arrays"].as_array().unwrap().contains(&name.into());
         let gain = if has("gain") { own("gain")[0] } else { 1.0 };
@@ -449,11 +463,18 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
                 };
                 norm.forward(&x, &statistics, own("gamma"), own("beta"))
             }
+            "add" => {
+                let (source, shape): &(Vec<f64>, Vec<usize>) = &outputs[layer["of"].as_str().unwrap()];
+                let ([source_channels, from, _], output) = (image(shape), [channels, height, width]);
+                let samples = x.len() / output.iter().product::<usize>();
+                shortcut::Shape { samples, source_channels, output, window: from / height }.forward(&x, source, false)
+            }
             "relu" => x.iter().map(|x| x.max(0.0)).collect(),
             "tanh" => x.iter().map(|x| x.tanh()).collect(),
             "sigmoid" => x.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
             other => panic!("{other}"),
         };
+        outputs.insert(layer["name"].as_str().unwrap(), (x.clone(), sizes(&layer["output"])));
     }
     x
 }

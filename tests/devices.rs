@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::gpu;
 use flatlight::data::{Dataset, Split, Values};
-use flatlight::electronics::NormRecipe;
+use flatlight::electronics::{AddRecipe, NormRecipe};
 use flatlight::gpu::Plan;
 use flatlight::layer::Pass;
 use flatlight::network::{Chip, Drift, LayerRecipe, Network, Stage};
@@ -53,6 +53,13 @@ fn layers() -> Vec<LayerRecipe> {
     vec![ring(8), LayerRecipe::LayerNorm(NormRecipe::default()), LayerRecipe::Relu, ring(CLASSES)]
 }
 
+/// With shortcuts past a layer of rings and from before all of them.
+fn residual() -> Vec<LayerRecipe> {
+    let add = |of: &str| LayerRecipe::Add(AddRecipe::new(of));
+    let norm = LayerRecipe::LayerNorm(NormRecipe::default());
+    vec![norm, LayerRecipe::Tanh, ring(8), ring(20), add("ring1"), LayerRecipe::Relu, add("tanh1"), ring(CLASSES)]
+}
+
 fn spread<'g>(layers: &[LayerRecipe], devices: usize) -> Network<'g> {
     Network::spread(gpu(), layers, &[FEATURES], CLASSES, devices * ROWS, devices).unwrap()
 }
@@ -75,8 +82,12 @@ fn error(got: &[f32], want: &[f32]) -> f32 {
 
 #[test]
 fn a_batch_spread_over_devices_has_the_mean_of_their_gradients() {
+    [layers(), residual()].iter().for_each(|layers| mean_of_gradients(layers));
+}
+
+fn mean_of_gradients(layers: &[LayerRecipe]) {
     let data = dataset();
-    let [one, many] = [spread(&layers(), 1), spread(&layers(), DEVICES)];
+    let [one, many] = [spread(layers, 1), spread(layers, DEVICES)];
     let start = one.start(SEED);
     for network in [&one, &many] {
         gpu().write(&network.flat().parameters, &start).unwrap();
@@ -144,7 +155,9 @@ fn chips_scored_at_once_share_the_layers_before_the_first_that_may_be_built_wron
     let front = [norm(), LayerRecipe::Tanh, ring(8), LayerRecipe::Relu, ring(CLASSES)];
     let axes = ["ring_offset=0.04", "detection_noise=0.1"].map(|axis| axis.parse::<Axis>().unwrap());
     // Ends early, too: the last of these have no layer that may be built wrong.
-    for (layers, classes, axes) in [(&front[..], CLASSES, &axes[..]), (&[norm(), LayerRecipe::Tanh], FEATURES, &[])] {
+    for (layers, classes, axes) in
+        [(&front[..], CLASSES, &axes[..]), (&residual(), CLASSES, &axes), (&[norm(), LayerRecipe::Tanh], FEATURES, &[])]
+    {
         let tallies = |devices: usize| {
             let network = Network::spread(gpu(), layers, &[FEATURES], classes, devices * ROWS, devices).unwrap();
             let start = network.start(SEED);

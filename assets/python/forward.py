@@ -44,6 +44,17 @@ def windows(x, side, stride):
     return sliding_window_view(x, (side, side), axis=(2, 3))[:, :, ::stride, ::stride]
 
 
+def shortcut(source, shape):
+    """What an earlier layer put out, for samples of a shape: means of windows, and channels of zeros behind its own."""
+    planes = lambda shape: (*shape, 1, 1)[:3] if len(shape) < 2 else (1, *shape)[-3:]
+    if list(source.shape[1:]) == shape:
+        return source
+    source, (channels, height, width) = source.reshape(len(source), *planes(source.shape[1:])), planes(shape)
+    side = source.shape[2] // height
+    source = source.reshape(len(source), -1, height, side, width, side).mean((3, 5))
+    return np.pad(source, ((0, 0), (0, channels - source.shape[1]), (0, 0), (0, 0))).reshape(len(source), *shape)
+
+
 def normalise(x, layer, array):
     shape = layer["input"]
     channels = shape[0] if len(shape) == 3 else 1 if len(shape) == 2 else shape[0]
@@ -177,6 +188,7 @@ def forward(manifest, arrays, x):
     # One number, or one of each channel.
     scale, shift = (np.reshape(own[key], [-1] + [1] * (len(own["shape"]) - 1)) for key in ("scale", "shift"))
     x = prepare(x, own).reshape(len(x), *own["shape"]) * scale + shift
+    outputs = {}
     for layer in manifest["layers"]:
         kind = layer["type"]
         array = lambda name: arrays[f"{layer['name']}.{name}"].astype(np.float64)
@@ -200,11 +212,13 @@ def forward(manifest, arrays, x):
             x = seen.max((4, 5)) if kind == "max-pool" else seen.mean((4, 5))
         elif kind in ("batch-norm", "layer-norm", "group-norm"):
             x = normalise(x, layer, array)
+        elif kind == "add":
+            x = x + shortcut(outputs[layer["of"]], layer["input"])
         elif kind in FUNCTIONS:
             x = FUNCTIONS[kind](x)
         else:
             sys.exit(f"error: layer type {kind} is unknown here")
-        x = x.reshape(len(x), *layer["output"])
+        x = outputs[layer["name"]] = x.reshape(len(x), *layer["output"])
     return x
 
 

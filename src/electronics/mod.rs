@@ -1,12 +1,14 @@
 //! Floor 4: digital layers between the photonic ones.
 
 mod activation;
+mod add;
 mod convolution;
 mod dense;
 mod normalization;
 mod pool;
 
 pub use activation::Activation;
+pub use add::{Add, AddRecipe};
 pub use convolution::{Convolution, ConvolutionRecipe};
 pub use dense::{Dense, DenseRecipe};
 pub use normalization::{Norm, NormKind, NormRecipe};

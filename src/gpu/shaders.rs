@@ -80,6 +80,7 @@ library![
     "resample",
     "ring_bank",
     "sgd",
+    "shortcut",
     "slope",
     "source",
     "sum",

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::connect::{Shared, Wiring, connect};
 use super::layout::place;
 use super::scores::{SLOTS, Scores};
+use super::shortcut::{Link, Sources};
 use super::{Chip, Drift, Entry, Error, LayerRecipe, Tally};
 use crate::data::{Normalisation, Split};
 use crate::gpu::{self, ALIGNMENT_WORDS, Gpu, Plan, PlanBuilder, Scalar, Slice, align, bytes};
@@ -153,11 +154,20 @@ pub struct Part {
     pub output: Vec<usize>,
 }
 
-/// Layers in order, each built for the shape that the one before puts out, and what they are. A rectifier or a max-pool becomes
-/// part of a layer before it that can do it at once; names are as if it had not.
-fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<(Vec<Named>, Vec<Part>), Error> {
-    let mut layers: Vec<Named> = Vec::new();
-    let mut built: Vec<Part> = Vec::new();
+/// What a recipe's layers are built into.
+struct Built {
+    layers: Vec<Named>,
+    parts: Vec<Part>,
+    links: Vec<Link>,
+}
+
+/// Layers in order, each built for the shape that the one before puts out, what they are, and the shortcuts between them. A
+/// rectifier or a max-pool becomes part of a layer before it that can do it at once, unless a shortcut starts between them; names are as
+/// if it had not.
+fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<Built, Error> {
+    let (mut layers, mut built, mut links) = (Vec::<Named>::new(), Vec::<Part>::new(), Vec::new());
+    // Of every part, the place of the layer that it is or is in.
+    let (mut sources, mut places) = (Sources::new(recipes), Vec::new());
     let mut taken = BTreeSet::new();
     let mut shape = sample_shape.to_vec();
     for (index, recipe) in recipes.iter().enumerate() {
@@ -173,23 +183,33 @@ fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<(Vec<
             return Err(complain("two layers have this name; give one another `name`".to_owned()));
         }
         taken.extend(own);
-        for (part, recipe) in parts {
-            let layer = recipe.build(&shape).map_err(complain)?;
-            let last = layers.last_mut().map(|(_, layer)| layer);
+        for (part, mut recipe) in parts {
+            let source = recipe.source().map(|of| sources.find(of, &built)).transpose().map_err(complain)?;
+            let source_shape = source.map(|source| &built[source].output[..]);
+            let layer = recipe.build(&shape, source_shape).map_err(complain)?;
+            if let (LayerRecipe::Add(add), Some(source)) = (&mut recipe, source) {
+                links.push(Link { from: places[source], to: layers.len() });
+                add.of.clone_from(&built[source].name);
+            }
+            let is_asked = built.len().checked_sub(1).is_some_and(|last| sources.is_asked(last));
+            let last = layers.last_mut().map(|(_, layer)| layer).filter(|_| !is_asked);
             let both = last.and_then(|last| match &recipe {
                 LayerRecipe::Relu => Some((last.rectified()?, last)),
                 LayerRecipe::MaxPool(pool) => Some((last.pooled(&pool.windows(&shape).ok()?)?, last)),
                 _ => None,
             });
             let (input, name) = (std::mem::replace(&mut shape, layer.output_shape()), format!("{name}{part}"));
+            sources.name(&name, built.len());
             built.push(Part { name: name.clone(), recipe, input, output: shape.clone() });
             match both {
                 Some((both, last)) => *last = both,
                 None => layers.push((name, layer)),
             }
+            places.push(layers.len() - 1);
         }
+        sources.name(&name, built.len() - 1);
     }
-    Ok((layers, built))
+    Ok(Built { layers, parts: built, links })
 }
 
 /// Outputs of the widest layer, for samples of a shape.
@@ -197,7 +217,7 @@ fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<(Vec<
 /// # Errors
 /// A layer that does not fit.
 pub fn widest(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<usize, Error> {
-    let (_, parts) = build_layers(recipes, sample_shape)?;
+    let Built { parts, .. } = build_layers(recipes, sample_shape)?;
     Ok(parts.iter().map(|part| part.output.iter().product()).max().unwrap_or(0))
 }
 
@@ -237,7 +257,7 @@ impl<'g> Network<'g> {
         batch: usize,
         devices: usize,
     ) -> Result<Self, Error> {
-        let (layers, parts) = build_layers(recipes, sample_shape)?;
+        let Built { layers, parts, links } = build_layers(recipes, sample_shape)?;
         let outputs: usize = layers.last().map_or(0, |(_, layer)| layer.output_shape().iter().product());
         if outputs != classes {
             return Err(Error::Fit(format!(
@@ -285,7 +305,7 @@ impl<'g> Network<'g> {
             input: &input,
             devices,
         };
-        let wiring = connect(gpu, &layers, &shared)?;
+        let wiring = connect(gpu, &layers, links, &shared)?;
         let logits = wiring.whole.last().map_or_else(|| input.clone(), |io| io.output.clone());
 
         let loss = gpu.zeros("losses", &[batch], Scalar::F32)?;
@@ -413,6 +433,7 @@ impl<'g> Network<'g> {
             cross_entropy::backward(&mut plan, clock, logits, labels, &last.d_output)?;
         }
         for (place, (_, layer)) in layers.iter().enumerate().skip(from).rev() {
+            wiring.hand_down(&mut plan, layers, place)?;
             for (device, io) in wiring.of_layer(place).into_iter().enumerate() {
                 match asked {
                     Some(asked) => {
@@ -665,6 +686,7 @@ impl<'g> Network<'g> {
         }
         let modelled = self.gpu.zeros("outputs of the model", &[self.widest()], Scalar::F32)?;
         for (place, (_, own)) in self.layers.iter().enumerate().skip(layer).rev() {
+            self.wiring.hand_down(&mut plan, &self.layers, place)?;
             for io in self.wiring.of_layer(place) {
                 if !self.wiring.is_physical(place) {
                     own.backward(&mut plan, io)?;

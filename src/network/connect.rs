@@ -2,9 +2,10 @@
 
 use super::build::Named;
 use super::layout::of_layer;
+use super::shortcut::{Link, rooms};
 use super::{Entry, Error};
-use crate::gpu::{ALIGNMENT_WORDS, Gpu, Scalar, Slice, align};
-use crate::layer::{Imperfection, Io, Layer, Parameter};
+use crate::gpu::{self, ALIGNMENT_WORDS, Gpu, PlanBuilder, Scalar, Slice, align};
+use crate::layer::{Imperfection, Io, Layer, Parameter, Shortcut};
 use crate::ops::Flat;
 
 /// What layers have in common.
@@ -29,6 +30,7 @@ pub(super) struct Wiring {
     /// Of every layer, gradients `[devices, words]` of what it shares between devices, and where their sums go.
     pub(super) sums: Vec<Vec<(Slice, Slice)>>,
     physical: Vec<bool>,
+    links: Vec<Link>,
 }
 
 impl Wiring {
@@ -52,11 +54,12 @@ impl Wiring {
                 d_input: io.d_input.as_ref().map(part).transpose()?,
                 output: part(&io.output)?,
                 d_output: part(&io.d_output)?,
+                shortcut: io.shortcut.as_ref().map(|shortcut| shortcut.part(part)).transpose()?,
                 ..io.clone()
             })
         });
         let ios: Vec<_> = ios.collect::<Result<_, Error>>()?;
-        Ok(Self { whole: ios.clone(), own: vec![ios], sums: self.sums.clone(), physical: self.physical.clone() })
+        Ok(Self { whole: ios.clone(), own: vec![ios], ..self.clone() })
     }
 
     /// Whether a layer may be built wrong.
@@ -69,9 +72,24 @@ impl Wiring {
         if self.physical[place] { self.own.iter().map(|ios| &ios[place]).collect() } else { vec![&self.whole[place]] }
     }
 
+    /// Where a backward pass comes to a layer: adds the gradients of the shortcuts that start behind it to that of its output.
+    pub(super) fn hand_down(
+        &self,
+        plan: &mut PlanBuilder<'_>,
+        layers: &[Named],
+        place: usize,
+    ) -> Result<(), gpu::Error> {
+        for link in self.links.iter().rev().filter(|link| link.from == place) {
+            if let Some(shortcut) = &self.whole[link.to].shortcut {
+                layers[link.to].1.hand_down(plan, &shortcut.held, &self.whole[place].d_output)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What the layers of every device, with their places, are run on where all meet the same samples. Random numbers of a
     /// sample then depend on the chip's number alone, however many are run at once. Layers before the first that may be built
-    /// wrong give the same for all: they are run for the first device, and all others go on from there.
+    /// wrong give the same for all: they are run for the first device, and all others go on from there, by shortcuts too.
     pub(super) fn chips(&self) -> impl Iterator<Item = Vec<(usize, Io)>> {
         let last = self.whole.len().saturating_sub(1);
         let apart = self.physical.iter().position(|&physical| physical).unwrap_or(last);
@@ -79,7 +97,12 @@ impl Wiring {
             let own = ios.iter().enumerate().skip(if device == 0 { 0 } else { apart });
             own.map(|(place, io)| {
                 let input = if place == apart { &self.own[0][place].input } else { &io.input };
-                (place, Io { draw_step: device as u32, draw_row: 0, input: input.clone(), ..io.clone() })
+                let (input, mut shortcut) = (input.clone(), io.shortcut.clone());
+                let link = self.links.iter().find(|link| link.to == place && link.from < apart);
+                if let (Some(shortcut), Some(link)) = (&mut shortcut, link) {
+                    shortcut.source = self.own[0][link.from].output.clone();
+                }
+                (place, Io { draw_step: device as u32, draw_row: 0, input, shortcut, ..io.clone() })
             })
             .collect()
         })
@@ -87,8 +110,8 @@ impl Wiring {
 }
 
 /// Gives every layer its tensors. Outputs are kept for the backward pass; their gradients take turns in two buffers,
-/// since a backward pass never looks further back than one layer.
-pub(super) fn connect(gpu: &Gpu, layers: &[Named], shared: &Shared<'_>) -> Result<Wiring, Error> {
+/// since a backward pass never looks further back than one layer; those of shortcuts wait in rooms of their own.
+pub(super) fn connect(gpu: &Gpu, layers: &[Named], links: Vec<Link>, shared: &Shared<'_>) -> Result<Wiring, Error> {
     let (batch, devices) = (shared.input.shape()[0], shared.devices);
     let width = |layer: &dyn Layer| layer.output_shape().iter().product::<usize>();
     let widths: Vec<_> = layers.iter().map(|(_, layer)| width(layer.as_ref())).collect();
@@ -98,13 +121,21 @@ pub(super) fn connect(gpu: &Gpu, layers: &[Named], shared: &Shared<'_>) -> Resul
         gpu.zeros("gradients of outputs", &[batch * widest], Scalar::F32)?,
         gpu.zeros("gradients of outputs", &[batch * widest], Scalar::F32)?,
     ];
+    let (room_of, words) = rooms(&links, |place| widths[place]);
+    let rooms = words.iter().map(|words| gpu.zeros("gradients of shortcuts", &[batch * words], Scalar::F32));
+    let rooms: Vec<_> = rooms.collect::<Result<_, _>>()?;
     let chip_words = shared.chip.len() / devices;
     let physical: Vec<_> = layers.iter().map(|(_, layer)| !layer.imperfections().is_empty()).collect();
-    let mut wiring = Wiring { whole: Vec::new(), own: vec![Vec::new(); devices], sums: Vec::new(), physical };
+    let mut wiring = Wiring { whole: Vec::new(), own: vec![Vec::new(); devices], sums: Vec::new(), physical, links };
     for (place, (name, layer)) in layers.iter().enumerate() {
         let shape = [batch, widths[place]];
         let derived = |batch| derived(gpu, name, layer.as_ref(), batch);
         let previous = wiring.whole.last();
+        let link = wiring.links.iter().zip(&room_of).find(|(link, _)| link.to == place);
+        let shortcut = link.map(|(link, room)| {
+            let held = rooms[*room].part(&format!("gradient of the shortcut to {name}"), 0, &shape)?;
+            Ok::<_, Error>(Shortcut { source: wiring.whole[link.from].output.clone(), held })
+        });
         let whole = Io {
             parameters: of_layer(shared.parameters, place, &shared.flat.parameters)?,
             gradients: of_layer(shared.parameters, place, &shared.flat.gradient)?,
@@ -118,6 +149,7 @@ pub(super) fn connect(gpu: &Gpu, layers: &[Named], shared: &Shared<'_>) -> Resul
             d_input: previous.map(|io| io.d_output.clone()),
             output: gpu.zeros(&format!("output of {name}"), &shape, Scalar::F32)?,
             d_output: turns[place % 2].part(&format!("gradient of {name}"), 0, &shape)?,
+            shortcut: shortcut.transpose()?,
         };
         let mut sums = Vec::new();
         if wiring.physical[place] && devices > 1 {
@@ -147,6 +179,7 @@ pub(super) fn connect(gpu: &Gpu, layers: &[Named], shared: &Shared<'_>) -> Resul
                 d_input: whole.d_input.as_ref().map(part).transpose()?,
                 output: part(&whole.output)?,
                 d_output: part(&whole.d_output)?,
+                shortcut: whole.shortcut.as_ref().map(|shortcut| shortcut.part(part)).transpose()?,
                 ..whole.clone()
             });
         }

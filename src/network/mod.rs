@@ -11,6 +11,7 @@ mod drift;
 mod layout;
 mod predict;
 mod scores;
+mod shortcut;
 mod spec;
 
 pub use account::{Expense, LayerAccount, Roofline};

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::electronics::{
-    Activation, AveragePool, Convolution, ConvolutionRecipe, Dense, DenseRecipe, MaxPool, Norm, NormKind, NormRecipe,
-    PoolRecipe,
+    Activation, Add, AddRecipe, AveragePool, Convolution, ConvolutionRecipe, Dense, DenseRecipe, MaxPool, Norm,
+    NormKind, NormRecipe, PoolRecipe,
 };
 use crate::layer::Layer;
 use crate::optics::{
@@ -48,6 +48,8 @@ pub enum LayerRecipe {
     LayerNorm(NormRecipe),
     /// Normalization over groups of channels.
     GroupNorm(NormRecipe),
+    /// The output of an earlier layer added.
+    Add(AddRecipe),
 }
 
 #[derive(Deserialize)]
@@ -56,7 +58,7 @@ struct NoKeys {}
 
 impl LayerRecipe {
     /// Every `type`.
-    pub const TYPES: [&str; 16] = [
+    pub const TYPES: [&str; 17] = [
         "ring-dense",
         "ring-convolution",
         "mesh",
@@ -73,6 +75,7 @@ impl LayerRecipe {
         "batch-norm",
         "layer-norm",
         "group-norm",
+        "add",
     ];
 
     /// Reads the keys of a layer of this type.
@@ -97,6 +100,7 @@ impl LayerRecipe {
             "batch-norm" => NormRecipe::deserialize(keys).map(Self::BatchNorm),
             "layer-norm" => NormRecipe::deserialize(keys).map(Self::LayerNorm),
             "group-norm" => NormRecipe::deserialize(keys).map(Self::GroupNorm),
+            "add" => AddRecipe::deserialize(keys).map(Self::Add),
             _ => Err(D::Error::unknown_variant(kind, &Self::TYPES)),
         }
     }
@@ -117,6 +121,7 @@ impl LayerRecipe {
             Self::Multiplier(recipe) => recipe.name.as_deref(),
             Self::Dense(recipe) => recipe.name.as_deref(),
             Self::Convolution(recipe) => recipe.name.as_deref(),
+            Self::Add(recipe) => recipe.name.as_deref(),
             _ => None,
         }
     }
@@ -136,6 +141,15 @@ impl LayerRecipe {
             Self::Tanh => "tanh",
             Self::MaxPool(_) | Self::AveragePool(_) => "pool",
             Self::BatchNorm(_) | Self::LayerNorm(_) | Self::GroupNorm(_) => "norm",
+            Self::Add(_) => "add",
+        }
+    }
+
+    /// Name of the earlier layer whose output it also takes, if it does.
+    pub fn source(&self) -> Option<&str> {
+        match self {
+            Self::Add(recipe) => Some(&recipe.of),
+            _ => None,
         }
     }
 
@@ -154,11 +168,11 @@ impl LayerRecipe {
         }
     }
 
-    /// The layer for samples of this shape.
+    /// The layer for samples of this shape; `source` is that of its [source](Self::source).
     ///
     /// # Errors
     /// One line about a key out of range or a shape that does not fit.
-    pub fn build(&self, input_shape: &[usize]) -> Result<Box<dyn Layer>, String> {
+    pub fn build(&self, input_shape: &[usize], source: Option<&[usize]>) -> Result<Box<dyn Layer>, String> {
         Ok(match self {
             Self::RingDense(recipe) => Box::new(RingDense::new(recipe.clone(), input_shape)?),
             Self::RingConvolution(recipe) => Box::new(RingConvolution::new(recipe.clone(), input_shape)?),
@@ -176,6 +190,7 @@ impl LayerRecipe {
             Self::BatchNorm(recipe) => Box::new(Norm::new(NormKind::Batch, *recipe, input_shape)?),
             Self::LayerNorm(recipe) => Box::new(Norm::new(NormKind::Layer, *recipe, input_shape)?),
             Self::GroupNorm(recipe) => Box::new(Norm::new(NormKind::Group, *recipe, input_shape)?),
+            Self::Add(_) => Box::new(Add::new(source.ok_or("`of` names no layer before this one")?, input_shape)?),
         })
     }
 }

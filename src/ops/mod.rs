@@ -45,6 +45,7 @@ pub mod regions;
 pub mod resample;
 pub mod ring_bank;
 pub mod sgd;
+pub mod shortcut;
 pub mod slope;
 pub mod source;
 pub mod sum;

@@ -1,7 +1,7 @@
 //! Cases of the digital layers between the photonic ones and of a loss for numbers rather than classes.
 
 use flatlight::ops::activation::Activation;
-use flatlight::ops::{add, mean_squared_error, pool};
+use flatlight::ops::{add, mean_squared_error, pool, shortcut};
 
 use super::*;
 
@@ -34,6 +34,8 @@ pub fn cases() -> Vec<Case> {
         pooling("pool::average", Pooling::Average).note("linear"),
         ties(),
         addition(),
+        shortcuts("shortcut", false).note("linear"),
+        shortcuts("shortcut, rectified", true).note("kink: sums at least 1e-3 away from 0"),
         squares(),
     ]
 }
@@ -113,6 +115,72 @@ fn addition() -> Case {
             specification: Box::new(|x| vec![reference::add::forward(&x[0], &x[1])]),
             gradient: None,
             costs: vec![cost("add::forward", n, 3 * n)],
+        }
+    })
+}
+
+/// Sizes are batch, channels of the source and of the output, height and width of the output, window.
+fn shortcuts(name: &'static str, rectify: bool) -> Case {
+    const SIZES: &[&[usize]] = &[
+        &[1, 1, 1, 1, 1, 1],
+        &[3, 5, 5, 3, 7, 1],
+        // Fewer channels, fewer pixels, and both.
+        &[2, 3, 8, 5, 3, 1],
+        &[5, 4, 4, 3, 2, 2],
+        &[1, 1, 3, 1, 1, 3],
+        &[3, 2, 5, 4, 7, 3],
+        &[63, 1, 64, 1, 1, 1],
+        &[1, 2, 3, 65, 97, 2],
+        // More groups than one axis holds, for both ends.
+        &[64, 33, 64, 32, 32, 2],
+        &[65, 64, 64, 32, 32, 1],
+    ];
+    case(name, SIZES, &[64, 16, 32, 16, 16, 2], move |draws, size| {
+        let [batch, source_channels, channels, height, width, window] = size.try_into().expect("six extents");
+        let image = [source_channels, window * height, window * width];
+        let shape = shortcut::Shape::new(image, [channels, height, width]).expect("ends that fit");
+        let output = [channels, height, width];
+        let twin = reference::shortcut::Shape { samples: batch, source_channels, output, window };
+        let [inputs, outputs] = [batch * image.iter().product::<usize>(), batch * channels * height * width];
+        let source = draws.uniform("source", inputs, -2.0, 2.0);
+        let mut x = draws.uniform("x", outputs, -2.0, 2.0);
+        if rectify {
+            let sums = twin.forward(&x, &source, false);
+            x.iter_mut().zip(&sums).filter(|(_, sum)| sum.abs() < 1e-3).for_each(|(x, _)| *x += 0.5);
+            // The gradient in the middle, where NaN is sown, must pass.
+            x[outputs / 2] = 3.0;
+        }
+        let same = image == output;
+        let forward = if same { "shortcut::forward_same" } else { "shortcut::forward" };
+        let gather = if same { "add::forward" } else { "shortcut::gather" };
+        Problem {
+            inputs: vec![tensor("x", &[batch, outputs / batch], x), tensor("source", &[batch, inputs / batch], source)],
+            outputs: vec![fresh("y", &[batch, outputs / batch])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| {
+                shape.forward(plan, &on.inputs[0], &on.inputs[1], &on.outputs[0], rectify)
+            }),
+            specification: Box::new(move |x| vec![twin.forward(&x[0], &x[1], rectify)]),
+            gradient: Some(Gradient {
+                of: vec![0, 1],
+                upstream: None,
+                backward: Box::new(move |plan, on| {
+                    let gpu = plan.gpu();
+                    let held = gpu.zeros("held", on.outputs[0].shape(), Scalar::F32)?;
+                    gpu.write(&on.gradients[1], &vec![0.0_f32; inputs])?;
+                    let ends = [&on.gradients[0], &held];
+                    shape.backward(plan, [&on.outputs[0], &on.upstream[0]], ends, rectify)?;
+                    shape.gather(plan, &held, &on.gradients[1])
+                }),
+                specification: Box::new(move |x, d| {
+                    twin.backward(&twin.forward(&x[0], &x[1], rectify), &d[0], rectify).into()
+                }),
+            }),
+            costs: vec![
+                cost(forward, inputs + outputs, inputs + 2 * outputs),
+                cost("shortcut::backward", outputs, if rectify { 4 * outputs } else { 3 * outputs }),
+                cost(gather, inputs, 2 * inputs + outputs),
+            ],
         }
     })
 }
