@@ -29,7 +29,9 @@ use crate::network::LayerRecipe;
 use crate::{files, network, training};
 
 /// Recipes that come with the program: name and text.
-pub const BUILT_IN: [(&str, &str); 11] = [
+pub const BUILT_IN: [(&str, &str); 13] = [
+    ("cifar10-rings", include_str!("../assets/recipes/cifar10-rings.toml")),
+    ("cifar10-rings-small", include_str!("../assets/recipes/cifar10-rings-small.toml")),
     ("digits-diffractive", include_str!("../assets/recipes/digits-diffractive.toml")),
     ("digits-rings", include_str!("../assets/recipes/digits-rings.toml")),
     ("fashion-rings", include_str!("../assets/recipes/fashion-rings.toml")),

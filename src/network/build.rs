@@ -226,7 +226,7 @@ pub fn widest(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<usize, 
 /// # Errors
 /// A layer that does not fit.
 pub fn outputs(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<usize, Error> {
-    let (_, parts) = build_layers(recipes, sample_shape)?;
+    let Built { parts, .. } = build_layers(recipes, sample_shape)?;
     Ok(parts.last().map_or(0, |part| part.output.iter().product()))
 }
 
