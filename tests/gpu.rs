@@ -150,7 +150,7 @@ fn images_are_seen_evenly_and_alike_in_whatever_batch() {
         let labels = gpu().zeros("labels", &[batch], Scalar::U32).unwrap();
         let mut plan = PlanBuilder::new(gpu(), "draw");
         let augment = Augment { crop: 1, flip: true, cutout: 0 };
-        set.draw_augmented(&mut plan, &clock, image, &augment, [&x, &labels]).unwrap();
+        set.draw_augmented(&mut plan, &clock, image, &augment, [1, 2], [&x, &labels]).unwrap();
         let plan = plan.finish().unwrap();
         let mut seen = Vec::new();
         for first in (0..samples).step_by(batch) {

@@ -886,7 +886,8 @@ impl<'g> Network<'g> {
     /// Images that are no samples of the feed, or too small; what the device reports.
     pub fn draw_augmented(&self, feed: &Feed, image: [usize; 3], augment: &Augment) -> Result<Arc<Plan>, Error> {
         let mut plan = PlanBuilder::new(self.gpu, "draw");
-        feed.samples.draw_augmented(&mut plan, &self.clock, image, augment, [&self.input, &self.labels])?;
+        let streams = ["augment crop", "augment cutout"].map(random::stream);
+        feed.samples.draw_augmented(&mut plan, &self.clock, image, augment, streams, [&self.input, &self.labels])?;
         Ok(Arc::new(plan.finish()?))
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Clock, expect, word};
 use crate::data::{Normalisation, Split, Values};
 use crate::gpu::{Error, Gpu, PlanBuilder, Scalar, Slice, Work};
-use crate::{random, uniform};
+use crate::uniform;
 
 uniform! {
     struct Params as "Params" {
@@ -157,7 +157,7 @@ impl Samples {
     }
 
     /// As [`draw`](Self::draw), of images `[channels, height, width]` that are augmented: cropped, mirrored, normalised and cut
-    /// out, in this order.
+    /// out, in this order. Streams are of window and mirror, and of the square.
     ///
     /// # Errors
     /// Shapes that do not fit; images too small for the [`Augment`].
@@ -167,6 +167,7 @@ impl Samples {
         clock: &Slice,
         image: [usize; 3],
         augment: &Augment,
+        [crop_stream, cutout_stream]: [u32; 2],
         [x, labels]: [&Slice; 2],
     ) -> Result<(), Error> {
         let refused = |expected, got| Error::Shape { what: "draw, augmented".to_owned(), expected, got };
@@ -183,8 +184,8 @@ impl Samples {
             crop: word("draw", augment.crop)?,
             flip: u32::from(augment.flip),
             cutout: word("draw", augment.cutout)?,
-            crop_stream: random::stream("augment crop"),
-            cutout_stream: random::stream("augment cutout"),
+            crop_stream,
+            cutout_stream,
             ..Params::default()
         };
         let entry = if self.bytes { "bytes_augmented" } else { "floats_augmented" };

@@ -4,6 +4,7 @@ use flatlight::data::{Dataset, Normalisation, Normalise, Split, Values};
 use flatlight::gpu::{Error, PlanBuilder, Scalar};
 use flatlight::ops::Clock;
 use flatlight::ops::draw::{Augment, Samples};
+use flatlight::random;
 use flatlight::reference::draw;
 
 use super::{Bound, Case, Draws, Output, Problem, case, cost, floats, fresh, tensor, words};
@@ -201,7 +202,8 @@ fn augmented(name: &'static str, images: Images) -> Case {
             if images.bytes { "draw::bytes_augmented" } else { "draw::floats_augmented" },
             move |set, plan, on| {
                 let outputs = [&on.outputs[0], &on.outputs[1]];
-                set.upload(plan, on)?.draw_augmented(plan, on.clock, image, &own, outputs)
+                let streams = ["augment crop", "augment cutout"].map(random::stream);
+                set.upload(plan, on)?.draw_augmented(plan, on.clock, image, &own, streams, outputs)
             },
             move |set, raw| own64.forward(raw, image, &set.drawn, &set.factors(), key),
         )
