@@ -14,9 +14,9 @@ use crate::{data, files};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The files go into the folder DATASET under FLATLIGHT_DATA, or else under the user's cache folder, where recipes look for
-them. Their SHA-256 sums are checked; files that are there already are kept. Ctrl-C or a broken connection leaves FILE.part,
-and the same command goes on from there. digits and vowel come with the program.
+The files go into the folder DATASET under FLATLIGHT_DATA, or else under the user's cache folder, where recipes look
+for them. Their SHA-256 sums are checked; files that are there already are kept. Ctrl-C or a broken connection leaves
+FILE.part, and the same command goes on from there. digits and vowel come with the program.
 
   cifar10        170 MB, www.cs.toronto.edu (A. Krizhevsky, 2009)
   mnist           12 MB, ossci-datasets.s3.amazonaws.com, as yann.lecun.com refuses (Y. LeCun, C. Cortes, C. Burges)
