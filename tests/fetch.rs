@@ -232,7 +232,7 @@ fn a_connection_that_breaks_over_and_over_is_given_up() {
     answers.extend((0..8).map(|piece| Says(rest(&file, 1000 + 400 * piece, 400))));
     let server = Server::with(answers);
     let mut fetch = Fetch::new();
-    fetch.refused(&server, &file, &["no connection", "2,600 of 300,000 bytes are kept in"]);
+    fetch.refused(&server, &file, &["the connection failed", "2,600 of 300,000 bytes are kept in"]);
     assert_eq!((server.asked().len(), fetch.holds()), (5, only(PART, &file[..2600])));
 }
 
@@ -324,7 +324,7 @@ fn a_server_that_does_not_answer_is_told() {
     for (answer, part) in [
         (Says(http("404 Not Found", "content-length: 3\r\n", b"no!")), "the server answers 404 Not Found"),
         (Says(http("503 Service Unavailable", "", b"")), "503 Service Unavailable"),
-        (Says(Vec::new()), "no connection"),
+        (Says(Vec::new()), "the connection failed"),
         (Says(b"220 ftp.example.org\r\n\r\n".to_vec()), "a broken answer"),
         (Hangs(Vec::new()), "nothing came for too long"),
         (Hangs(b"HTTP/1.1 200 OK\r\n".to_vec()), "nothing came for too long"),
@@ -337,7 +337,7 @@ fn a_server_that_does_not_answer_is_told() {
     }
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = Server { from: format!("http://{gone}"), asked: Arc::default() };
-    fetch.refused(&nobody, &file, &["no connection", "refused"]);
+    fetch.refused(&nobody, &file, &["the connection failed", "refused"]);
     // It sends too slowly to be quick, but does not stop: that is no broken connection.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let slow = Server { from: format!("http://{}", listener.local_addr().unwrap()), asked: Arc::default() };

@@ -52,9 +52,8 @@ impl Source {
 
 /// The sets that can be fetched.
 ///
-/// Addresses and sums of MNIST and Fashion-MNIST are those of torchvision (which publishes MNIST anew: yann.lecun.com,
-/// where it comes from, refuses to give it), lengths and the sum of CIFAR-10, which its own page gives in MD5 alone, those
-/// of TensorFlow Datasets.
+/// Addresses are those of the sets' own pages, but for MNIST, which yann.lecun.com refuses to give: it comes from where torchvision takes
+/// it. Lengths and sums are those of TensorFlow Datasets.
 pub static SOURCES: [Source; 3] = [
     Source {
         name: "cifar10",
@@ -303,8 +302,8 @@ fn reason(error: &ureq::Error) -> Option<String> {
     match error {
         ureq::Error::Timeout(_) => Some("nothing came for too long (see --timeout)".into()),
         ureq::Error::HostNotFound => Some("no such host is known".into()),
-        ureq::Error::ConnectionFailed => Some("no connection".into()),
-        ureq::Error::Io(cause) => Some(format!("no connection: {cause}")),
+        ureq::Error::ConnectionFailed => Some("the connection failed".into()),
+        ureq::Error::Io(cause) => Some(format!("the connection failed: {cause}")),
         ureq::Error::Protocol(cause) => Some(format!("a broken answer: {cause}")),
         _ => None,
     }
