@@ -1,6 +1,6 @@
-// Pooling over square windows, no padding; windows that would reach past the edge are left out:
+// Pooling over windows, no padding; windows that would reach past the edge are left out:
 //   max       y = largest element of the window       d_x = sum of d_y over the windows whose first largest x is
-//   average   y = mean of the window                  d_x = sum of d_y / window^2 over the windows that cover x
+//   average   y = mean of the window                  d_x = sum of d_y / pixels of a window over the windows that cover x
 // NaN counts as the largest element, so that it passes.
 // Layout: an invocation owns the element that it writes. The backward passes gather: each element visits the windows
 // that cover it, so that overlapping windows are summed in a fixed order without atomics. Max finds its largest
@@ -20,7 +20,8 @@ struct Params {
     width: u32,
     out_height: u32,
     out_width: u32,
-    window: u32,
+    window_height: u32,
+    window_width: u32,
     stride: u32,
 }
 
@@ -47,12 +48,18 @@ fn corner(output: vec3<u32>) -> u32 {
     return (output.x * params.height + output.y * params.stride) * params.width + output.z * params.stride;
 }
 
+/// Plane, row and column of a window with what lies between it and the next, the last ones being cut at the edge.
+fn tile(at: u32) -> vec3<u32> {
+    let tiles = (vec2(params.height, params.width) + params.stride - 1u) / params.stride;
+    return place(at, tiles.x, tiles.y);
+}
+
 /// First of the largest elements of a window.
 fn largest(first: u32) -> u32 {
     var best = first;
     var peak = x[first];
-    for (var row = 0u; row < params.window; row++) {
-        for (var column = 0u; column < params.window; column++) {
+    for (var row = 0u; row < params.window_height; row++) {
+        for (var column = 0u; column < params.window_width; column++) {
             let at = first + row * params.width + column;
             let value = x[at];
             if peak_is_larger(value, peak) {
@@ -75,8 +82,8 @@ fn is_first(at: u32, first: u32, peak: f32) -> bool {
 }
 
 /// Windows along an axis that cover a pixel: the first, and the one past the last.
-fn covering(pixel: u32, n_windows: u32) -> vec2<u32> {
-    let first = select(0u, (pixel - params.window) / params.stride + 1u, pixel >= params.window);
+fn covering(pixel: u32, window: u32, n_windows: u32) -> vec2<u32> {
+    let first = select(0u, (pixel - window) / params.stride + 1u, pixel >= window);
     return vec2(first, min(pixel / params.stride + 1u, n_windows));
 }
 
@@ -95,8 +102,8 @@ fn max_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups
         return;
     }
     let own = place(at, params.height, params.width);
-    let rows = covering(own.y, params.out_height);
-    let columns = covering(own.z, params.out_width);
+    let rows = covering(own.y, params.window_height, params.out_height);
+    let columns = covering(own.z, params.window_width, params.out_width);
     var sum = 0.0;
     for (var row = rows.x; row < rows.y; row++) {
         for (var column = columns.x; column < columns.y; column++) {
@@ -117,7 +124,7 @@ fn max_backward_apart(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_work
     if at >= params.count {
         return;
     }
-    let own = place(at, (params.height + params.stride - 1u) / params.stride, (params.width + params.stride - 1u) / params.stride);
+    let own = tile(at);
     var best = 0xffffffffu;
     var gradient = 0.0;
     if own.y < params.out_height && own.z < params.out_width {
@@ -184,12 +191,15 @@ fn average_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgro
     }
     let first = corner(place(at, params.out_height, params.out_width));
     var sum = 0.0;
-    for (var row = 0u; row < params.window; row++) {
-        for (var column = 0u; column < params.window; column++) {
-            sum += x[first + row * params.width + column];
+    // A line by itself, as a sum of sums rounds less.
+    for (var row = 0u; row < params.window_height; row++) {
+        var line = 0.0;
+        for (var column = 0u; column < params.window_width; column++) {
+            line += x[first + row * params.width + column];
         }
+        sum += line;
     }
-    y[at] = sum / f32(params.window * params.window);
+    y[at] = sum / f32(params.window_height * params.window_width);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -199,13 +209,35 @@ fn average_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgr
         return;
     }
     let own = place(at, params.height, params.width);
-    let rows = covering(own.y, params.out_height);
-    let columns = covering(own.z, params.out_width);
+    let rows = covering(own.y, params.window_height, params.out_height);
+    let columns = covering(own.z, params.window_width, params.out_width);
     var sum = 0.0;
     for (var row = rows.x; row < rows.y; row++) {
         for (var column = columns.x; column < columns.y; column++) {
             sum += d_y[(own.x * params.out_height + row) * params.out_width + column];
         }
     }
-    d_x[at] = sum / f32(params.window * params.window);
+    d_x[at] = sum / f32(params.window_height * params.window_width);
+}
+
+/// The same where windows do not overlap: an invocation owns a window, with what lies between it and the next.
+@compute @workgroup_size(WORKGROUP)
+fn average_backward_apart(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = indexing_group(group, groups) * WORKGROUP + lane;
+    if at >= params.count {
+        return;
+    }
+    let own = tile(at);
+    var gradient = 0.0;
+    if own.y < params.out_height && own.z < params.out_width {
+        let output = (own.x * params.out_height + own.y) * params.out_width + own.z;
+        gradient = d_y[output] / f32(params.window_height * params.window_width);
+    }
+    let ends = params.stride * own.yz + vec2(params.window_height, params.window_width);
+    for (var row = own.y * params.stride; row < min((own.y + 1u) * params.stride, params.height); row++) {
+        for (var column = own.z * params.stride; column < min((own.z + 1u) * params.stride, params.width); column++) {
+            let pixel = (own.x * params.height + row) * params.width + column;
+            d_x[pixel] = select(0.0, gradient, row < ends.x && column < ends.y);
+        }
+    }
 }

@@ -3,8 +3,8 @@
 // s takes the mean of every window of w x w pixels, side by side, and puts channels of zeros behind those of the source.
 //   backward   d_x = held = d_y, and 0 where y is not above 0 if it is rectified
 //   gather     d_source <- d_source + s'(held): every pixel of a window has a share of 1 / w^2
-// Layout: an invocation owns the element that it writes, or four neighbours where no window and no channel is between; what
-// it makes of the words between the end and the next multiple of four is nobody's. NaN passes.
+// Layout: an invocation owns an element of y and the window of the source that it meets, or four neighbours where every element
+// meets one of its own; what it makes of the words between the end and the next multiple of four is nobody's. NaN passes.
 // Reference: src/reference/shortcut.rs
 
 import package::shared::indexing::{indexing_group, indexing_divide};
@@ -12,7 +12,7 @@ import package::shared::indexing::{indexing_group, indexing_divide};
 const WORKGROUP: u32 = 64u;
 
 struct Params {
-    count: u32,          // elements that are written, or a quarter of them, rounded up
+    count: u32,          // elements of y, those that meet the source, or a quarter of all, rounded up
     channels: u32,       // of y
     height: u32,         // of y
     width: u32,          // of y
@@ -43,6 +43,12 @@ fn place(at: u32, channels: u32, height: u32, width: u32) -> vec4<u32> {
     return vec4(sample, plane - sample * channels, line - plane * height, at - line * width);
 }
 
+/// First element of the source's window that an element of the output meets; lines of the source are a stride apart.
+fn corner(own: vec4<u32>, stride: u32) -> u32 {
+    let plane = own.x * params.source_channels + own.y;
+    return params.window * ((plane * params.height + own.z) * stride + own.w);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let at = indexing_group(group, groups) * WORKGROUP + lane;
@@ -52,9 +58,8 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     let own = place(at, params.channels, params.height, params.width);
     var value = x[at];
     if own.y < params.source_channels {
-        let plane = own.x * params.source_channels + own.y;
         let stride = params.window * params.width;
-        let first = params.window * ((plane * params.height + own.z) * stride + own.w);
+        let first = corner(own, stride);
         var sum = 0.0;
         for (var row = 0u; row < params.window; row++) {
             for (var column = 0u; column < params.window; column++) {
@@ -96,10 +101,14 @@ fn gather(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
     if at >= params.count {
         return;
     }
-    let own = place(at, params.source_channels, params.window * params.height, params.window * params.width);
-    let plane = own.x * params.channels + own.y;
-    let row = indexing_divide(own.z, params.window);
-    let column = indexing_divide(own.w, params.window);
-    let gradient = held[(plane * params.height + row) * params.width + column];
-    d_source[at] += gradient / f32(params.window * params.window);
+    let own = place(at, params.source_channels, params.height, params.width);
+    let output = ((own.x * params.channels + own.y) * params.height + own.z) * params.width + own.w;
+    let gradient = held[output] / f32(params.window * params.window);
+    let stride = params.window * params.width;
+    let first = corner(own, stride);
+    for (var row = 0u; row < params.window; row++) {
+        for (var column = 0u; column < params.window; column++) {
+            d_source[first + row * stride + column] += gradient;
+        }
+    }
 }

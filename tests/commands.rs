@@ -14,7 +14,7 @@ use flatlight::light::{Grid, Space};
 use flatlight::mesh::{Layout, Mesh};
 use flatlight::network::checkpoint;
 use flatlight::reference::{
-    convolution, mesh, normalization, plane, pool, ports, propagation, regions, shortcut, source,
+    convolution, mesh, normalization, plane, pool, ports, propagation, regions, shortcut, source, upsample,
 };
 use program::Bench;
 use serde_json::Value;
@@ -47,8 +47,12 @@ type = "batch-norm"
 type = "relu"
 
 [[layers]]
+type = "upsample"
+factor = 3
+
+[[layers]]
 type = "max-pool"
-window = 2
+window = 6
 
 [[layers]]
 type = "ring-convolution"
@@ -445,9 +449,14 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
             "free-space" => free_space(layer, &own, &x).into_iter().map(|reading| gain * reading).collect(),
             "max-pool" | "average-pool" => {
                 let planes = x.len() / (height * width);
-                let windows = pool::Shape { planes, height, width, window: number("window"), stride: number("stride") };
+                let (window, stride) = match layer["window"].as_str() {
+                    Some(_) => ([height, width], height.max(width)),
+                    None => ([number("window"); 2], number("stride")),
+                };
+                let windows = pool::Shape { planes, height, width, window, stride };
                 if kind == "max-pool" { pool::max_forward(&x, &windows) } else { pool::average_forward(&x, &windows) }
             }
+            "upsample" => upsample::forward(&x, [height, width], number("factor")),
             "batch-norm" | "layer-norm" | "group-norm" => {
                 let over = match kind {
                     "batch-norm" => normalization::Over::Batch,

@@ -375,7 +375,17 @@ families!(
     disturb,
     draw
 );
-families!(convolution, average, complex_matmul, activation, pool, mean_squared_error, normalization, shortcut);
+families!(
+    convolution,
+    average,
+    complex_matmul,
+    activation,
+    pool,
+    mean_squared_error,
+    normalization,
+    shortcut,
+    upsample
+);
 families!(mesh, intensity);
 families!(phase_shifter, ports);
 families!(inner_product, plane, regions, transfer, transmission);

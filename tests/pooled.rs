@@ -100,7 +100,7 @@ fn at_once_is_one_after_the_other() {
 fn a_pool_becomes_part_of_the_norm_before_it_and_names_do_not_show_it() {
     let gpu = open();
     let norm = || LayerRecipe::BatchNorm(NormRecipe::default());
-    let pool = |window| LayerRecipe::MaxPool(PoolRecipe { window, stride: None });
+    let pool = |window| LayerRecipe::MaxPool(PoolRecipe::new(window));
     let kernels = |layers: &[LayerRecipe], outputs| {
         let network = Network::new(&gpu, layers, &[2, 8, 12], outputs, 4).unwrap();
         let shapes: Vec<_> = network.parts().iter().map(|part| format!("{} {:?}", part.name, part.output)).collect();

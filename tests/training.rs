@@ -14,7 +14,9 @@ use std::ops::Range;
 
 use common::{alone, gpu, open, resident};
 use flatlight::data::{self, Dataset, Split, Values};
-use flatlight::electronics::{AddRecipe, AveragePool, ConvolutionRecipe, DenseRecipe, MaxPool, NormRecipe, PoolRecipe};
+use flatlight::electronics::{
+    AddRecipe, AveragePool, ConvolutionRecipe, DenseRecipe, MaxPool, NormRecipe, PoolRecipe, UpsampleRecipe, Window,
+};
 use flatlight::gpu::{Gpu, Options, Plan, PlanBuilder, Scalar, Slice};
 use flatlight::layer::{Cause, Imperfection, Io, Layer, Pass, Role};
 use flatlight::light::{self, Length};
@@ -43,7 +45,7 @@ use flatlight::reference::ring_bank::RingBank;
 use flatlight::reference::sgd::Sgd;
 use flatlight::reference::{
     self, Segment, activation, adversary, bias, blur, cross_entropy, disturb, draw, gain, matmul, mean_squared_error,
-    norm, perturb, pool, probe, resample, shortcut, slope, tiles,
+    norm, perturb, pool, probe, resample, shortcut, slope, tiles, upsample,
 };
 use flatlight::training::method::{Cost, Step};
 use flatlight::training::{
@@ -624,6 +626,8 @@ enum TwinLayer {
     Tanh,
     MaxPool([usize; 3], PoolRecipe),
     AveragePool([usize; 3], PoolRecipe),
+    /// With height and width of what comes in, and the factor.
+    Upsample([usize; 2], usize),
     RingConvolution(TwinRing, convolution::Shape),
     /// With the places of weight and bias, which may be empty.
     Dense([Range<usize>; 2]),
@@ -645,8 +649,11 @@ struct Twin {
 
 /// Windows over a batch of images.
 fn windows([channels, height, width]: [usize; 3], recipe: &PoolRecipe, rows: usize) -> pool::Shape {
-    let PoolRecipe { window, stride } = *recipe;
-    pool::Shape { planes: rows * channels, height, width, window, stride: stride.unwrap_or(window) }
+    let (window, stride) = match (recipe.window, recipe.stride) {
+        (Window::Side(side), stride) => ([side; 2], stride.unwrap_or(side)),
+        (Window::All, _) => ([height, width], height.max(width)),
+    };
+    pool::Shape { planes: rows * channels, height, width, window, stride }
 }
 
 /// The shortcut of a whole batch.
@@ -670,6 +677,7 @@ impl TwinLayer {
             Self::Tanh => activation::tanh_forward(x),
             Self::MaxPool(image, recipe) => pool::max_forward(x, &windows(*image, recipe, rows)),
             Self::AveragePool(image, recipe) => pool::average_forward(x, &windows(*image, recipe, rows)),
+            Self::Upsample(image, factor) => upsample::forward(x, *image, *factor),
             Self::RingConvolution(it, shape) => it.output(p, shape.forward(x, &it.weight(p, chip), None)),
             Self::Dense([weight, bias]) => {
                 let outputs = weight.len() * rows / x.len();
@@ -718,6 +726,7 @@ impl TwinLayer {
             Self::Tanh => activation::tanh_backward(y, d_y),
             Self::MaxPool(image, recipe) => pool::max_backward(x, d_y, &windows(*image, recipe, rows)),
             Self::AveragePool(image, recipe) => pool::average_backward(d_y, &windows(*image, recipe, rows)),
+            Self::Upsample(image, factor) => upsample::backward(d_y, *image, *factor),
             Self::RingConvolution(it, shape) => {
                 let weight = it.weight(p, chip);
                 let d_light = it.d_light(p, shape.forward(x, &weight, None), d_y, gradient);
@@ -830,6 +839,10 @@ impl Twin {
                 LayerRecipe::Tanh => TwinLayer::Tanh,
                 LayerRecipe::MaxPool(recipe) => TwinLayer::MaxPool(image(), *recipe),
                 LayerRecipe::AveragePool(recipe) => TwinLayer::AveragePool(image(), *recipe),
+                LayerRecipe::Upsample(recipe) => {
+                    let [_, height, width] = image();
+                    TwinLayer::Upsample([height, width], recipe.factor)
+                }
                 LayerRecipe::RingConvolution(recipe) => {
                     rings += 1;
                     let [channels_in, height, width] = image();
@@ -2039,7 +2052,7 @@ fn pruning_of_rings_that_are_all_on_resonance_adds_nothing() {
 #[test]
 fn pruning_without_rings_is_refused() {
     let data = bytes_of(&[1, 2 * CLASSES]);
-    let halves = LayerRecipe::AveragePool(PoolRecipe { window: 1, stride: Some(2) });
+    let halves = LayerRecipe::AveragePool(PoolRecipe { stride: Some(2), ..PoolRecipe::new(1) });
     let recipes = [halves, LayerRecipe::LayerNorm(NormRecipe::default())];
     let network = Network::new(gpu(), &recipes, &data.shape, CLASSES, BATCH).unwrap();
     let settings = settings(Method::Pruning, adam(0.01));
@@ -2222,7 +2235,7 @@ fn the_gradient_of_several_layers_is_that_of_the_twin_and_of_differences() {
 fn the_gradient_through_pooling_and_activations_is_that_of_the_twin_and_of_differences() {
     let rings = |outputs| LayerRecipe::RingDense(ring(outputs, [0.0, 1.0]));
     // Windows that overlap, over an image of one channel, then windows over its 7 x 7 pixels.
-    let [overlapping, apart] = [PoolRecipe { window: 2, stride: Some(1) }, PoolRecipe { window: 3, stride: None }];
+    let [overlapping, apart] = [PoolRecipe { stride: Some(1), ..PoolRecipe::new(2) }, PoolRecipe::new(3)];
     for pools in [
         [LayerRecipe::MaxPool(overlapping), LayerRecipe::AveragePool(apart)],
         [LayerRecipe::AveragePool(overlapping), LayerRecipe::MaxPool(apart)],
@@ -2230,6 +2243,30 @@ fn the_gradient_through_pooling_and_activations_is_that_of_the_twin_and_of_diffe
         let tail = [rings(9), LayerRecipe::Tanh, rings(7), LayerRecipe::Sigmoid, rings(CLASSES)];
         gradients(&bytes_of(&[8, 8]), &[pools.as_slice(), &tail].concat(), true);
     }
+}
+
+/// As in decoders, and with one number a channel in the end.
+#[test]
+fn the_gradient_through_upsampling_and_pooling_of_whole_images_is_that_of_the_twin_and_of_differences() {
+    let image = |outputs, stride| {
+        LayerRecipe::Convolution(ConvolutionRecipe { stride, padding: 1, ..ConvolutionRecipe::new(outputs, 3) })
+    };
+    let larger = |factor| LayerRecipe::Upsample(UpsampleRecipe { factor });
+    let layers = [
+        image(4, 2),
+        LayerRecipe::Tanh,
+        larger(2),
+        image(3, 1),
+        larger(3),
+        LayerRecipe::BatchNorm(NormRecipe::default()),
+        LayerRecipe::Tanh,
+        LayerRecipe::AveragePool(PoolRecipe::all()),
+        LayerRecipe::RingDense(RingRecipe::new(CLASSES)),
+    ];
+    gradients(&bytes_of(&[8, 6]), &layers, true);
+    let whole = LayerRecipe::MaxPool(PoolRecipe::all());
+    let layers = [image(9, 1), whole, LayerRecipe::RingDense(RingRecipe::new(CLASSES))];
+    gradients(&bytes_of(&[8, 6]), &layers, false);
 }
 
 #[test]
@@ -2241,7 +2278,7 @@ fn the_gradient_of_a_convolutional_network_with_norms_is_that_of_the_twin_and_of
     let ring = |outputs| LayerRecipe::RingDense(RingRecipe::new(outputs));
     let norm = NormRecipe::default();
     // A maximum may change hands within the distance at which differences are taken.
-    let pool = LayerRecipe::AveragePool(PoolRecipe { window: 2, stride: None });
+    let pool = LayerRecipe::AveragePool(PoolRecipe::new(2));
     let grouped = LayerRecipe::GroupNorm(NormRecipe { groups: Some(2), ..norm });
     for norms in [
         [LayerRecipe::BatchNorm(norm), LayerRecipe::LayerNorm(norm), LayerRecipe::BatchNorm(norm)],
@@ -2313,7 +2350,7 @@ fn the_gradient_of_a_residual_network_is_that_of_the_twin_and_of_differences() {
 fn a_rectifier_stays_apart_where_a_shortcut_starts_before_it() {
     let image = || LayerRecipe::Convolution(ConvolutionRecipe { padding: 1, ..ConvolutionRecipe::new(2, 3) });
     let norm = || LayerRecipe::BatchNorm(NormRecipe::default());
-    let pool = || LayerRecipe::MaxPool(PoolRecipe { window: 2, stride: None });
+    let pool = || LayerRecipe::MaxPool(PoolRecipe::new(2));
     let layers = |of: &[&str]| {
         let block = [image(), norm(), LayerRecipe::Relu, pool(), image()];
         let ends = of.iter().map(|of| add(of));
@@ -2773,7 +2810,7 @@ fn a_rectifier_becomes_part_of_the_norm_before_it_and_names_do_not_show_it() {
 #[test]
 fn pooling_hands_down_the_gradient_of_its_input() {
     let (image, rows) = ([2, 8, 8], 3);
-    let recipe = PoolRecipe { window: 3, stride: Some(2) };
+    let recipe = PoolRecipe { stride: Some(2), ..PoolRecipe::new(3) };
     let twin = windows(image, &recipe, rows);
     let layers: [Box<dyn Layer>; 2] =
         [Box::new(MaxPool::new(recipe, &image).unwrap()), Box::new(AveragePool::new(recipe, &image).unwrap())];

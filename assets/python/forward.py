@@ -208,8 +208,12 @@ def forward(manifest, arrays, x):
         elif kind == "free-space":
             x = free_space(x, layer, array)
         elif kind in ("max-pool", "average-pool"):
-            seen = windows(image(x, layer["input"]), layer["window"], layer["stride"])
+            seen = image(x, layer["input"])
+            whole = layer["window"] == "all"
+            seen = seen[:, :, None, None] if whole else windows(seen, layer["window"], layer["stride"])
             x = seen.max((4, 5)) if kind == "max-pool" else seen.mean((4, 5))
+        elif kind == "upsample":
+            x = image(x, layer["input"]).repeat(layer["factor"], 2).repeat(layer["factor"], 3)
         elif kind in ("batch-norm", "layer-norm", "group-norm"):
             x = normalise(x, layer, array)
         elif kind == "add":

@@ -6,10 +6,12 @@ mod convolution;
 mod dense;
 mod normalization;
 mod pool;
+mod upsample;
 
 pub use activation::Activation;
 pub use add::{Add, AddRecipe};
 pub use convolution::{Convolution, ConvolutionRecipe};
 pub use dense::{Dense, DenseRecipe};
 pub use normalization::{Norm, NormKind, NormRecipe};
-pub use pool::{AveragePool, MaxPool, PoolRecipe};
+pub use pool::{AveragePool, MaxPool, PoolRecipe, Window};
+pub use upsample::{Upsample, UpsampleRecipe};

@@ -88,6 +88,7 @@ library![
     "tilt",
     "transfer",
     "transmission",
+    "upsample",
     "winograd",
 ];
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::electronics::{
     Activation, Add, AddRecipe, AveragePool, Convolution, ConvolutionRecipe, Dense, DenseRecipe, MaxPool, Norm,
-    NormKind, NormRecipe, PoolRecipe,
+    NormKind, NormRecipe, PoolRecipe, Upsample, UpsampleRecipe,
 };
 use crate::layer::Layer;
 use crate::optics::{
@@ -42,6 +42,8 @@ pub enum LayerRecipe {
     MaxPool(PoolRecipe),
     /// Means of windows.
     AveragePool(PoolRecipe),
+    /// Larger images, every pixel repeated.
+    Upsample(UpsampleRecipe),
     /// Normalization over the batch.
     BatchNorm(NormRecipe),
     /// Normalization over the channels.
@@ -58,7 +60,7 @@ struct NoKeys {}
 
 impl LayerRecipe {
     /// Every `type`.
-    pub const TYPES: [&str; 17] = [
+    pub const TYPES: [&str; 18] = [
         "ring-dense",
         "ring-convolution",
         "mesh",
@@ -72,6 +74,7 @@ impl LayerRecipe {
         "tanh",
         "max-pool",
         "average-pool",
+        "upsample",
         "batch-norm",
         "layer-norm",
         "group-norm",
@@ -97,6 +100,7 @@ impl LayerRecipe {
             "tanh" => NoKeys::deserialize(keys).map(|_| Self::Tanh),
             "max-pool" => PoolRecipe::deserialize(keys).map(Self::MaxPool),
             "average-pool" => PoolRecipe::deserialize(keys).map(Self::AveragePool),
+            "upsample" => UpsampleRecipe::deserialize(keys).map(Self::Upsample),
             "batch-norm" => NormRecipe::deserialize(keys).map(Self::BatchNorm),
             "layer-norm" => NormRecipe::deserialize(keys).map(Self::LayerNorm),
             "group-norm" => NormRecipe::deserialize(keys).map(Self::GroupNorm),
@@ -140,6 +144,7 @@ impl LayerRecipe {
             Self::Sigmoid => "sigmoid",
             Self::Tanh => "tanh",
             Self::MaxPool(_) | Self::AveragePool(_) => "pool",
+            Self::Upsample(_) => "upsample",
             Self::BatchNorm(_) | Self::LayerNorm(_) | Self::GroupNorm(_) => "norm",
             Self::Add(_) => "add",
         }
@@ -187,6 +192,7 @@ impl LayerRecipe {
             Self::Tanh => Box::new(Activation::tanh(input_shape)),
             Self::MaxPool(recipe) => Box::new(MaxPool::new(*recipe, input_shape)?),
             Self::AveragePool(recipe) => Box::new(AveragePool::new(*recipe, input_shape)?),
+            Self::Upsample(recipe) => Box::new(Upsample::new(*recipe, input_shape)?),
             Self::BatchNorm(recipe) => Box::new(Norm::new(NormKind::Batch, *recipe, input_shape)?),
             Self::LayerNorm(recipe) => Box::new(Norm::new(NormKind::Layer, *recipe, input_shape)?),
             Self::GroupNorm(recipe) => Box::new(Norm::new(NormKind::Group, *recipe, input_shape)?),

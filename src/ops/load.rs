@@ -142,10 +142,10 @@ pub fn flops(on: &Recorded) -> Option<f64> {
         ("plane", "backward") => 16.0 * pairs("d_x")?,
         ("plane", "intensity") => 9.0 * pairs("x")?,
         ("plane", "intensity_slope") => 16.0 * pairs("x")?,
-        ("pool", "max_forward" | "average_forward") => words("y")? * number("window")?.powi(2),
+        ("pool", "max_forward" | "average_forward") => words("y")? * pixels(on)?,
         ("pool", "max_forward_half") => 4.0 * words("y_quads")?,
         ("pool", "max_backward_half") => 4.0 * words("d_y_quads")?,
-        ("pool", _) => words("d_y")? * number("window")?.powi(2),
+        ("pool", _) => words("d_y")? * pixels(on)?,
         ("ports", "enter" | "enter_backward" | "embed") => 0.0,
         ("ports", "attenuate") => words("field")?.min(words("out")?),
         ("ports", "partial") => 2.0 * words("field")?.min(words("d_out")?),
@@ -212,6 +212,8 @@ pub fn flops(on: &Recorded) -> Option<f64> {
         ("transfer", "mark") => 0.0,
         ("transmission", "forward") => 50.0 * pairs("t")?,
         ("transmission", "backward") => 50.0 * words("d_values")?,
+        ("upsample", "forward") => 0.0,
+        ("upsample", "backward") => words("d_y")?,
         // Twelve transforms of six numbers each, ten of six or four, nine of three.
         ("winograd", "input") => 4.0 * 12.0 * 15.0 * number("channels")? * number("quads")?,
         ("winograd", "output" | "output_bias" | "gradient") => {
@@ -275,6 +277,11 @@ fn moved(on: &Recorded) -> Option<f64> {
 
 /// Rows of a region that an invocation adds up, as `regions` has them.
 const STRIP: f64 = super::regions::STRIP as f64;
+
+/// Pixels of a window that is pooled.
+fn pixels(on: &Recorded) -> Option<f64> {
+    Some(on.number("window_height")? * on.number("window_width")?)
+}
 
 /// Operations of a transform of n complex numbers.
 fn transform(n: f64) -> f64 {

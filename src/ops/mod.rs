@@ -53,6 +53,7 @@ pub mod tiles;
 pub mod tilt;
 pub mod transfer;
 pub mod transmission;
+pub mod upsample;
 mod winograd;
 
 pub use clock::Clock;

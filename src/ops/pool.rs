@@ -1,4 +1,4 @@
-//! Pooling over square windows; `shaders/pool.wgsl`.
+//! Pooling over windows; `shaders/pool.wgsl`.
 //!
 //! Samples are rows `[batch, channels * height * width]`, as the layers around have them.
 
@@ -8,7 +8,8 @@ use crate::uniform;
 
 uniform! {
     struct Params as "Params" {
-        count: u32, height: u32, width: u32, out_height: u32, out_width: u32, window: u32, stride: u32,
+        count: u32, height: u32, width: u32, out_height: u32, out_width: u32,
+        window_height: u32, window_width: u32, stride: u32,
     }
 }
 
@@ -16,7 +17,7 @@ uniform! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     image: [usize; 3],
-    window: usize,
+    window: [usize; 2],
     stride: usize,
 }
 
@@ -37,17 +38,23 @@ impl Shape {
         if stride == 0 {
             return refuse("stride", "at least 1".to_owned(), stride);
         }
-        Ok(Self { image, window, stride })
+        Ok(Self { image, window: [window; 2], stride })
+    }
+
+    /// One window over the whole of every image `[channels, height, width]`.
+    pub fn all(image: [usize; 3]) -> Self {
+        let [_, height, width] = image;
+        Self { image, window: [height, width], stride: height.max(width) }
     }
 
     /// Rows of an output image.
     pub fn output_height(&self) -> usize {
-        (self.image[1] - self.window) / self.stride + 1
+        (self.image[1] - self.window[0]) / self.stride + 1
     }
 
     /// Columns of an output image.
     pub fn output_width(&self) -> usize {
-        (self.image[2] - self.window) / self.stride + 1
+        (self.image[2] - self.window[1]) / self.stride + 1
     }
 
     /// Shape of an output sample `[channels, height, width]`.
@@ -61,7 +68,7 @@ impl Shape {
     /// Shapes that do not fit, a window too large for one invocation.
     pub fn max_forward(&self, plan: &mut PlanBuilder<'_>, x: &Slice, y: &Slice) -> Result<(), Error> {
         self.expect("pool::max_forward", x, y)?;
-        plan.check_loop("pool::max_forward", nest(&[self.window; 2]))?;
+        plan.check_loop("pool::max_forward", nest(&self.window))?;
         let (params, work) = self.params("pool::max_forward", y)?;
         if self.halves() {
             let work = Work::Items(y.len().div_ceil(4));
@@ -85,22 +92,18 @@ impl Shape {
         self.expect("pool::max_backward", x, d_y)?;
         self.expect("pool::max_backward", x, y)?;
         expect("pool::max_backward", d_x, x.shape())?;
-        plan.check_loop("pool::max_backward", nest(&[self.cover(), self.cover(), self.window, self.window]))?;
+        plan.check_loop("pool::max_backward", nest(&[self.cover(), self.window].concat()))?;
         if self.halves() {
             let (params, _) = self.params("pool::max_backward", d_y)?;
             let binds = [x.read(), d_y.read(), d_x.write()];
             return plan.dispatch("pool", "max_backward_half", &params, &binds, Work::Items(d_y.len().div_ceil(4)));
         }
-        let (params, work) = self.params("pool::max_backward", d_x)?;
-        if self.stride >= self.window {
-            let [channels, height, width] = self.image;
-            let batch = x.shape()[0];
-            let tiles = batch * channels * height.div_ceil(self.stride) * width.div_ceil(self.stride);
-            plan.check_loop("pool::max_backward", 2 * nest(&[self.stride; 2]))?;
-            let params = Params { count: word("pool::max_backward", tiles)?, ..params };
+        if self.is_apart() {
+            let (params, tiles) = self.tiles(plan, "pool::max_backward", d_x)?;
             let binds = [x.read(), d_y.read(), d_x.write()];
             return plan.dispatch("pool", "max_backward_apart", &params, &binds, Work::Items(tiles));
         }
+        let (params, work) = self.params("pool::max_backward", d_x)?;
         plan.dispatch("pool", "max_backward", &params, &[x.read(), d_y.read(), d_x.write(), y.read()], work)
     }
 
@@ -110,7 +113,7 @@ impl Shape {
     /// As [`max_forward`](Self::max_forward).
     pub fn average_forward(&self, plan: &mut PlanBuilder<'_>, x: &Slice, y: &Slice) -> Result<(), Error> {
         self.expect("pool::average_forward", x, y)?;
-        plan.check_loop("pool::average_forward", nest(&[self.window; 2]))?;
+        plan.check_loop("pool::average_forward", nest(&self.window))?;
         let (params, work) = self.params("pool::average_forward", y)?;
         plan.dispatch("pool", "average_forward", &params, &[x.read(), y.write()], work)
     }
@@ -121,7 +124,12 @@ impl Shape {
     /// As [`max_forward`](Self::max_forward).
     pub fn average_backward(&self, plan: &mut PlanBuilder<'_>, d_y: &Slice, d_x: &Slice) -> Result<(), Error> {
         self.expect("pool::average_backward", d_x, d_y)?;
-        plan.check_loop("pool::average_backward", nest(&[self.cover(); 2]))?;
+        if self.is_apart() {
+            let (params, tiles) = self.tiles(plan, "pool::average_backward", d_x)?;
+            let binds = [d_y.read(), d_x.write()];
+            return plan.dispatch("pool", "average_backward_apart", &params, &binds, Work::Items(tiles));
+        }
+        plan.check_loop("pool::average_backward", nest(&self.cover()))?;
         let (params, work) = self.params("pool::average_backward", d_x)?;
         plan.dispatch("pool", "average_backward", &params, &[d_y.read(), d_x.write()], work)
     }
@@ -136,12 +144,28 @@ impl Shape {
     /// Whether windows halve images with even sides: kernels for that take pairs of pixels.
     pub(crate) fn halves(&self) -> bool {
         let [_, height, width] = self.image;
-        self.window == 2 && self.stride == 2 && height.is_multiple_of(2) && width.is_multiple_of(2)
+        self.window == [2; 2] && self.stride == 2 && height.is_multiple_of(2) && width.is_multiple_of(2)
     }
 
-    /// Most windows along an axis that cover a pixel.
-    fn cover(&self) -> usize {
-        self.window.div_ceil(self.stride)
+    /// Whether no pixel is in two windows.
+    fn is_apart(&self) -> bool {
+        self.cover() == [1; 2]
+    }
+
+    /// Windows with what lies between each and the next, which an invocation owns.
+    fn tiles(&self, plan: &PlanBuilder<'_>, operation: &str, d_x: &Slice) -> Result<(Params, usize), Error> {
+        let [channels, height, width] = self.image;
+        let tiles = d_x.shape()[0] * channels * height.div_ceil(self.stride) * width.div_ceil(self.stride);
+        let own = [height.min(self.stride), width.min(self.stride)];
+        // Its largest element is found first.
+        plan.check_loop(operation, nest(&self.window).saturating_add(nest(&own)))?;
+        let (params, _) = self.params(operation, d_x)?;
+        Ok((Params { count: word(operation, tiles)?, ..params }, tiles))
+    }
+
+    /// Most windows along each axis that cover a pixel.
+    fn cover(&self) -> [usize; 2] {
+        self.window.map(|window| window.div_ceil(self.stride))
     }
 
     fn params(&self, operation: &str, written: &Slice) -> Result<(Params, Work), Error> {
@@ -152,7 +176,8 @@ impl Shape {
             width: word(operation, width)?,
             out_height: word(operation, self.output_height())?,
             out_width: word(operation, self.output_width())?,
-            window: word(operation, self.window)?,
+            window_height: word(operation, self.window[0])?,
+            window_width: word(operation, self.window[1])?,
             stride: word(operation, self.stride)?,
         };
         Ok((params, Work::Items(written.len())))

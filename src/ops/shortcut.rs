@@ -45,7 +45,7 @@ impl Shape {
         let operation = "shortcut::forward";
         self.expect(operation, source, y)?;
         expect(operation, x, y.shape())?;
-        plan.check_loop(operation, self.window.saturating_mul(self.window.saturating_add(1)))?;
+        self.check_window(plan, operation)?;
         let binds = [x.read(), source.read(), y.write()];
         if self.source == self.output {
             let quads = y.len().div_ceil(4);
@@ -80,16 +80,18 @@ impl Shape {
     /// d_source `[batch, inputs]` = d_source + s'(held), held `[batch, outputs]`.
     ///
     /// # Errors
-    /// Shapes that do not fit.
+    /// As [`forward`](Self::forward).
     pub fn gather(&self, plan: &mut PlanBuilder<'_>, held: &Slice, d_source: &Slice) -> Result<(), Error> {
         let operation = "shortcut::gather";
         self.expect(operation, d_source, held)?;
         if self.source == self.output {
             return add::forward(plan, held, d_source);
         }
-        let params = self.params(operation, d_source.len(), false)?;
+        self.check_window(plan, operation)?;
+        let windows = d_source.len() / (self.window * self.window);
+        let params = self.params(operation, windows, false)?;
         let binds = [held.read(), d_source.update()];
-        plan.dispatch("shortcut", "gather", &params, &binds, Work::Items(d_source.len()))
+        plan.dispatch("shortcut", "gather", &params, &binds, Work::Items(windows))
     }
 
     /// Checks a source, or its gradient, and an output, or its gradient.
@@ -97,6 +99,10 @@ impl Shape {
         let [batch, _] = matrix(operation, output)?;
         expect(operation, source, &[batch, self.source.iter().product()])?;
         expect(operation, output, &[batch, self.output.iter().product()])
+    }
+
+    fn check_window(&self, plan: &PlanBuilder<'_>, operation: &str) -> Result<(), Error> {
+        plan.check_loop(operation, self.window.saturating_mul(self.window.saturating_add(1)))
     }
 
     fn params(&self, operation: &str, count: usize, rectify: bool) -> Result<Params, Error> {

@@ -50,6 +50,7 @@ pub mod tiles;
 pub mod tilt;
 pub mod transfer;
 pub mod transmission;
+pub mod upsample;
 
 /// Bounds and role of a parameter, as in `shaders/shared/segments.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq)]

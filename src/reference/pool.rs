@@ -1,4 +1,4 @@
-//! Pooling over square windows; specification of `shaders/pool.wgsl`. No padding; windows that would reach past the
+//! Pooling over windows; specification of `shaders/pool.wgsl`. No padding; windows that would reach past the
 //! edge are left out, as in PyTorch.
 
 /// Images `[planes, height, width]` and the windows over them.
@@ -10,8 +10,8 @@ pub struct Shape {
     pub height: usize,
     /// Columns of an image.
     pub width: usize,
-    /// Side of a window.
-    pub window: usize,
+    /// Rows and columns of a window.
+    pub window: [usize; 2],
     /// From one window to the next.
     pub stride: usize,
 }
@@ -20,12 +20,13 @@ impl Shape {
     /// For every output element, the elements of its window, row by row.
     fn windows(&self) -> impl Iterator<Item = Vec<usize>> {
         let Self { planes, height, width, window, stride } = *self;
-        let corners = move |extent: usize| (0..=extent - window).step_by(stride);
+        let [rows, columns] = window;
+        let corners = move |extent: usize, window: usize| (0..=extent - window).step_by(stride);
         let corners = (0..planes).flat_map(move |plane| {
-            corners(height)
-                .flat_map(move |row| corners(width).map(move |column| (plane * height + row) * width + column))
+            corners(height, rows)
+                .flat_map(move |row| corners(width, columns).map(move |column| (plane * height + row) * width + column))
         });
-        corners.map(move |corner| (0..window * window).map(|at| corner + at / window * width + at % window).collect())
+        corners.map(move |corner| (0..rows * columns).map(|at| corner + at / columns * width + at % columns).collect())
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::slm::{self, Modulator};
 use super::{Error, Input};
+use crate::electronics::Window;
 use crate::gpu::{Gpu, PlanBuilder, Scalar};
 use crate::layer::{Role, STATISTICS};
 use crate::light::{self, Length, Lookup, Picture, Relief};
@@ -302,7 +303,9 @@ fn describe(part: &Part, arrays: Vec<String>) -> Value {
             entry["padding"] = json!(recipe.padding.unwrap_or(0));
         }
         LayerRecipe::MaxPool(recipe) | LayerRecipe::AveragePool(recipe) => {
-            entry["stride"] = json!(recipe.stride.unwrap_or(recipe.window));
+            if let Window::Side(side) = recipe.window {
+                entry["stride"] = json!(recipe.stride.unwrap_or(side));
+            }
         }
         _ => {}
     }

@@ -1,7 +1,7 @@
 //! Cases of the digital layers between the photonic ones and of a loss for numbers rather than classes.
 
 use flatlight::ops::activation::Activation;
-use flatlight::ops::{add, mean_squared_error, pool, shortcut};
+use flatlight::ops::{add, mean_squared_error, pool, shortcut, upsample};
 
 use super::*;
 
@@ -33,6 +33,7 @@ pub fn cases() -> Vec<Case> {
         pooling("pool::max", Pooling::Max).tolerance(1e-6, 0.0).note("kinks: elements of a window 1e-4 apart or more"),
         pooling("pool::average", Pooling::Average).note("linear"),
         ties(),
+        upsampling(),
         addition(),
         shortcuts("shortcut", false).note("linear"),
         shortcuts("shortcut, rectified", true).note("kink: sums at least 1e-3 away from 0"),
@@ -193,10 +194,14 @@ enum Pooling {
     Average,
 }
 
-/// The shapes of a size: batch, channels, height, width, window, stride.
+/// The shapes of a size: batch, channels, height, width, window, stride; a window of 0 is one over the whole image.
 fn pool_shapes(size: &[usize]) -> (usize, pool::Shape, reference::pool::Shape) {
     let [batch, channels, height, width, window, stride] = size.try_into().expect("six extents");
-    let shape = pool::Shape::new([channels, height, width], window, stride).expect("a window inside the image");
+    let image = [channels, height, width];
+    let (shape, window) = match window {
+        0 => (pool::Shape::all(image), [height, width]),
+        side => (pool::Shape::new(image, side, stride).expect("a window inside the image"), [side; 2]),
+    };
     (batch, shape, reference::pool::Shape { planes: batch * channels, height, width, window, stride })
 }
 
@@ -215,6 +220,11 @@ fn pooling(name: &'static str, kind: Pooling) -> Case {
         &[2, 1, 11, 12, 2, 5],
         &[5, 1, 63, 64, 4, 4],
         &[1, 3, 65, 97, 7, 3],
+        // Whole images, high, wide and of 2 x 2 pixels.
+        &[3, 5, 9, 4, 0, 1],
+        &[2, 3, 5, 13, 0, 1],
+        &[1, 7, 2, 2, 0, 1],
+        &[64, 65, 8, 8, 0, 1],
         // More groups than one axis holds, for inputs and for outputs.
         &[65, 64, 32, 32, 2, 1],
     ];
@@ -222,12 +232,13 @@ fn pooling(name: &'static str, kind: Pooling) -> Case {
         let (batch, shape, twin) = pool_shapes(size);
         let [inputs, outputs] =
             [twin.planes * twin.height * twin.width, batch * shape.output().iter().product::<usize>()];
-        let area = twin.window * twin.window;
+        let area = twin.window[0] * twin.window[1];
         // A coarse random part, and a fine one that no two elements of a window share.
         let coarse = draws.below("x", inputs, 128);
         let fine = |at: usize| {
-            let (row, column) = (at / twin.width % twin.height % twin.window, at % twin.width % twin.window);
-            (row * twin.window + column) as f64 / area as f64
+            let [rows, columns] = twin.window;
+            let (row, column) = (at / twin.width % twin.height % rows, at % twin.width % columns);
+            (row * columns + column) as f64 / area as f64
         };
         let x = coarse.iter().enumerate().map(|(at, coarse)| f64::from(((coarse + fine(at)) / 64.0 - 1.0) as f32));
         // The corner of the last window, as the last pixel may lie in none.
@@ -236,7 +247,7 @@ fn pooling(name: &'static str, kind: Pooling) -> Case {
         let last = ((twin.planes - 1) * twin.height + last_row) * twin.width + last_column;
         let kernels = match kind {
             Pooling::Max => ["pool::max_forward_half", "pool::max_backward_half"],
-            Pooling::Average => ["pool::average_forward", "pool::average_backward"],
+            Pooling::Average => ["pool::average_forward", "pool::average_backward_apart"],
         };
         Problem {
             inputs: vec![tensor("x", &[batch, inputs / batch], x.collect()).nan_at(vec![0, last])],
@@ -299,10 +310,51 @@ fn ties() -> Case {
                 vec![reference::pool::max_forward(&x[0], &twin), reference::pool::max_backward(&x[0], &x[1], &twin)]
             }),
             gradient: None,
-            costs: vec![cost("pool::max_backward", outputs * twin.window * twin.window, 2 * inputs + outputs)],
+            costs: vec![cost("pool::max_backward", outputs * twin.window[0] * twin.window[1], 2 * inputs + outputs)],
         }
     })
     .note("inputs 0, 1 and 2 only; itself a gradient")
+}
+
+/// Sizes are batch, channels, height, width, factor.
+fn upsampling() -> Case {
+    const SIZES: &[&[usize]] = &[
+        &[1, 1, 1, 1, 1],
+        &[3, 3, 3, 5, 1],
+        &[2, 5, 4, 7, 2],
+        &[1, 3, 63, 64, 3],
+        &[5, 2, 13, 11, 4],
+        &[1, 1, 1, 1, 64],
+        &[1, 2, 65, 97, 5],
+        // More groups than one axis holds.
+        &[64, 65, 16, 16, 2],
+    ];
+    case("upsample", SIZES, &[64, 16, 16, 16, 2], |draws, size| {
+        let [batch, channels, height, width, factor] = size.try_into().expect("five extents");
+        let shape = upsample::Shape { image: [channels, height, width], factor };
+        let inputs = batch * channels * height * width;
+        let outputs = inputs * factor * factor;
+        Problem {
+            inputs: vec![tensor("x", &[batch, inputs / batch], draws.uniform("x", inputs, -2.0, 2.0))],
+            outputs: vec![fresh("y", &[batch, outputs / batch])],
+            clocks: vec![Clock::default()],
+            forward: Box::new(move |plan, on| shape.forward(plan, &on.inputs[0], &on.outputs[0])),
+            specification: Box::new(move |x| vec![reference::upsample::forward(&x[0], [height, width], factor)]),
+            gradient: Some(Gradient {
+                of: vec![0],
+                upstream: None,
+                backward: Box::new(move |plan, on| shape.backward(plan, &on.upstream[0], &on.gradients[0])),
+                specification: Box::new(move |_, d| {
+                    vec![reference::upsample::backward(&d[0], [height, width], factor)]
+                }),
+            }),
+            costs: vec![
+                cost("upsample::forward", 0, inputs + outputs),
+                cost("upsample::backward", outputs, inputs + outputs),
+            ],
+        }
+    })
+    .note("linear")
 }
 
 // Loss ----------------------------------------------------------------------------------------------------------------

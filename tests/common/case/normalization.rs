@@ -282,7 +282,7 @@ fn pooled(name: &'static str, rectify: bool) -> Case {
         let kernel = Pooled { norm: Normalization { rectify, ..setting.kernel }, image: [height, width] };
         let shape = [batch, channels * height * width];
         let windows =
-            pool::Shape { planes: rows * channels, height: 2 * height, width: 2 * width, window: 2, stride: 2 };
+            pool::Shape { planes: rows * channels, height: 2 * height, width: 2 * width, window: [2; 2], stride: 2 };
         let before = move |x: &[Vec<f64>]| twin.forward(&x[0][..valid], &twin.statistics(&x[0][..valid]), &x[1], &x[2]);
         let bent = move |y: &[f64]| if rectify { activation::relu_forward(y) } else { y.to_vec() };
         let padded = move |mut values: Vec<f64>| {
