@@ -1,5 +1,6 @@
-// Softmax cross-entropy of a batch, mean over its valid rows:
-//   loss[row] = log sum_c exp(z_c) - z_label,   d_z = (softmax(z) - onehot(label)) / rows
+// Softmax cross-entropy of a batch, mean over its valid rows, with targets t = (1 - e) onehot(label) + e / classes, smoothed
+// by e (Szegedy et al., CVPR 2016):
+//   loss[row] = log sum_c exp(z_c) - sum_c t_c z_c,   d_z = (softmax(z) - t) / rows
 // correct[row] is 1 where the largest logit is the label's (the first of equals). Padding rows give 0.
 // Layout: an invocation owns a row. Reference: src/reference/cross_entropy.rs
 
@@ -12,6 +13,7 @@ const WORKGROUP: u32 = 64u;
 struct Params {
     batch: u32,
     n_classes: u32,
+    smoothing: f32,      // e, 0 to below 1
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -56,7 +58,15 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gro
     let first = row * params.n_classes;
     let best = largest(first);
     let peak = logits[first + best];
-    loss[row] = math_log(exponentials(first, peak)) + (peak - logits[first + labels[row]]);
+    var away = peak - logits[first + labels[row]];
+    if params.smoothing > 0.0 {
+        var sum = 0.0;
+        for (var column = 0u; column < params.n_classes; column++) {
+            sum += peak - logits[first + column];
+        }
+        away += params.smoothing * (sum / f32(params.n_classes) - away);
+    }
+    loss[row] = math_log(exponentials(first, peak)) + away;
     correct[row] = select(0.0, 1.0, best == labels[row]);
 }
 
@@ -75,8 +85,10 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
     }
     let peak = logits[first + largest(first)];
     let scale = 1.0 / (exponentials(first, peak) * f32(clock.rows));
+    let other = params.smoothing / f32(params.n_classes);
+    let own = 1.0 - params.smoothing + other;
     for (var column = 0u; column < params.n_classes; column++) {
-        let hit = select(0.0, 1.0 / f32(clock.rows), column == labels[row]);
+        let hit = select(other, own, column == labels[row]) / f32(clock.rows);
         d_logits[first + column] = math_exp(logits[first + column] - peak) * scale - hit;
     }
 }

@@ -95,7 +95,7 @@ fn loops_that_cannot_be_cut_are_refused() {
     let labels = gpu().zeros("labels", &[1], Scalar::U32).unwrap();
     let [loss, correct] = ["loss", "correct"].map(|name| gpu().zeros(name, &[1], Scalar::F32).unwrap());
     let refused =
-        once(gpu(), |plan| cross_entropy::forward(plan, &clock, &logits, &labels, &loss, &correct)).unwrap_err();
+        once(gpu(), |plan| cross_entropy::forward(plan, &clock, &logits, &labels, &loss, &correct, 0.0)).unwrap_err();
     assert!(refused.to_string().contains("cross_entropy::forward` would loop 60003 times"), "{refused}");
 }
 

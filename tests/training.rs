@@ -156,6 +156,7 @@ fn settings(method: Method, optimizer: OptimizerSettings) -> Settings {
         schedule: Schedule::Constant,
         warm_up: 0,
         average: 0.0,
+        label_smoothing: 0.0,
         distribution: Distribution::Normal,
         step: StepSettings { every: 1, factor: 0.5 },
         optimizer,
@@ -645,6 +646,8 @@ struct Twin {
     imperfections: Vec<Entry<Imperfection>>,
     segments: Vec<Segment>,
     chip_len: usize,
+    /// Of the targets that gradients and measured losses are for.
+    smoothing: f64,
 }
 
 /// Windows over a batch of images.
@@ -891,7 +894,8 @@ impl Twin {
             shape = network.parts()[place].output.clone();
         }
         let imperfections = network.imperfections().to_vec();
-        Self { layers, imperfections, segments, chip_len: network.chip_len() }
+        let smoothing = f64::from(network.label_smoothing());
+        Self { layers, imperfections, segments, chip_len: network.chip_len(), smoothing }
     }
 
     fn rings(&self) -> impl Iterator<Item = &TwinRing> {
@@ -936,26 +940,27 @@ impl Twin {
         d
     }
 
-    /// Losses of a batch and the gradient of their mean.
+    /// Losses of a batch, and the gradient of the mean of those with smoothed targets.
     fn pass(&self, p: &[f64], chip: &[f64], x: &[f64], labels: &[u32]) -> Passed {
         let rows = labels.len();
         let tape = self.tape(p, chip, x, rows);
         let logits = &tape[self.layers.len()];
         let (mut gradient, mut met) = (vec![0.0; p.len()], vec![Vec::new(); self.layers.len()]);
-        let mut d = cross_entropy::backward(logits, labels, CLASSES);
+        let mut d = cross_entropy::backward(logits, labels, CLASSES, self.smoothing);
         for (place, (layer, passed)) in self.layers.iter().zip(tape.windows(2)).enumerate().rev() {
             d = self.reach(place, d, &mut met, rows);
             d = layer.backward(p, chip, [&passed[0], &passed[1], &d], rows, &mut gradient);
         }
         let (loss, correct) =
-            (cross_entropy::forward(logits, labels, CLASSES), cross_entropy::correct(logits, labels, CLASSES));
+            (cross_entropy::forward(logits, labels, CLASSES, 0.0), cross_entropy::correct(logits, labels, CLASSES));
         Passed { loss, correct, gradient }
     }
 
-    /// Mean loss of a batch.
+    /// Mean loss of a batch, with smoothed targets.
     fn loss(&self, p: &[f64], chip: &[f64], x: &[f64], labels: &[u32]) -> f64 {
         let tape = self.tape(p, chip, x, labels.len());
-        cross_entropy::forward(&tape[self.layers.len()], labels, CLASSES).iter().sum::<f64>() / labels.len() as f64
+        cross_entropy::forward(&tape[self.layers.len()], labels, CLASSES, self.smoothing).iter().sum::<f64>()
+            / labels.len() as f64
     }
 
     fn ideal(&self) -> Vec<f64> {
@@ -1226,7 +1231,7 @@ impl<'a> TwinRun<'a> {
         let logits = &tape[twin.layers.len()];
         let mut met = vec![Vec::new(); twin.layers.len()];
         let (mut gradient, mut d_learned) = (vec![0.0; p.len()], vec![0.0; self.learned[0].len()]);
-        let mut d = cross_entropy::backward(logits, labels, CLASSES);
+        let mut d = cross_entropy::backward(logits, labels, CLASSES, twin.smoothing);
         for (place, (layer, passed)) in twin.layers.iter().zip(tape.windows(2)).enumerate().rev() {
             let y = layer.forward(p, &model, &tape[..=place], rows);
             d = twin.reach(place, d, &mut met, rows);
@@ -1250,7 +1255,7 @@ impl<'a> TwinRun<'a> {
         }
         self.learn(&d_learned);
         let (loss, correct) =
-            (cross_entropy::forward(logits, labels, CLASSES), cross_entropy::correct(logits, labels, CLASSES));
+            (cross_entropy::forward(logits, labels, CLASSES, 0.0), cross_entropy::correct(logits, labels, CLASSES));
         Passed { loss, correct, gradient }
     }
 
@@ -1569,7 +1574,7 @@ fn methods_that_measure_slopes_are_the_lists_of_plans_that_they_promise_and_coun
 /// parameters, relative to the size of the move.
 fn sat_step(settings: &Settings, recipes: &[LayerRecipe], variant: &str) -> [f64; 2] {
     let data = dataset();
-    let network = compile(gpu(), recipes);
+    let network = compile(gpu(), recipes).smoothed(settings.label_smoothing).unwrap();
     // Some small steps ahead, so that the optimizer has a past: Adam's first step is a mere sign.
     let optimizer = OptimizerSettings { learning_rate: 0.01, ..settings.optimizer };
     let easy = Settings { method: Method::Standard, optimizer, ..settings.clone() };
@@ -1735,6 +1740,47 @@ fn sat_whose_adversary_is_found_on_a_part_of_the_batch_is_that_of_the_twin() {
     assert!((row.train_loss - want).abs() < 1e-4, "{} instead of {want}", row.train_loss);
     let off = error(&wide(&gpu().read::<f32>(&network.flat().parameters).unwrap()), &other.parameters);
     assert!(off < 1e-4, "parameters after an epoch {off:.1e}");
+}
+
+/// Gradients are those of smoothed targets, in whole batches, in parts of them and in situ; losses that are reported are not.
+#[test]
+fn smoothed_labels_are_for_the_gradient_and_losses_are_of_the_labels_themselves() {
+    let (data, recipes) = (dataset(), small());
+    let network = compile(gpu(), &recipes).smoothed(0.2).unwrap();
+    gradients_of(GRADIENT_BAR, &network, &data, &recipes, true);
+    let of = |method| Settings { label_smoothing: 0.2, ..settings(method, adam(0.1)) };
+    for share in [1.0, 0.5] {
+        let sat = SatSettings { rho: 0.3, share, ..SatSettings::default() };
+        let off = sat_step(&Settings { sat, ..of(Method::Sat) }, &recipes, "smoothed");
+        assert!(off.iter().all(|off| *off < STEP_BAR), "share {share}: {off:?}");
+    }
+    for method in [Method::Standard, Method::Pat] {
+        let settings = Settings { optimizer: adam(0.02), ..of(method) };
+        let mut run = trainer(&network, &settings, &data, SEED);
+        let twin = Twin::new(&network, &recipes, &data.shape);
+        let mut other = TwinRun::new(&twin, &settings, &data, SEED, &network.start(SEED));
+        let row = run.epoch(&mut |_| true).unwrap().unwrap();
+        let want: f64 = [16.0, 16.0, 5.0].iter().map(|rows| rows * other.train_step()).sum::<f64>() / 37.0;
+        assert!((row.train_loss - want).abs() < 1e-5, "{}: {} instead of {want}", method.word(), row.train_loss);
+        let parameters = wide(&gpu().read::<f32>(&network.flat().parameters).unwrap());
+        let off = error(&parameters, &other.parameters);
+        assert!(off < 1e-4, "{}: parameters after an epoch {off:.1e}", method.word());
+        let (x, labels) = rows_of(&data, &data.test, &(0..21).collect::<Vec<_>>());
+        let mut chip = twin.ideal();
+        if method == Method::Pat {
+            chip = other.device();
+        }
+        let want = twin.pass(&parameters, &chip, &x, &labels).mean_loss();
+        assert!((row.test_loss - want).abs() < 1e-5, "{}: {} instead of {want}", method.word(), row.test_loss);
+        assert!((twin.loss(&parameters, &chip, &x, &labels) - want).abs() > 1e-3, "smoothing is seen in the loss");
+    }
+    for wrong in [-0.1, 1.0, f32::NAN] {
+        let message = Settings { label_smoothing: wrong, ..of(Method::Standard) }.check().unwrap_err().to_string();
+        assert_eq!(message, format!("`training.label_smoothing` must be 0 to below 1, not {wrong}"));
+    }
+    let other = compile(gpu(), &recipes);
+    let message = Trainer::new(&other, &of(Method::Standard), &data, (1.0, 0.0), SEED).err().unwrap().to_string();
+    assert_eq!(message, "`training.label_smoothing` is 0.2, but the network was compiled for 0");
 }
 
 /// Half ranges of what the small network knows may be wrong with it.
@@ -2081,7 +2127,7 @@ fn probed(method: Method) -> (Vec<LayerRecipe>, Settings) {
 /// parameters.
 fn probe_step(settings: &Settings, layers: &[LayerRecipe], variant: &str) -> [f64; 2] {
     let data = dataset();
-    let network = compile(gpu(), layers);
+    let network = compile(gpu(), layers).smoothed(settings.label_smoothing).unwrap();
     let mut trainer = trainer(&network, settings, &data, SEED);
     let mut values = start(&network);
     let entries = network.parameters().iter();
@@ -2149,6 +2195,7 @@ fn steps_without_a_model_are_those_of_the_twin_on_a_chip_that_nobody_knows() {
     ] {
         variants.push((word, Settings { spsa: own, ..of.clone() }));
     }
+    variants.push(("spsa, smoothed", Settings { label_smoothing: 0.2, spsa, ..of.clone() }));
     let of = probed(Method::FiniteDifference).1;
     for (word, own) in [
         ("finite-difference, all", FiniteDifferenceSettings { radius_digital: Some(0.2), ..alone }),
@@ -2678,12 +2725,17 @@ fn gradients(data: &Dataset, recipes: &[LayerRecipe], smooth: bool) {
 
 fn gradients_within(bar: f64, data: &Dataset, recipes: &[LayerRecipe], smooth: bool) {
     let network = Network::new(gpu(), recipes, &data.shape, CLASSES, BATCH).unwrap();
-    let twin = Twin::new(&network, recipes, &data.shape);
-    let (values, chip) = (start(&network), odd_chip(&network));
+    gradients_of(bar, &network, data, recipes, smooth);
+}
+
+fn gradients_of(bar: f64, network: &Network<'_>, data: &Dataset, recipes: &[LayerRecipe], smooth: bool) {
+    let twin = Twin::new(network, recipes, &data.shape);
+    let (values, chip) = (start(network), odd_chip(network));
     gpu().write(&network.flat().parameters, &values).unwrap();
     network.set_chip(0, &chip).unwrap();
-    let settings = settings(Method::Standard, adam(0.01));
-    let stages = Stages::new(&network, &settings, data);
+    let label_smoothing = network.label_smoothing();
+    let settings = Settings { label_smoothing, ..settings(Method::Standard, adam(0.01)) };
+    let stages = Stages::new(network, &settings, data);
     let (p, chip) = (wide(&values), wide(&chip));
     // A full batch, and one of 5 rows in which the rest must not count.
     for (first, rows) in [(0, 16), (32, 5)] {
@@ -2692,7 +2744,7 @@ fn gradients_within(bar: f64, data: &Dataset, recipes: &[LayerRecipe], smooth: b
         let got = stages.gradient();
         let (x, labels) = rows_of(data, &data.train, &(first..first + rows).collect::<Vec<_>>());
         let want = twin.pass(&p, &chip, &x, &labels).gradient;
-        let loss = |p: &[f64]| twin.pass(p, &chip, &x, &labels).mean_loss();
+        let loss = |p: &[f64]| twin.loss(p, &chip, &x, &labels);
         let device = error(&got, &want);
         assert!(device < bar, "{rows} rows: device {device:.1e}");
         let padding = twin.segments.iter().zip(&got).filter(|(segment, _)| segment.lower == segment.upper);
@@ -2709,7 +2761,7 @@ fn gradients_within(bar: f64, data: &Dataset, recipes: &[LayerRecipe], smooth: b
                 got,
                 "gradients of parameters are as if none of imperfections were asked for"
             );
-            imperfections_against_differences(bar, &network, |chip| twin.loss(&p, chip, &x, &labels), &chip);
+            imperfections_against_differences(bar, network, |chip| twin.loss(&p, chip, &x, &labels), &chip);
         }
 
         // Along random directions, the device's gradient against differences of the twin's loss.

@@ -115,7 +115,8 @@ pub(super) fn compile<'g>(
 
 /// The network of a recipe for its training.
 pub(super) fn compile_training<'g>(gpu: &'g Gpu, recipe: &Recipe, data: &Dataset) -> Result<Network<'g>, Failure> {
-    compile(gpu, recipe, data, recipe.training.batch, recipe.training.devices())
+    let network = compile(gpu, recipe, data, recipe.training.batch, recipe.training.devices())?;
+    network.smoothed(recipe.training.label_smoothing).map_err(|error| explain(recipe, error.into()))
 }
 
 /// The training of a recipe, at its start.

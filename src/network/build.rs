@@ -37,6 +37,7 @@ pub struct Network<'g> {
     loss: Slice,
     correct: Slice,
     ring: Slice,
+    label_smoothing: f32,
     plans: Plans,
 }
 
@@ -56,6 +57,20 @@ struct Ends<'a> {
     loss: &'a Slice,
     correct: &'a Slice,
     ring: &'a Slice,
+}
+
+/// What is differentiated: the mean loss at logits, with smoothed targets.
+struct Objective<'a> {
+    clock: &'a Slice,
+    logits: &'a Slice,
+    labels: &'a Slice,
+    smoothing: f32,
+}
+
+impl Objective<'_> {
+    fn backward(&self, plan: &mut PlanBuilder<'_>, d_logits: &Slice) -> Result<(), gpu::Error> {
+        cross_entropy::backward(plan, self.clock, self.logits, self.labels, d_logits, self.smoothing)
+    }
 }
 
 /// A split on the device, and the plans that draw batches of it into a network.
@@ -331,7 +346,20 @@ impl<'g> Network<'g> {
             loss,
             correct,
             ring,
+            label_smoothing: 0.0,
         })
+    }
+
+    /// The same with targets of the training that are smoothed: a share of each, 0 to below 1, is spread evenly over all classes
+    /// (Szegedy et al., CVPR 2016). It is for [gradients](Self::backward) and for losses that are [measured](Self::measure) in their place;
+    /// scores are losses of the labels themselves.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn smoothed(mut self, label_smoothing: f32) -> Result<Self, Error> {
+        self.label_smoothing = label_smoothing;
+        self.plans.backward = Self::record_backward(self.gpu, &self.layers, &self.wiring, &self.objective(), 0, None)?;
+        Ok(self)
     }
 
     /// The first rows of the batch alone, for passes that need no more: what layers derive they derive by themselves, and the clock is
@@ -348,7 +376,7 @@ impl<'g> Network<'g> {
         let (labels, loss, correct) = (part(&self.labels)?, part(&self.loss)?, part(&self.correct)?);
         let logits = part(&self.logits)?;
         let ends = Ends { clock: &clock, labels: &labels, loss: &loss, correct: &correct, ring: &self.ring };
-        Ok(Self {
+        let part = Self {
             plans: Self::record(self.gpu, &self.layers, &wiring, &logits, &ends)?,
             gpu: self.gpu,
             batch: rows,
@@ -367,15 +395,18 @@ impl<'g> Network<'g> {
             logits,
             loss,
             correct,
-        })
+            label_smoothing: 0.0,
+        };
+        part.smoothed(self.label_smoothing)
     }
 
     /// The plans of a network.
     fn record(gpu: &Gpu, layers: &[Named], wiring: &Wiring, logits: &Slice, ends: &Ends<'_>) -> Result<Plans, Error> {
         let Ends { clock, labels, loss, correct, ring } = *ends;
+        let objective = Objective { clock, logits, labels, smoothing: 0.0 };
         let forward = |pass| Self::record_forward(gpu, layers, wiring, pass, 0..layers.len());
         let mut score = PlanBuilder::new(gpu, "score");
-        cross_entropy::forward(&mut score, clock, logits, labels, loss, correct)?;
+        cross_entropy::forward(&mut score, clock, logits, labels, loss, correct, 0.0)?;
         metrics::forward(&mut score, clock, loss, correct, &Self::ring_of(ring, 0)?)?;
         Ok(Plans {
             actuate: Self::record_actuate(gpu, layers, wiring)?,
@@ -386,7 +417,7 @@ impl<'g> Network<'g> {
                 forward(Pass::Recalibrate)?,
             ],
             score: Arc::new(score.finish()?),
-            backward: Self::record_backward(gpu, layers, wiring, [clock, logits, labels], 0, None)?,
+            backward: Self::record_backward(gpu, layers, wiring, &objective, 0, None)?,
             each: Self::record_each(gpu, layers, wiring, ends)?,
         })
     }
@@ -424,13 +455,13 @@ impl<'g> Network<'g> {
         gpu: &Gpu,
         layers: &[Named],
         wiring: &Wiring,
-        [clock, logits, labels]: [&Slice; 3],
+        objective: &Objective<'_>,
         from: usize,
         asked: Option<&Asked>,
     ) -> Result<Arc<Plan>, Error> {
         let mut plan = PlanBuilder::new(gpu, "backward");
         if let Some(last) = wiring.whole.last() {
-            cross_entropy::backward(&mut plan, clock, logits, labels, &last.d_output)?;
+            objective.backward(&mut plan, &last.d_output)?;
         }
         for (place, (_, layer)) in layers.iter().enumerate().skip(from).rev() {
             wiring.hand_down(&mut plan, layers, place)?;
@@ -462,7 +493,7 @@ impl<'g> Network<'g> {
             let rows = [last.output.shape()[0]];
             let part = |slice: &Slice| slice.part(slice.name(), 0, &rows);
             let [labels, loss, correct] = [part(labels)?, part(loss)?, part(correct)?];
-            cross_entropy::forward(&mut plan, clock, &last.output, &labels, &loss, &correct)?;
+            cross_entropy::forward(&mut plan, clock, &last.output, &labels, &loss, &correct, 0.0)?;
             metrics::forward(&mut plan, clock, &loss, &correct, &Self::ring_of(ring, device)?)?;
         }
         Ok(Arc::new(plan.finish()?))
@@ -476,6 +507,17 @@ impl<'g> Network<'g> {
     /// The device.
     pub fn gpu(&self) -> &'g Gpu {
         self.gpu
+    }
+
+    /// What is differentiated.
+    fn objective(&self) -> Objective<'_> {
+        let Self { clock, logits, labels, label_smoothing: smoothing, .. } = self;
+        Objective { clock, logits, labels, smoothing: *smoothing }
+    }
+
+    /// Share of the targets of the training that is spread evenly over all classes.
+    pub fn label_smoothing(&self) -> f32 {
+        self.label_smoothing
     }
 
     /// Most samples of a batch.
@@ -597,7 +639,7 @@ impl<'g> Network<'g> {
         Arc::clone(&self.plans.score)
     }
 
-    /// Records what the batch's losses sum up to at the logits as they are, on the device that put them out: total `[1]` = factor
+    /// Records what the batch's losses, with [smoothed](Self::smoothed) targets, sum up to at the logits as they are, on the device that put them out: total `[1]` = factor
     /// sum L, or added to what total holds.
     ///
     /// # Errors
@@ -609,7 +651,8 @@ impl<'g> Network<'g> {
         total: &Slice,
         accumulate: bool,
     ) -> Result<(), Error> {
-        cross_entropy::forward(plan, &self.clock, &self.logits, &self.labels, &self.loss, &self.correct)?;
+        let smoothing = self.label_smoothing;
+        cross_entropy::forward(plan, &self.clock, &self.logits, &self.labels, &self.loss, &self.correct, smoothing)?;
         Ok(sum::forward(plan, factor, &self.loss, &sum::partials(plan.gpu())?, total, accumulate)?)
     }
 
@@ -645,8 +688,7 @@ impl<'g> Network<'g> {
         if layer == 0 {
             return Ok(self.backward());
         }
-        let ends = [&self.clock, &self.logits, &self.labels];
-        Self::record_backward(self.gpu, &self.layers, &self.wiring, ends, layer, None)
+        Self::record_backward(self.gpu, &self.layers, &self.wiring, &self.objective(), layer, None)
     }
 
     /// [`backward_to`](Self::backward_to) a layer that also writes the gradients asked for.
@@ -654,8 +696,7 @@ impl<'g> Network<'g> {
     /// # Errors
     /// What the device reports.
     pub fn backward_asked(&self, layer: usize, asked: &Asked) -> Result<Arc<Plan>, Error> {
-        let ends = [&self.clock, &self.logits, &self.labels];
-        Self::record_backward(self.gpu, &self.layers, &self.wiring, ends, layer, Some(asked))
+        Self::record_backward(self.gpu, &self.layers, &self.wiring, &self.objective(), layer, Some(asked))
     }
 
     /// [`actuate`](Self::actuate) and [`forward_from`](Self::forward_from) a layer under other imperfections, a flat vector
@@ -682,7 +723,7 @@ impl<'g> Network<'g> {
     pub fn retrace_to(&self, layer: usize, learner: Option<&dyn Learner>) -> Result<Arc<Plan>, Error> {
         let mut plan = PlanBuilder::new(self.gpu, "retrace");
         if let Some(last) = self.wiring.whole.last() {
-            cross_entropy::backward(&mut plan, &self.clock, &self.logits, &self.labels, &last.d_output)?;
+            self.objective().backward(&mut plan, &last.d_output)?;
         }
         let modelled = self.gpu.zeros("outputs of the model", &[self.widest()], Scalar::F32)?;
         for (place, (_, own)) in self.layers.iter().enumerate().skip(layer).rev() {

@@ -67,6 +67,11 @@ pub struct Settings {
     /// of the last ones; 0 keeps no average. It leaves the training itself as it is.
     #[serde(default)]
     pub average: f32,
+    /// Share of the target of every sample that is spread evenly over all classes, 0 to below 1 (Szegedy et al., CVPR 2016). The gradient,
+    /// or what is measured in its place, is that of the loss with these targets; losses that are reported, those of the training too, are of
+    /// the labels themselves.
+    #[serde(default)]
+    pub label_smoothing: f32,
     /// For `noise`: how imperfections are drawn around 0, `normal` or `uniform` (within sqrt(3) standard deviations). What
     /// differs from sample to sample, such as `detection_noise`, stays normal.
     #[serde(default)]
@@ -135,6 +140,10 @@ impl Settings {
         }
         if !(0.0..1.0).contains(&self.average) {
             return Err(setting("training.average", format!("must be in 0..1, not {}", self.average)));
+        }
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            let message = format!("must be 0 to below 1, not {}", self.label_smoothing);
+            return Err(setting("training.label_smoothing", message));
         }
         if self.step.every == 0 {
             return Err(setting("training.step.every", "must be at least 1"));
@@ -209,6 +218,7 @@ mod tests {
             schedule,
             warm_up,
             average: 0.0,
+            label_smoothing: 0.0,
             distribution: Distribution::default(),
             step: StepSettings { every: 2, factor: 0.5 },
             optimizer: OptimizerSettings { learning_rate: 1.0, ..OptimizerSettings::default() },

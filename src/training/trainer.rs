@@ -86,6 +86,13 @@ impl<'a, 'g> Trainer<'a, 'g> {
                 format!("asks for {wants} devices a batch, but the network was compiled for {has}"),
             ));
         }
+        if network.label_smoothing() != settings.label_smoothing {
+            let (has, wants) = (network.label_smoothing(), settings.label_smoothing);
+            return Err(setting(
+                "training.label_smoothing",
+                format!("is {wants}, but the network was compiled for {has}"),
+            ));
+        }
         let normalisation = normalisation.into();
         let train = network.feed(&data.train, normalisation.clone())?;
         let test = network.feed(&data.test, normalisation)?;

@@ -397,8 +397,12 @@ pub fn all() -> Vec<Case> {
         product("matmul::abt, subgroup", Product::Abt, "subgroup"),
         product("matmul::abt_bias, subgroup", Product::AbtBias, "subgroup"),
         bias_backward(),
-        loss("cross_entropy", ordinary_logits).note("random logits"),
-        loss("cross_entropy, extreme", extreme_logits)
+        loss("cross_entropy", ordinary_logits, 0.0).note("random logits"),
+        loss("cross_entropy, smoothed", ordinary_logits, 0.1).note("random logits"),
+        loss("cross_entropy, extreme", extreme_logits, 0.0)
+            .tolerance(1e-6, 1e-9)
+            .note("logits +-80, and rows of equal logits"),
+        loss("cross_entropy, extreme, smoothed", extreme_logits, 0.875)
             .tolerance(1e-6, 1e-9)
             .note("logits +-80, and rows of equal logits"),
         batch_metrics(),
@@ -663,7 +667,7 @@ fn extreme_logits(draws: Draws, rows: usize, classes: usize) -> Vec<f64> {
 }
 
 /// Sizes are rows of the batch, valid rows, classes.
-fn loss(name: &'static str, logits: fn(Draws, usize, usize) -> Vec<f64>) -> Case {
+fn loss(name: &'static str, logits: fn(Draws, usize, usize) -> Vec<f64>, smoothing: f32) -> Case {
     const SIZES: &[&[usize]] = &[
         &[1, 1, 2],
         &[3, 2, 2],
@@ -690,13 +694,14 @@ fn loss(name: &'static str, logits: fn(Draws, usize, usize) -> Vec<f64>) -> Case
             ],
             outputs: vec![fresh("loss", &[batch]), fresh("correct", &[batch])],
             clocks: vec![Clock { rows: rows as u32, ..Clock::default() }],
-            forward: Box::new(|plan, on| {
-                cross_entropy::forward(plan, on.clock, &on.inputs[0], &on.inputs[1], &on.outputs[0], &on.outputs[1])
+            forward: Box::new(move |plan, on| {
+                let [logits, labels, loss, hits] = [&on.inputs[0], &on.inputs[1], &on.outputs[0], &on.outputs[1]];
+                cross_entropy::forward(plan, on.clock, logits, labels, loss, hits, smoothing)
             }),
             specification: Box::new(move |x| {
                 let (logits, labels) = (&x[0][..valid], words(&x[1][..rows]));
                 vec![
-                    padded(reference::cross_entropy::forward(logits, &labels, classes), batch),
+                    padded(reference::cross_entropy::forward(logits, &labels, classes, f64::from(smoothing)), batch),
                     padded(reference::cross_entropy::correct(logits, &labels, classes), batch),
                 ]
             }),
@@ -704,12 +709,14 @@ fn loss(name: &'static str, logits: fn(Draws, usize, usize) -> Vec<f64>) -> Case
                 of: vec![0],
                 // The kernel differentiates the mean loss; hits have no gradient.
                 upstream: Some(vec![upstream, vec![0.0; batch]]),
-                backward: Box::new(|plan, on| {
-                    cross_entropy::backward(plan, on.clock, &on.inputs[0], &on.inputs[1], &on.gradients[0])
+                backward: Box::new(move |plan, on| {
+                    let [logits, labels] = [&on.inputs[0], &on.inputs[1]];
+                    cross_entropy::backward(plan, on.clock, logits, labels, &on.gradients[0], smoothing)
                 }),
                 specification: Box::new(move |x, _| {
                     let labels = words(&x[1][..rows]);
-                    let gradient = reference::cross_entropy::backward(&x[0][..valid], &labels, classes);
+                    let smoothing = f64::from(smoothing);
+                    let gradient = reference::cross_entropy::backward(&x[0][..valid], &labels, classes, smoothing);
                     vec![padded(gradient, batch * classes)]
                 }),
             }),
