@@ -76,7 +76,7 @@ Cases:
   mesh-64      a digital LeNet front end and a mesh of 64 modes (mnist-mesh), images of 28 x 28, batch 512
   d2nn-128     two phase masks of 128 x 128 with thresholds, padded to 256 x 256, batch 64
   slm-1080     three phase masks of 1080 x 1920, padded to 2160 x 3840, batch 1
-  ring-vgg     six convolutions of 3 x 3 and 64 to 256 channels with a ring for each weight, images of 3 x 32 x 32, batch 128
+  ring-vgg     six convolutions of 3 x 3 and 64 to 256 channels, a ring a weight, images of 3 x 32 x 32, batch 128
 
 Random images and labels; Adam at 0.001; sat with rho 0.05 over all parameters, not adaptive. With --json a case's
 output ends with one JSON object on a line: case, method, batch, steps, seconds_per_step (median), min_s, max_s,
