@@ -293,6 +293,15 @@ pub trait Layer {
         Ok(())
     }
 
+    /// Adds to the loss `[batch]` of every row what the layer adds to it, if anything: its gradient is part of
+    /// [`backward`](Self::backward).
+    ///
+    /// # Errors
+    /// What the plan reports.
+    fn burden(&self, _plan: &mut PlanBuilder<'_>, _io: &Io, _loss: &Slice) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// After `backward`: adds to the gradients of the controls that of a penalty on steep weights, `strength` times the
     /// Frobenius norm of the slopes of this layer's weights. Layers without such weights have none.
     ///

@@ -25,7 +25,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::data::{self, Dataset, Normalise, Transform};
-use crate::network::LayerRecipe;
+use crate::network::{LayerRecipe, Wanted};
 use crate::{files, network, training};
 
 /// Recipes that come with the program: name and text.
@@ -108,6 +108,28 @@ impl DataSettings {
 
 const DEFAULT_COEFFICIENTS: usize = 8;
 
+/// What a network is trained for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// The class of a sample.
+    #[default]
+    Classification,
+    /// The image that went in, through whatever the layers leave of it: compression, denoising of a device's errors, and with a
+    /// `latent` layer generation.
+    Reconstruction,
+}
+
+impl Task {
+    /// What its score is called in tables: `accuracy`, 0..1, or `psnr`, dB.
+    pub fn score(self) -> &'static str {
+        match self {
+            Self::Classification => "accuracy",
+            Self::Reconstruction => "psnr",
+        }
+    }
+}
+
 /// A whole recipe.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recipe {
@@ -115,6 +137,8 @@ pub struct Recipe {
     pub name: String,
     /// Seed of every random number.
     pub seed: u32,
+    /// What the network is trained for.
+    pub task: Task,
     /// The data.
     pub data: DataSettings,
     /// The training.
@@ -133,6 +157,8 @@ struct Head {
     name: String,
     #[serde(default = "default_seed")]
     seed: u32,
+    #[serde(default)]
+    task: Task,
     data: DataSettings,
     training: training::Settings,
 }
@@ -302,9 +328,44 @@ impl Recipe {
                 "`data.normalise` must be `unit` with a `data.transform`, which scales every sample to unit power";
             return Err(self.refuse("data.normalise", message.to_owned()));
         }
+        if self.task == Task::Reconstruction {
+            self.check_reconstruction()?;
+        }
         match self.training.check() {
             Err(error) => Err(self.explain(&error).unwrap_or_else(|| self.refuse("training", error.to_string()))),
             Ok(()) => Ok(()),
+        }
+    }
+
+    /// Refuses what has no meaning where images are wanted.
+    fn check_reconstruction(&self) -> Result<(), Error> {
+        if self.data.normalise != Normalise::Unit || self.data.transform.is_some() {
+            let key = if self.data.transform.is_some() { "data.transform" } else { "data.normalise" };
+            let message = format!(
+                "`{key}` does not go with `task` `reconstruction`, whose scores are of values 0 to 1; leave it out"
+            );
+            return Err(self.refuse(key, message));
+        }
+        if self.training.label_smoothing > 0.0 {
+            let message = "`training.label_smoothing` does not go with `task` `reconstruction`, which has no labels; leave it out";
+            return Err(self.refuse("training.label_smoothing", message.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// What is wanted of the network for samples of a shape and so many classes.
+    ///
+    /// # Errors
+    /// Samples that are no images where these are wanted.
+    pub fn wanted(&self, shape: &[usize], classes: usize) -> Result<Wanted, Error> {
+        match (self.task, shape) {
+            (Task::Classification, _) => Ok(Wanted::Classes(classes)),
+            (Task::Reconstruction, &[height, width]) => Ok(Wanted::Image([1, height, width])),
+            (Task::Reconstruction, &[channels, height, width]) => Ok(Wanted::Image([channels, height, width])),
+            (Task::Reconstruction, _) => {
+                let message = format!("`task` `reconstruction` takes images, and samples of shape {shape:?} are none");
+                Err(self.refuse("task", message))
+            }
         }
     }
 
@@ -384,6 +445,7 @@ fn from_table(mut table: Spanned<DeTable<'_>>) -> Result<Recipe, toml::de::Error
     Ok(Recipe {
         name: head.name,
         seed: head.seed,
+        task: head.task,
         data: head.data,
         training: head.training,
         layers: recipes,

@@ -393,6 +393,7 @@ families!(fft, propagation);
 families!(resample, tiles, blur);
 families!(half, lens, tilt);
 families!(adversary, probe, sum);
+families!(latent, structural_similarity);
 
 /// The discrete Fourier transform of a prime length is unitary: it keeps the power of every column, and its conjugate
 /// transpose undoes it.

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::accuracy::{Scored, Shown, over};
 use super::evaluate::{Scoring, SplitName, drift, parse_axes, recalibrated, score};
-use super::output::{self, cells, columns, percent};
+use super::output::{self, cells, columns};
+use super::score::{Reading, Scored, Shown, over};
 use super::train::{How, compile_training, prepare, train, training_curve};
 use super::{Context, Failure, RecipeArguments, folder_or, load_data, load_recipe, method};
 use crate::data::Dataset;
@@ -102,12 +102,12 @@ impl Compare {
             let (points, _) = score(context, &gpu, own, &data, run, scoring).map_err(again)?;
             arms.push(Arm { method, seed, points, rows });
         }
-        write_csv(&folder, &axes, &arms)?;
-        let chance = 1.0 / data.classes as f64;
+        write_csv(&folder, &axes, recipe.task.score(), &arms)?;
+        let reading = Reading::of(&recipe, &data);
         let title = format!("{}{}", recipe.name, recalibrated(self.recalibrate));
-        draw(&folder, &recipe, &title, &shown, &self.methods, &arms, chance)?;
+        draw(&folder, &recipe, &title, &shown, &self.methods, &arms, reading)?;
         let title = format!("{} samples{}", self.split.word(), recalibrated(self.recalibrate));
-        output::print(&summary_table(&axes, &self.methods, &arms, &title))?;
+        output::print(&summary_table(&axes, &self.methods, &arms, reading, &title))?;
         context.say(&format!("table and figures in {}", folder.display()));
         Ok(())
     }
@@ -170,14 +170,14 @@ fn again(failure: Failure) -> Failure {
     }
 }
 
-fn write_csv(folder: &Path, axes: &[Axis], arms: &[Arm]) -> Result<(), Failure> {
-    let header = [vec!["method".to_owned(), "seed".to_owned()], columns(axes, &["accuracy", "loss"])].concat();
+fn write_csv(folder: &Path, axes: &[Axis], score: &str, arms: &[Arm]) -> Result<(), Failure> {
+    let header = [vec!["method".to_owned(), "seed".to_owned()], columns(axes, &[score, "loss"])].concat();
     let rows: Vec<_> = arms
         .iter()
         .flat_map(|arm| {
             arm.points.iter().map(|point| {
                 let first = vec![arm.method.word().to_owned(), arm.seed.to_string()];
-                [first, cells(point), vec![point.accuracy().0.to_string(), point.loss().to_string()]].concat()
+                [first, cells(point), vec![point.score().0.to_string(), point.loss().to_string()]].concat()
             })
         })
         .collect();
@@ -191,8 +191,9 @@ fn over_seeds(arms: &[Arm], method: Method) -> Vec<Point> {
     (0..points)
         .map(|place| Point {
             varied: own[0].points[place].varied.clone(),
-            accuracies: own.iter().map(|arm| arm.points[place].accuracy().0).collect(),
+            scores: own.iter().map(|arm| arm.points[place].score().0).collect(),
             losses: own.iter().map(|arm| arm.points[place].loss()).collect(),
+            similarities: own.iter().map(|arm| arm.points[place].similarity().0).collect(),
             samples: own[0].points[place].samples,
         })
         .collect()
@@ -204,21 +205,22 @@ fn over_all(arms: &[Arm], method: Method) -> Vec<Point> {
     let mut points = own.next().map_or_else(Vec::new, |arm| arm.points.clone());
     for arm in own {
         for (point, other) in points.iter_mut().zip(&arm.points) {
-            point.accuracies.extend(&other.accuracies);
+            point.scores.extend(&other.scores);
             point.losses.extend(&other.losses);
+            point.similarities.extend(&other.similarities);
         }
     }
     points
 }
 
-fn summary_table(axes: &[Axis], methods: &[Method], arms: &[Arm], what: &str) -> String {
+fn summary_table(axes: &[Axis], methods: &[Method], arms: &[Arm], reading: Reading, what: &str) -> String {
     let header = columns(axes, &methods.iter().map(|method| method.word()).collect::<Vec<_>>());
     let by_method: Vec<_> = methods.iter().map(|&method| over_seeds(arms, method)).collect();
     let rows: Vec<_> = (0..by_method[0].len())
         .map(|place| {
             let scores = by_method.iter().map(|points| {
-                let (mean, spread) = points[place].accuracy();
-                percent(mean, (points[place].accuracies.len() > 1).then_some(spread))
+                let (mean, spread) = points[place].score();
+                reading.cell(mean, (points[place].scores.len() > 1).then_some(spread))
             });
             cells(&by_method[0][place]).into_iter().chain(scores).collect()
         })
@@ -226,7 +228,8 @@ fn summary_table(axes: &[Axis], methods: &[Method], arms: &[Arm], what: &str) ->
     let seeds = arms.len() / methods.len();
     let spread = if seeds > 1 { format!(", mean ± standard deviation over {seeds} seeds") } else { String::new() };
     let samples = arms[0].points.first().map_or(0, |point| point.samples);
-    format!("accuracy % on {samples} {what}{spread}\n{}", output::table(&header, &rows))
+    let (name, unit) = (reading.name(), reading.unit());
+    format!("{name} {unit} on {samples} {what}{spread}\n{}", output::table(&header, &rows))
 }
 
 fn draw(
@@ -236,17 +239,17 @@ fn draw(
     axes: &[Shown],
     methods: &[Method],
     arms: &[Arm],
-    chance: f64,
+    reading: Reading,
 ) -> Result<(), Failure> {
     let series = methods.iter().map(|&method| (method.word().to_owned(), over_all(arms, method))).collect();
-    let chips = arms[0].points.iter().map(|point| point.accuracies.len()).max().unwrap_or(1);
+    let chips = arms[0].points.iter().map(|point| point.scores.len()).max().unwrap_or(1);
     let over = over(arms.len() / methods.len(), chips);
-    Scored { axes, series, chips, over, chance }.draw(folder, title)?;
+    Scored { axes, series, chips, over, reading }.draw(folder, title)?;
     let runs: Vec<TrainingCurve> = methods
         .iter()
         .filter_map(|&method| arms.iter().find(|arm| arm.method == method))
-        .map(|arm| training_curve(arm.method.word(), &arm.rows))
+        .map(|arm| training_curve(arm.method.word(), &arm.rows, reading))
         .collect();
     let title = format!("{}, seed {}", recipe.name, recipe.seed);
-    Ok(write_figure(folder, "training", figures::training_curves(&title, &runs))?)
+    Ok(write_figure(folder, "training", figures::training_curves(&title, &runs, reading.figure()))?)
 }

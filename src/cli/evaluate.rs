@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::accuracy::{Scored, Shown, over};
+use super::images;
 use super::output::{self, Progress, cells, columns, percent};
+use super::score::{Reading, Scored, Shown, over};
 use super::train::{compile, explain};
 use super::{Context, Failure, load_data};
 use crate::data::{Dataset, Split};
@@ -13,9 +14,9 @@ use crate::figures::{self, Confusion};
 use crate::files;
 use crate::gpu::{ALIGNMENT_WORDS, Gpu};
 use crate::network::{Chip, Drift, Feed, Network, widest};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Task};
 use crate::robustness::{
-    Axis, EVALUATION_BATCH, Point, Sweep, check_axes, chips_at_once, distinct_chips, grid, rows_at_once,
+    Axis, EVALUATION_BATCH, Point, Sweep, check_axes, chips_at_once, distinct_chips, grid, moments, rows_at_once,
 };
 use crate::run::{Run, load_masks, write_figure};
 
@@ -53,7 +54,8 @@ Examples:
   flatlight evaluate RUN --chip chip.npz --vary temperature=-1:1:0.5
   flatlight evaluate RUN --vary hours=0:24:1 --chips 20 --figure
   flatlight evaluate RUN --vary shift_x=-2:2:0.5 --vary rotation=-2:2:0.5 --figure
-  flatlight evaluate RUN --masks EXPORT")]
+  flatlight evaluate RUN --masks EXPORT
+  flatlight evaluate RUN --vary temperature=-0.25:0.25:0.125 --features CLASSIFIER --figure")]
 pub(super) struct Evaluate {
     /// Run folder, as `flatlight train` makes it
     run: PathBuf,
@@ -82,17 +84,21 @@ pub(super) struct Evaluate {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     recalibrate: Option<u32>,
 
-    /// Also write the table to this file (accuracy in 0..1, loss a sample)
+    /// Also write the table to this file (accuracy in 0..1 or PSNR in dB, loss a sample)
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
-    /// Also draw accuracy over what varies into the run folder: a curve, or a map of a grid
+    /// Also draw the score over what varies into the run folder, a curve, or a map of a grid, and images if there are any
     #[arg(long)]
     figure: bool,
 
     /// Also write confusion matrices into the run folder: nominal, and first and last point
     #[arg(long)]
     confusion: bool,
+
+    /// Also say how far images are from those of the split, in the features of this classifier, a run
+    #[arg(long, value_name = "RUN")]
+    features: Option<PathBuf>,
 }
 
 /// Samples that a network is scored on.
@@ -152,6 +158,7 @@ impl Evaluate {
         }
         let run = Run::at(&self.run);
         let recipe = run.recipe()?;
+        self.check_task(recipe.task)?;
         let data = load_data(context, &recipe)?;
         self.split.of(&data)?;
         let gpu = context.open()?;
@@ -164,37 +171,29 @@ impl Evaluate {
             recalibrate: self.recalibrate,
         };
         let (points, shown) = score(context, &gpu, &recipe, &data, &run, scoring)?;
-        let rows: Vec<_> = points
-            .iter()
-            .map(|point| {
-                let (accuracy, spread) = point.accuracy();
-                let rest = [
-                    accuracy.to_string(),
-                    spread.to_string(),
-                    point.loss().to_string(),
-                    point.samples.to_string(),
-                    point.accuracies.len().to_string(),
-                    point.worst().to_string(),
-                ];
-                [cells(point), rest.to_vec()].concat()
-            })
-            .collect();
+        let distances = match &self.features {
+            Some(classifier) => Some(images::distances(context, &gpu, (&recipe, &data, &run), scoring, classifier)?),
+            None => None,
+        };
+        let (reading, distances) = (Reading::of(&recipe, &data), distances.as_deref());
         // What took long to compute is shown even if it cannot be written.
         let notes = scoring.notes();
         if !notes.is_empty() {
-            output::print(&format!("accuracy{notes}\n"))?;
+            output::print(&format!("{}{notes}\n", reading.name()))?;
         }
-        output::print(&table(&axes, &points))?;
+        output::print(&table(&axes, &points, reading, distances))?;
         if let Some(path) = &self.csv {
-            let header = columns(&axes, &["accuracy", "accuracy_std", "loss", "samples", "chips", "accuracy_worst"]);
-            files::write(path, &output::csv(&header, &rows)?)?;
+            files::write(path, &csv(&axes, &points, recipe.task, distances)?)?;
         }
         if self.figure {
-            let chips = points.iter().map(|point| point.accuracies.len()).max().unwrap_or(1);
+            let chips = points.iter().map(|point| point.scores.len()).max().unwrap_or(1);
             let method = recipe.training.method.word().to_owned();
             let title = format!("{}, {method}, seed {}{notes}", recipe.name, recipe.seed);
-            let (over, chance) = (over(1, chips), 1.0 / data.classes as f64);
-            Scored { axes: &shown, series: vec![(method, points)], chips, over, chance }.draw(run.path(), &title)?;
+            let over = over(1, chips);
+            Scored { axes: &shown, series: vec![(method, points)], chips, over, reading }.draw(run.path(), &title)?;
+            if recipe.task == Task::Reconstruction {
+                images::draw(&gpu, (&recipe, &data, &run), scoring, &title)?;
+            }
         }
         if self.confusion {
             write_confusion(context, &gpu, &recipe, &data, &run, scoring)?;
@@ -203,23 +202,69 @@ impl Evaluate {
     }
 }
 
+impl Evaluate {
+    /// Refuses what has no meaning for a task.
+    fn check_task(&self, task: Task) -> Result<(), Failure> {
+        let complaint = match task {
+            Task::Classification if self.features.is_some() => "--features: the run classifies and puts out no images",
+            Task::Reconstruction if self.confusion => "--confusion: the run puts out images, which have no classes",
+            _ => return Ok(()),
+        };
+        Err(Failure::Usage(complaint.to_owned()))
+    }
+}
+
 /// Points as people read them; of several chips mean, spread and the worst.
-fn table(axes: &[Axis], points: &[Point]) -> String {
-    let several = points.iter().any(|point| point.accuracies.len() > 1);
-    let worst: &[_] = if several { &["worst %"] } else { &[] };
+fn table(axes: &[Axis], points: &[Point], reading: Reading, distances: Option<&[Vec<f64>]>) -> String {
+    let several = points.iter().any(|point| point.scores.len() > 1);
+    let images = reading == Reading::Psnr;
+    let spread = |(mean, spread): (f64, f64), digits: usize| match several {
+        true => format!("{mean:.digits$} ± {spread:.digits$}"),
+        false => format!("{mean:.digits$}"),
+    };
     let rows: Vec<_> = points
         .iter()
-        .map(|point| {
-            let (accuracy, spread) = point.accuracy();
+        .enumerate()
+        .map(|(place, point)| {
+            let (score, deviation) = point.score();
             let mut row = cells(point);
-            row.push(percent(accuracy, several.then_some(spread)));
-            row.extend(several.then(|| percent(point.worst(), None)));
-            row.extend([format!("{:.4}", point.loss()), point.samples.to_string(), point.accuracies.len().to_string()]);
+            row.push(reading.cell(score, several.then_some(deviation)));
+            row.extend(several.then(|| reading.cell(point.worst(), None)));
+            row.extend(images.then(|| spread(point.similarity(), 4)));
+            row.extend(distances.map(|all| spread(moments(&all[place]), 2)));
+            row.extend([reading.loss(point.loss()), point.samples.to_string(), point.scores.len().to_string()]);
             row
         })
         .collect();
-    let header = [&["accuracy %"], worst, &["loss", "samples", "chips"]].concat();
-    output::table(&columns(axes, &header), &rows)
+    let mut header = vec![format!("{} {}", reading.name(), reading.unit())];
+    header.extend(several.then(|| format!("worst {}", reading.unit())));
+    header.extend(images.then(|| "SSIM".to_owned()));
+    header.extend(distances.map(|_| "Fréchet distance".to_owned()));
+    header.extend([if images { "MSE" } else { "loss" }, "samples", "chips"].map(str::to_owned));
+    output::table(&[columns(axes, &[]), header].concat(), &rows)
+}
+
+/// Points as a table for programs.
+fn csv(axes: &[Axis], points: &[Point], task: Task, distances: Option<&[Vec<f64>]>) -> Result<Vec<u8>, Failure> {
+    let score = task.score();
+    let [deviation, worst] = ["std", "worst"].map(|what| format!("{score}_{what}"));
+    let mut header = columns(axes, &[score, &deviation, "loss", "samples", "chips", &worst]);
+    let images = task == Task::Reconstruction;
+    header.extend(images.then_some(["ssim", "ssim_std"].map(str::to_owned)).into_iter().flatten());
+    header.extend(distances.map(|_| ["frechet", "frechet_std"].map(str::to_owned)).into_iter().flatten());
+    let rows: Vec<_> = points
+        .iter()
+        .enumerate()
+        .map(|(place, point)| {
+            let (score, spread) = point.score();
+            let (samples, chips) = (point.samples as f64, point.scores.len() as f64);
+            let mut row = vec![score, spread, point.loss(), samples, chips, point.worst()];
+            row.extend(images.then(|| point.similarity()).into_iter().flat_map(|(mean, spread)| [mean, spread]));
+            row.extend(distances.map(|all| moments(&all[place])).into_iter().flat_map(|(mean, spread)| [mean, spread]));
+            [cells(point), row.iter().map(f64::to_string).collect()].concat()
+        })
+        .collect();
+    output::csv(&header, &rows)
 }
 
 /// Writes `confusion.csv` (a row a label, a column a class) and its figure.
@@ -270,7 +315,7 @@ fn confusion_points(axes: &[Axis]) -> Vec<Vec<f64>> {
 }
 
 /// A point in words, such as `temperature 0.5 K`.
-fn place(network: &Network<'_>, axes: &[Axis], at: &[f64], chip: Option<&Path>) -> Result<String, Failure> {
+pub(super) fn place(network: &Network<'_>, axes: &[Axis], at: &[f64], chip: Option<&Path>) -> Result<String, Failure> {
     if at.iter().all(|&value| value == 0.0) {
         return Ok(if chip.is_some() { "the chip as it is" } else { "nominal" }.to_owned());
     }
@@ -311,19 +356,19 @@ pub(super) fn drift(recipe: &Recipe, network: &Network<'_>) -> Result<Drift, Fai
 }
 
 /// A trained network on the device, ready to be scored.
-struct Trained<'g> {
-    network: Network<'g>,
+pub(super) struct Trained<'g> {
+    pub(super) network: Network<'g>,
     parameters: Vec<f32>,
     chip: Option<Chip>,
     drift: Drift,
-    feed: Feed,
+    pub(super) feed: Feed,
     /// Samples that re-estimate the running statistics, and how many of them.
     unlabelled: Option<(Feed, usize)>,
 }
 
 impl<'g> Trained<'g> {
     /// The checkpoint of a run, for batches of so many samples of so many devices at once.
-    fn load(
+    pub(super) fn load(
         gpu: &'g Gpu,
         recipe: &Recipe,
         data: &Dataset,
@@ -351,7 +396,7 @@ impl<'g> Trained<'g> {
         Ok(Self { network, parameters, chip, drift, feed, unlabelled })
     }
 
-    fn sweep<'a>(&'a self, scoring: Scoring<'a>) -> Sweep<'a> {
+    pub(super) fn sweep<'a>(&'a self, scoring: Scoring<'a>) -> Sweep<'a> {
         let recalibrate = self.unlabelled.as_ref().map(|(feed, count)| (feed, *count));
         Sweep {
             axes: scoring.axes,

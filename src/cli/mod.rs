@@ -1,6 +1,5 @@
 //! Floor 8: arguments, progress and messages. Nothing here computes.
 
-mod accuracy;
 mod bench;
 mod chip;
 mod compare;
@@ -8,12 +7,15 @@ mod devices;
 mod evaluate;
 mod export;
 mod fetch;
+mod generate;
+mod images;
 mod light;
 mod mesh;
 mod output;
 mod plan;
 mod predict;
 mod propagate;
+mod score;
 mod train;
 mod transfer;
 
@@ -63,8 +65,10 @@ enum Command {
     Compare(compare::Compare),
     /// Score runs on chips that they were not trained on
     Transfer(transfer::Transfer),
-    /// Compute the logits of a run for samples in an npy file
+    /// Compute what a run makes of samples in an npy file: logits, or images
     Predict(predict::Predict),
+    /// Draw new images from a run with a latent layer
+    Generate(generate::Generate),
     /// Draw a device and write its imperfections into a file
     Chip(chip::DrawChip),
     /// Write currents, detunings, weights and digital parameters of a run for other programs
@@ -117,7 +121,7 @@ impl From<robustness::Error> for Failure {
     fn from(error: robustness::Error) -> Self {
         match error {
             robustness::Error::Vary { .. } | robustness::Error::Recalibrate(_) => Self::Usage(error.to_string()),
-            robustness::Error::Network(_) => Self::Failed(error.to_string()),
+            robustness::Error::Features(_) | robustness::Error::Network(_) => Self::Failed(error.to_string()),
         }
     }
 }
@@ -182,6 +186,7 @@ pub fn main() -> ExitCode {
         Command::Compare(command) => command.run(&context),
         Command::Transfer(command) => command.run(&context),
         Command::Predict(command) => command.run(&context),
+        Command::Generate(command) => command.run(&context),
         Command::Chip(command) => command.run(&context),
         Command::Export(command) => command.run(&context),
         Command::Fetch(command) => command.run(&context),

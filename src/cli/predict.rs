@@ -12,7 +12,7 @@ use crate::data::{self, Split};
 use crate::files;
 use crate::gpu::Gpu;
 use crate::network::{Chip, Drift, Network};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Task};
 use crate::robustness::{self, Axis, EVALUATION_BATCH, check_axes, chip, hour};
 use crate::run::{Input, Run, load_masks};
 
@@ -32,7 +32,7 @@ pub(super) struct Predict {
     #[arg(long, value_name = "X.npy")]
     input: PathBuf,
 
-    /// Logits [samples, classes] of type f4
+    /// Logits [samples, classes], or reconstructed images [samples, ...], of type f4
     #[arg(long, value_name = "Y.npy")]
     output: PathBuf,
 
@@ -83,16 +83,20 @@ impl Predict {
         network.set_drifted(0, held.iter().chain([&drawn]), &drift, 0, hour)?;
         let feed = network.feed(&split, input.normalisation)?;
         let progress = Progress::new(context, "predict", samples as u64, 0, 1);
-        let logits = network.predict(&feed, 0, &mut |done| {
+        let outputs = network.predict(&feed, 0, &mut |done| {
             progress.step(done as u64);
             !context.stopped()
         })?;
         progress.finish();
-        let logits = logits.ok_or_else(|| Failure::Interrupted("interrupted; nothing was written".to_owned()))?;
-        let bytes = data::npy(&[samples, input.classes], &logits)
+        let outputs = outputs.ok_or_else(|| Failure::Interrupted("interrupted; nothing was written".to_owned()))?;
+        let (what, shape) = match recipe.task {
+            Task::Classification => ("logits", vec![samples, input.classes]),
+            Task::Reconstruction => ("images", [&[samples], &input.shape[..]].concat()),
+        };
+        let bytes = data::npy(&shape, &outputs)
             .map_err(|error| Failure::Failed(format!("{}: {error}", self.output.display())))?;
         files::write(&self.output, &bytes)?;
-        output::print(&format!("logits [{samples}, {}] in {}\n", input.classes, self.output.display()))
+        output::print(&format!("{what} {shape:?} in {}\n", self.output.display()))
     }
 }
 
@@ -159,7 +163,8 @@ pub(super) fn trained<'g>(
     input: &Input,
     batch: usize,
 ) -> Result<Network<'g>, Failure> {
-    let network = Network::new(gpu, &recipe.layers, &input.shape, input.classes, batch)
+    let wanted = recipe.wanted(&input.shape, input.classes)?;
+    let network = Network::new(gpu, &recipe.layers, &input.shape, wanted, batch)
         .map_err(|error| explain(recipe, error.into()))?;
     gpu.write(&network.flat().parameters, &run.parameters(&network)?)?;
     Ok(network)

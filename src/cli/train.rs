@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::output::{self, Progress};
+use super::score::Reading;
 use super::{Context, Failure, RecipeArguments, folder_or, light, load_data, load_recipe};
 use crate::data::Dataset;
 use crate::figures::{self, LayerValues, TrainingCurve};
@@ -68,10 +69,13 @@ impl Train {
         let how = How { label: recipe.training.method.word(), verbose: true, tensorboard: self.tensorboard };
         let rows = train(context, &gpu, &recipe, &data, &run, how)?;
         let Some(last) = rows.last() else { return Ok(()) };
+        let reading = Reading::of(&recipe, &data);
         output::print(&format!(
-            "test accuracy {} %, loss {:.4} after {} epochs; run folder {}\n",
-            output::percent(last.test_accuracy, None),
-            last.test_loss,
+            "test {} {} {}, loss {} after {} epochs; run folder {}\n",
+            reading.name(),
+            reading.cell(last.test_score, None),
+            reading.unit(),
+            reading.loss(last.test_loss),
             last.epoch,
             run.path().display()
         ))
@@ -109,7 +113,8 @@ pub(super) fn compile<'g>(
     batch: usize,
     devices: usize,
 ) -> Result<Network<'g>, Failure> {
-    Network::spread(gpu, &recipe.layers, &data.shape, data.classes, batch, devices)
+    let wanted = recipe.wanted(&data.shape, data.classes)?;
+    Network::spread(gpu, &recipe.layers, &data.shape, wanted, batch, devices)
         .map_err(|error| explain(recipe, error.into()))
 }
 
@@ -158,7 +163,7 @@ pub(super) fn train(
 ) -> Result<Vec<EpochRow>, Failure> {
     let network = compile_training(gpu, recipe, data)?;
     let mut trainer = prepare(&network, recipe, data)?;
-    let input = Input::new(data, recipe);
+    let (input, reading) = (Input::new(data, recipe), Reading::of(recipe, data));
     let mut rows = Vec::new();
     if run.exists() && run.has_state() {
         rows = run.restore(&mut trainer)?;
@@ -213,11 +218,13 @@ pub(super) fn train(
         progress.epoch(
             row.step,
             &format!(
-                "epoch {}/{}: loss {:.4}, test accuracy {} %",
+                "epoch {}/{}: loss {}, test {} {} {}",
                 row.epoch,
                 recipe.training.epochs,
-                row.train_loss,
-                output::percent(row.test_accuracy, None)
+                reading.loss(row.train_loss),
+                reading.name(),
+                reading.cell(row.test_score, None),
+                reading.unit()
             ),
         );
         run.save(recipe, &input, &network, &rows, &trainer.state()?, trainer.is_done())?;
@@ -227,8 +234,8 @@ pub(super) fn train(
         say_timing(context, &trainer, before, gpu.counters());
     }
     let title = format!("{}, {}, seed {}", recipe.name, recipe.training.method.word(), recipe.seed);
-    let curve = training_curve(recipe.training.method.word(), &rows);
-    write_figure(run.path(), "training", figures::training_curves(&title, &[curve]))?;
+    let curve = training_curve(recipe.training.method.word(), &rows, reading);
+    write_figure(run.path(), "training", figures::training_curves(&title, &[curve], reading.figure()))?;
     let parameters = run.parameters(&network)?;
     draw_layers(run.path(), &title, &network, &parameters)?;
     // What draws the light needs memory of its own.
@@ -268,15 +275,15 @@ fn profile(context: &Context, gpu: &Gpu, recipe: &Recipe, data: &Dataset, steps:
 }
 
 /// The curve of a run for the figure of training.
-pub(super) fn training_curve(name: &str, rows: &[EpochRow]) -> TrainingCurve {
-    let column = |value: fn(&EpochRow) -> f64| rows.iter().map(value).collect();
+pub(super) fn training_curve(name: &str, rows: &[EpochRow], reading: Reading) -> TrainingCurve {
+    let column = |value: &dyn Fn(&EpochRow) -> f64| rows.iter().map(value).collect();
     TrainingCurve {
         name: name.to_owned(),
-        epoch: column(|row| f64::from(row.epoch)),
-        train_loss: column(|row| row.train_loss),
-        test_loss: column(|row| row.test_loss),
-        train_accuracy: column(|row| 100.0 * row.train_accuracy),
-        test_accuracy: column(|row| 100.0 * row.test_accuracy),
+        epoch: column(&|row| f64::from(row.epoch)),
+        train_loss: column(&|row| row.train_loss),
+        test_loss: column(&|row| row.test_loss),
+        train_score: column(&|row| reading.shown(row.train_score)),
+        test_score: column(&|row| reading.shown(row.test_score)),
     }
 }
 

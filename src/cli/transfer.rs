@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::accuracy::Shown;
 use super::evaluate::{Scoring, SplitName, recalibrated, score};
-use super::output::{self, percent};
+use super::output;
 use super::predict::{conditions, without_time};
+use super::score::{Reading, Shown};
 use super::{Context, Failure, load_data};
 use crate::files;
 use crate::gpu::Gpu;
@@ -65,7 +65,7 @@ struct Arm {
     numbers: Vec<u32>,
     fresh: Point,
     shown: Vec<Shown>,
-    chance: f64,
+    reading: Reading,
 }
 
 impl Transfer {
@@ -84,7 +84,11 @@ impl Transfer {
         let places: Vec<_> = arms[0].shown.iter().zip(&sizes).map(|(own, axis)| own.place(axis.values[0])).collect();
         let places = places.join(", ");
         let notes = recalibrated(self.recalibrate);
-        output::print(&format!("accuracy on fresh chips, {places}{notes}\n{}", table(&arms, &names)))?;
+        output::print(&format!(
+            "{} on fresh chips, {places}{notes}\n{}",
+            arms[0].reading.name(),
+            table(&arms, &names)
+        ))?;
         if let Some(path) = &self.csv {
             files::write(path, &csv(&arms)?)?;
         }
@@ -142,7 +146,7 @@ impl Transfer {
             point.map(|point| (point, shown)).ok_or_else(|| Failure::Failed("nothing was scored".to_owned()))
         };
         let (mut scores, shown) = one(score(context, gpu, &recipe, &data, &run, fresh)?)?;
-        if scores.accuracies.len() < chips as usize {
+        if scores.scores.len() < chips as usize {
             let names: Vec<_> = sizes.iter().map(|axis| axis.name.as_str()).collect();
             return Err(Failure::Usage(format!(
                 "{}: all chips are alike, as {} is the same on each; add an imperfection that is drawn, such as --vary ring_offset=0.03",
@@ -151,8 +155,9 @@ impl Transfer {
             )));
         }
         if let Some(number) = own_number.filter(|number| *number < chips) {
-            scores.accuracies.remove(number as usize);
-            scores.losses.remove(number as usize);
+            for values in [&mut scores.scores, &mut scores.losses, &mut scores.similarities] {
+                values.remove(number as usize);
+            }
         }
         let own = match (&own_chip, own_number) {
             (Some(path), Some(number)) => {
@@ -161,7 +166,8 @@ impl Transfer {
             }
             _ => None,
         };
-        Ok(Arm { recipe, run, own, numbers, fresh: scores, shown, chance: 1.0 / data.classes as f64 })
+        let reading = Reading::of(&recipe, &data);
+        Ok(Arm { recipe, run, own, numbers, fresh: scores, shown, reading })
     }
 }
 
@@ -177,43 +183,40 @@ fn names(arms: &[Arm]) -> Vec<String> {
 }
 
 fn table(arms: &[Arm], names: &[String]) -> String {
-    let header = ["trained by", "own chip %", "fresh chips %", "worst %", "best %", "loss", "samples", "chips"];
+    let unit = arms[0].reading.unit();
+    let scores = ["own chip", "fresh chips", "worst", "best"].map(|what| format!("{what} {unit}"));
+    let rest = ["loss", "samples", "chips"].map(str::to_owned);
+    let header = [&["trained by".to_owned()], &scores[..], &rest].concat();
     let rows: Vec<_> = arms
         .iter()
         .zip(names)
         .map(|(arm, name)| {
-            let (mean, spread) = arm.fresh.accuracy();
-            let best = arm.fresh.accuracies.iter().copied().fold(0.0, f64::max);
+            let (reading, (mean, spread)) = (arm.reading, arm.fresh.score());
+            let best = arm.fresh.scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             vec![
                 name.clone(),
-                arm.own.as_ref().map_or_else(|| "none".to_owned(), |(_, own)| percent(own.accuracy().0, None)),
-                percent(mean, Some(spread)),
-                percent(arm.fresh.worst(), None),
-                percent(best, None),
-                format!("{:.4}", arm.fresh.loss()),
+                arm.own.as_ref().map_or_else(|| "none".to_owned(), |(_, own)| reading.cell(own.score().0, None)),
+                reading.cell(mean, Some(spread)),
+                reading.cell(arm.fresh.worst(), None),
+                reading.cell(best, None),
+                reading.loss(arm.fresh.loss()),
                 arm.fresh.samples.to_string(),
                 arm.numbers.len().to_string(),
             ]
         })
         .collect();
-    output::table(&header.map(str::to_owned), &rows)
+    output::table(&header, &rows)
 }
 
 /// A row a chip, the own one first; `own` is 1 for that.
 fn csv(arms: &[Arm]) -> Result<Vec<u8>, Failure> {
-    let header = ["run", "chip", "own", "accuracy", "loss"].map(str::to_owned);
+    let header = ["run", "chip", "own", arms[0].recipe.task.score(), "loss"].map(str::to_owned);
     let mut rows = Vec::new();
     for arm in arms {
         let run = arm.run.path().display().to_string();
         let mut add = |numbers: &[u32], own: &str, point: &Point| {
-            for ((number, accuracy), loss) in numbers.iter().zip(&point.accuracies).zip(&point.losses) {
-                rows.push(vec![
-                    run.clone(),
-                    number.to_string(),
-                    own.to_owned(),
-                    accuracy.to_string(),
-                    loss.to_string(),
-                ]);
+            for ((number, score), loss) in numbers.iter().zip(&point.scores).zip(&point.losses) {
+                rows.push(vec![run.clone(), number.to_string(), own.to_owned(), score.to_string(), loss.to_string()]);
             }
         };
         if let Some((number, own)) = &arm.own {
@@ -229,17 +232,17 @@ fn draw(title: &str, arms: &[Arm], names: &[String]) -> Result<(), Failure> {
         .iter()
         .zip(names)
         .map(|(arm, name)| {
-            let (mean, spread) = arm.fresh.accuracy();
+            let (reading, (mean, spread)) = (arm.reading, arm.fresh.score());
             figures::Transfer {
                 name: if arms.len() > 1 { name.clone() } else { String::new() },
-                own: arm.own.as_ref().map(|(_, own)| 100.0 * own.accuracy().0),
-                fresh: arm.fresh.accuracies.iter().map(|accuracy| 100.0 * accuracy).collect(),
-                mean: 100.0 * mean,
-                spread: 100.0 * spread,
+                own: arm.own.as_ref().map(|(_, own)| reading.shown(own.score().0)),
+                fresh: arm.fresh.scores.iter().map(|&score| reading.shown(score)).collect(),
+                mean: reading.shown(mean),
+                spread: reading.shown(spread),
                 samples: arm.fresh.samples,
             }
         })
         .collect();
-    let figure = transfer_histograms(title, &networks, Some(100.0 * arms[0].chance));
+    let figure = transfer_histograms(title, &networks, arms[0].reading.figure());
     Ok(write_figure(arms[0].run.path(), "transfer", figure)?)
 }

@@ -202,6 +202,22 @@ impl Canvas {
         y + 6.0
     }
 
+    /// Lines of text around the height of a point, from it to the right.
+    pub(super) fn label(&mut self, (x, y): (f64, f64), width: f64, label: &str) {
+        let lines = text::wrap(label, TICK, width);
+        for (place, line) in lines.iter().enumerate() {
+            let middle = y + (place as f64 - 0.5 * (lines.len() - 1) as f64) * LINE;
+            self.text((x, middle + 4.7), TICK, Anchor::Start, INK, line);
+        }
+    }
+
+    /// A picture at a place, of a size, its pixels sharp; `address` holds it.
+    pub(super) fn picture(&mut self, [x, y]: [f64; 2], [width, height]: [f64; 2], address: &str) {
+        self.push(format_args!(
+            r#"<image x="{x:.2}" y="{y:.2}" width="{width:.2}" height="{height:.2}" preserveAspectRatio="none" image-rendering="optimizeSpeed" style="image-rendering:pixelated" href="{address}"/>"#
+        ));
+    }
+
     /// The keys in rows from `top` down, above the data and never on it;
     /// returns the y below them.
     pub(super) fn legend(&mut self, top: f64, keys: &[Key]) -> f64 {
@@ -547,11 +563,7 @@ impl Panel {
         let (Some((x0, y0)), Some((x1, y1))) = (self.pixel(x[0], y[0]), self.pixel(x[1], y[1])) else {
             return;
         };
-        canvas.push(format_args!(
-            r#"<image x="{x0:.2}" y="{y0:.2}" width="{:.2}" height="{:.2}" preserveAspectRatio="none" image-rendering="optimizeSpeed" style="image-rendering:pixelated" href="{address}"/>"#,
-            x1 - x0,
-            y1 - y0
-        ));
+        canvas.picture([x0, y0], [x1 - x0, y1 - y0], address);
     }
 
     /// A rectangle between two values of each axis, with a white word in its upper left corner if there is room.

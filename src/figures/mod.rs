@@ -1,6 +1,6 @@
-//! Paper figures: accuracy against a disturbance, over two and over methods, over chips, training curves, where the
+//! Paper figures: a score against a disturbance, over two and over methods, over chips, training curves, where the
 //! trained rings stand on their curves, histograms and confusion matrices; masks and the light of a
-//! sample in planes; pictures of fields, a pixel a sample.
+//! sample in planes; samples of images in rows; pictures of fields, a pixel a sample.
 //!
 //! Each figure is drawn once, as SVG. The PNG is that same SVG rendered at
 //! twice its size with the font this crate carries, so both show one picture
@@ -9,7 +9,7 @@
 //! series apart in greyscale too.
 //!
 //! ```no_run
-//! # use flatlight::figures::{accuracy_curves, Curve};
+//! # use flatlight::figures::{score_curves, Curve, Score};
 //! let curve = Curve {
 //!     name: "standard".into(),
 //!     x: vec![-1.0, 0.0, 1.0],
@@ -17,31 +17,34 @@
 //!     spread: Some(vec![4.0, 0.2, 5.0]),
 //!     worst: None,
 //! };
-//! let figure = accuracy_curves("MNIST", "temperature shift (K)", &[curve], Some(10.0))?;
+//! let score = Score::Accuracy { chance: Some(10.0) };
+//! let figure = score_curves("MNIST", "temperature shift (K)", &[curve], score)?;
 //! std::fs::write("accuracy.svg", figure.svg())?;
 //! std::fs::write("accuracy.png", figure.png()?)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod accuracy;
 mod chart;
 mod picture;
 mod planes;
 mod plots;
+mod samples;
 mod scale;
+mod score;
 mod text;
 mod transfer;
 
 #[cfg(test)]
 mod tests;
 
-pub use accuracy::{Bar, Map, accuracy_bars, accuracy_maps};
 pub use picture::{angles, grey};
 pub use planes::{Plane, Readings, Region, Shade, light, masks};
 pub use plots::{
-    Confusion, Curve, LayerValues, TrainingCurve, accuracy_curves, confusion_matrices, histograms,
-    ring_operating_points, training_curves,
+    Confusion, Curve, LayerValues, TrainingCurve, confusion_matrices, histograms, ring_operating_points, score_curves,
+    training_curves,
 };
+pub use samples::{SampleRow, samples};
+pub use score::{Bar, Map, Score, score_bars, score_maps};
 pub use transfer::{Transfer, transfer_histograms};
 
 use std::io::Cursor;
@@ -69,6 +72,9 @@ pub enum Error {
         /// Number of points of the series.
         expected: usize,
     },
+    /// Images that are neither grey nor in colours.
+    #[error("images of {0} channels cannot be shown; those of 1 or 3 can")]
+    Channels(usize),
     /// The ring's half-width is not a positive length.
     #[error("the half-width must be positive and finite, not {0} nm")]
     HalfWidth(f64),

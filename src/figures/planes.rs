@@ -5,11 +5,11 @@ use std::f64::consts::TAU;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::accuracy::{VIRIDIS, hex, viridis};
 use super::chart::{Canvas, EDGE, GREY, Key, Panel, TICKS_BELOW, WIDTH, axis_room};
 use super::picture::{circle, rgb};
 use super::plots::{not_empty, same_length};
 use super::scale::Scale;
+use super::score::{VIRIDIS, hex, viridis};
 use super::{Error, Figure};
 
 /// Most pixels of a plane along an axis; of finer planes several samples are one.

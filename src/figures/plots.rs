@@ -2,6 +2,7 @@
 
 use super::chart::{Canvas, EDGE, GREY, INK, Key, Panel, Style, TICKS_BELOW, WIDTH, axis_room};
 use super::scale::{Scale, round_step, shortest};
+use super::score::Score;
 use super::{Error, Figure};
 
 const BAND: f64 = 0.18;
@@ -17,11 +18,11 @@ pub struct Curve {
     pub name: String,
     /// Where the points were taken, in the unit of the axis label.
     pub x: Vec<f64>,
-    /// Mean accuracy in percent.
+    /// Mean score.
     pub mean: Vec<f64>,
-    /// One standard deviation in percentage points, drawn as a band.
+    /// One standard deviation, drawn as a band.
     pub spread: Option<Vec<f64>>,
-    /// Accuracy of the worst chip in percent, drawn as a thin line.
+    /// Score of the worst chip, drawn as a thin line.
     pub worst: Option<Vec<f64>>,
 }
 
@@ -39,10 +40,10 @@ pub struct TrainingCurve {
     pub train_loss: Vec<f64>,
     /// Loss on the test set.
     pub test_loss: Vec<f64>,
-    /// Accuracy on the training set in percent.
-    pub train_accuracy: Vec<f64>,
-    /// Accuracy on the test set in percent.
-    pub test_accuracy: Vec<f64>,
+    /// Score on the training set.
+    pub train_score: Vec<f64>,
+    /// Score on the test set.
+    pub test_score: Vec<f64>,
 }
 
 /// What the rings of one layer have, detunings, weights or currents, or its interferometers.
@@ -65,19 +66,18 @@ pub struct Confusion {
     pub counts: Vec<u64>,
 }
 
-/// Accuracy (0 to 100 %) against a disturbance: one line per curve, with a band
+/// A score (accuracies from 0 to 100 %) against a disturbance: one line per curve, with a band
 /// of ± one standard deviation where it has a spread, and a thin line of its worst
 /// chip where that is known.
 ///
-/// `x_label` names the disturbance and its unit. `chance` is the accuracy of
-/// guessing in percent, drawn as a dotted line. What lies outside 0 to 100 % is
+/// `x_label` names the disturbance and its unit. What lies outside the axis is
 /// cut off.
 ///
 /// # Errors
 ///
 /// [`Error::Empty`] without curves, [`Error::Length`] if a curve's lists differ
 /// in length.
-pub fn accuracy_curves(title: &str, x_label: &str, curves: &[Curve], chance: Option<f64>) -> Result<Figure, Error> {
+pub fn score_curves(title: &str, x_label: &str, curves: &[Curve], score: Score) -> Result<Figure, Error> {
     not_empty(curves, "curves")?;
     for curve in curves {
         let points = curve.x.len();
@@ -89,7 +89,7 @@ pub fn accuracy_curves(title: &str, x_label: &str, curves: &[Curve], chance: Opt
             same_length(&curve.name, "worst", worst, points)?;
         }
     }
-    let chance = chance.filter(|chance| chance.is_finite());
+    let chance = score.chance();
     let dotted = Style::line(GREY, "2 3", 1.4);
     let thin = |colour| Style::line(colour, "", 0.9);
 
@@ -109,7 +109,14 @@ pub fn accuracy_curves(title: &str, x_label: &str, curves: &[Curve], chance: Opt
     let mut canvas = Canvas::new();
     let top = canvas.title(title);
     let top = canvas.legend(top, &keys);
-    let y = Scale::linear(0.0, 100.0);
+    let values = curves.iter().flat_map(|curve| {
+        let sides = [-1.0, 1.0].map(|side| {
+            let spread = |at| curve.spread.as_ref().map_or(0.0, |spread: &Vec<f64>| spread[at]);
+            curve.mean.iter().enumerate().map(move |(at, mean)| mean + side * spread(at))
+        });
+        sides.into_iter().flatten().chain(curve.worst.iter().flatten().copied())
+    });
+    let y = score.scale(values);
     let ticks = y.ticks(6);
     let left = EDGE + axis_room(&ticks) - 8.0;
     let panel = Panel {
@@ -123,7 +130,7 @@ pub fn accuracy_curves(title: &str, x_label: &str, curves: &[Curve], chance: Opt
 
     panel.grid(&mut canvas, &ticks);
     panel.x_axis(&mut canvas);
-    panel.left_axis(&mut canvas, &ticks, Some("accuracy (%)"));
+    panel.left_axis(&mut canvas, &ticks, Some(score.label()));
     if let Some(chance) = chance {
         let (low, high) = panel.x.ends();
         panel.line(&mut canvas, &[low, high], &[chance, chance], &dotted);
@@ -150,22 +157,22 @@ pub fn accuracy_curves(title: &str, x_label: &str, curves: &[Curve], chance: Opt
     Ok(canvas.finish(bottom + 8.0))
 }
 
-/// Loss (logarithmic) and accuracy in percent against the epoch, side by side;
-/// training dashed with hollow markers, test solid with filled ones. The accuracy
-/// axis ends at 100 % and starts at the multiple of ten below the lowest value.
+/// Loss (logarithmic) and score against the epoch, side by side;
+/// training dashed with hollow markers, test solid with filled ones. The axis of
+/// accuracies ends at 100 % and starts at the multiple of ten below the lowest value.
 ///
 /// # Errors
 ///
 /// [`Error::Empty`] without runs, [`Error::Length`] if a run's lists differ in
 /// length.
-pub fn training_curves(title: &str, runs: &[TrainingCurve]) -> Result<Figure, Error> {
+pub fn training_curves(title: &str, runs: &[TrainingCurve], score: Score) -> Result<Figure, Error> {
     not_empty(runs, "runs")?;
     for run in runs {
         let points = run.epoch.len();
         same_length(&run.name, "train_loss", &run.train_loss, points)?;
         same_length(&run.name, "test_loss", &run.test_loss, points)?;
-        same_length(&run.name, "train_accuracy", &run.train_accuracy, points)?;
-        same_length(&run.name, "test_accuracy", &run.test_accuracy, points)?;
+        same_length(&run.name, "train_score", &run.train_score, points)?;
+        same_length(&run.name, "test_score", &run.test_score, points)?;
     }
     let test = |i| Style { dash: "", marker_every: 40.0, ..Style::series(i) };
     let train = |i| Style { dash: "5 3", line_width: 1.3, hollow: true, ..test(i) };
@@ -180,26 +187,21 @@ pub fn training_curves(title: &str, runs: &[TrainingCurve]) -> Result<Figure, Er
     let x = Scale::around(runs.iter().flat_map(|run| run.epoch.iter().copied()));
     let losses = runs.iter().flat_map(|run| run.train_loss.iter().chain(&run.test_loss));
     let loss = Scale::log_around(losses.copied());
-    // The first epochs decide how far down the accuracy has to reach.
-    let lowest = runs
-        .iter()
-        .flat_map(|run| run.train_accuracy.iter().chain(&run.test_accuracy))
-        .fold(90.0, |lowest: f64, accuracy| lowest.min(*accuracy));
-    let accuracy = Scale::linear((lowest / 10.0).floor().max(0.0) * 10.0, 100.0);
+    // The first epochs decide how far down the score has to reach.
+    let scores = runs.iter().flat_map(|run| run.train_score.iter().chain(&run.test_score).copied());
+    let scale = score.upper_scale(scores);
     let loss_ticks = loss.ticks(7);
-    let accuracy_ticks = accuracy.ticks(7);
+    let score_ticks = scale.ticks(7);
 
     // Both plots are equally wide, whatever room their axes need.
     let gap = 18.0;
-    let rooms = [axis_room(&loss_ticks) - 8.0, axis_room(&accuracy_ticks)];
+    let rooms = [axis_room(&loss_ticks) - 8.0, axis_room(&score_ticks)];
     let width = (WIDTH - 2.0 * EDGE - gap - rooms[0] - rooms[1]) / 2.0;
     let loss_panel = Panel { left: EDGE + rooms[0], top, width, height: 270.0, x, y: loss };
-    let accuracy_panel = Panel { left: WIDTH - EDGE - width, y: accuracy, ..loss_panel };
+    let score_panel = Panel { left: WIDTH - EDGE - width, y: scale, ..loss_panel };
 
     let mut bottom = 0.0;
-    for (panel, ticks, label) in
-        [(&loss_panel, &loss_ticks, "loss"), (&accuracy_panel, &accuracy_ticks, "accuracy (%)")]
-    {
+    for (panel, ticks, label) in [(&loss_panel, &loss_ticks, "loss"), (&score_panel, &score_ticks, score.label())] {
         panel.grid(&mut canvas, ticks);
         panel.x_axis(&mut canvas);
         panel.left_axis(&mut canvas, ticks, Some(label));
@@ -207,11 +209,11 @@ pub fn training_curves(title: &str, runs: &[TrainingCurve]) -> Result<Figure, Er
     }
     for (i, run) in runs.iter().enumerate() {
         loss_panel.line(&mut canvas, &run.epoch, &run.train_loss, &train(i));
-        accuracy_panel.line(&mut canvas, &run.epoch, &run.train_accuracy, &train(i));
+        score_panel.line(&mut canvas, &run.epoch, &run.train_score, &train(i));
     }
     for (i, run) in runs.iter().enumerate() {
         loss_panel.line(&mut canvas, &run.epoch, &run.test_loss, &test(i));
-        accuracy_panel.line(&mut canvas, &run.epoch, &run.test_accuracy, &test(i));
+        score_panel.line(&mut canvas, &run.epoch, &run.test_score, &test(i));
     }
     Ok(canvas.finish(bottom + 8.0))
 }

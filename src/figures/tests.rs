@@ -5,6 +5,9 @@ use resvg::usvg;
 use super::scale::{Scale, shortest};
 use super::*;
 
+/// Accuracies without a line for guesses.
+const PLAIN: Score = Score::Accuracy { chance: None };
+
 fn curve(name: &str, mean: &[f64]) -> Curve {
     Curve {
         name: name.to_owned(),
@@ -22,8 +25,8 @@ fn run(name: &str, loss: &[f64]) -> TrainingCurve {
         epoch: (1..=loss.len()).map(|i| i as f64).collect(),
         train_loss: loss.to_vec(),
         test_loss: loss.to_vec(),
-        train_accuracy: accuracy.clone(),
-        test_accuracy: accuracy,
+        train_score: accuracy.clone(),
+        test_score: accuracy,
     }
 }
 
@@ -92,7 +95,7 @@ fn assert_texts_inside(group: &usvg::Group, width: f32, height: f32) {
 fn one_to_seven_curves_each_have_a_line_a_band_and_a_key() {
     for n in 1..=7 {
         let curves: Vec<_> = (0..n).map(|i| curve(&format!("series {i}"), &[10.0 + i as f64, 50.0, 90.0])).collect();
-        let figure = accuracy_curves("title", "shift (K)", &curves, Some(10.0)).unwrap();
+        let figure = score_curves("title", "shift (K)", &curves, Score::Accuracy { chance: Some(10.0) }).unwrap();
         check(&figure);
         // A line and a key of each curve and of the guess.
         assert_eq!(count(&figure, "<polyline"), 2 * (n + 1));
@@ -113,10 +116,10 @@ fn pngs_show_every_series() {
     let (blue, vermilion, bars) = ([0, 0x72, 0xb2], [0xd5, 0x5e, 0], [0x8a, 0x99, 0xa8]);
     let white = [255; 3];
     let curves = [curve("a", &[10.0, 90.0]), curve("b", &[80.0, 20.0])];
-    let figure = accuracy_curves("", "x", &curves, None).unwrap();
+    let figure = score_curves("", "x", &curves, PLAIN).unwrap();
     check_png(&figure, &[white, blue, vermilion]);
     let runs = [run("a", &[2.0, 1.0]), run("b", &[1.0, 0.1])];
-    let figure = training_curves("", &runs).unwrap();
+    let figure = training_curves("", &runs, PLAIN).unwrap();
     check_png(&figure, &[white, blue, vermilion]);
     let layers = [rings("a", &[0.1]), rings("b", &[0.3])];
     let figure = ring_operating_points("", &layers, &lorentzian, 0.15).unwrap();
@@ -128,8 +131,8 @@ fn pngs_show_every_series() {
 #[test]
 fn series_keep_their_colours_and_differ_in_greyscale() {
     let curves = [curve("a", &[1.0, 2.0]), curve("b", &[3.0, 4.0])];
-    let figure = accuracy_curves("", "x", &curves, None).unwrap();
-    let one = accuracy_curves("", "x", &curves[..1], None).unwrap();
+    let figure = score_curves("", "x", &curves, PLAIN).unwrap();
+    let one = score_curves("", "x", &curves[..1], PLAIN).unwrap();
     assert!(one.svg().contains("#0072b2") && !one.svg().contains("#d55e00"));
     assert!(figure.svg().contains("#0072b2") && figure.svg().contains("#d55e00"));
     assert!(!one.svg().contains("stroke-dasharray"));
@@ -139,26 +142,27 @@ fn series_keep_their_colours_and_differ_in_greyscale() {
 #[test]
 fn the_worst_chip_is_a_line_of_its_own_and_has_one_key() {
     let known = |name: &str| Curve { worst: Some(vec![5.0, 6.0, 7.0]), ..curve(name, &[10.0, 20.0, 30.0]) };
-    let plain = accuracy_curves("", "x", &[curve("a", &[1.0; 3]), curve("b", &[2.0; 3])], None).unwrap();
-    let figure = accuracy_curves("", "x", &[known("a"), known("b")], None).unwrap();
+    let plain = score_curves("", "x", &[curve("a", &[1.0; 3]), curve("b", &[2.0; 3])], PLAIN).unwrap();
+    let figure = score_curves("", "x", &[known("a"), known("b")], PLAIN).unwrap();
     check(&figure);
     assert_eq!(count(&figure, "<polyline"), count(&plain, "<polyline") + 2 + 1);
     assert_eq!(texts(&figure).iter().filter(|text| *text == "worst chip").count(), 1);
     assert_eq!(count(&figure, "class=\"marker\""), count(&plain, "class=\"marker\""));
     let mut short = known("short");
     short.worst = Some(vec![1.0]);
-    assert!(matches!(accuracy_curves("", "x", &[short], None), Err(Error::Length { list: "worst", .. })));
+    assert!(matches!(score_curves("", "x", &[short], PLAIN), Err(Error::Length { list: "worst", .. })));
 }
 
 fn map(name: &str, columns: usize, rows: usize, accuracy: impl Fn(f64, f64) -> f64) -> Map {
     let [x, y] = [columns, rows].map(|count| (0..count).map(|i| 0.05 * i as f64).collect::<Vec<_>>());
-    let accuracy = y.iter().flat_map(|y| x.iter().map(|x| accuracy(*x, *y))).collect();
-    Map { name: name.to_owned(), x, y, accuracy }
+    let score = y.iter().flat_map(|y| x.iter().map(|x| accuracy(*x, *y))).collect();
+    Map { name: name.to_owned(), x, y, score }
 }
 
 #[test]
 fn a_map_has_a_cell_a_point_and_its_number_where_there_is_room() {
-    let figure = accuracy_maps("title", ["x (rad)", "y"], &[map("", 3, 2, |x, y| 95.04 - 100.0 * (x + y))]).unwrap();
+    let figure =
+        score_maps("title", ["x (rad)", "y"], &[map("", 3, 2, |x, y| 95.04 - 100.0 * (x + y))], PLAIN).unwrap();
     check(&figure);
     assert_eq!(count(&figure, "class=\"cell\""), 6);
     let found = texts(&figure);
@@ -174,11 +178,12 @@ fn a_map_has_a_cell_a_point_and_its_number_where_there_is_room() {
     let (first, last) = (place("95.0"), place("80.0"));
     assert!(first[0] < last[0] && first[1] > last[1], "{first:?} {last:?}");
     // The ends of the range are the ends of the colours.
-    let ends = accuracy_maps("", ["", ""], &[map("", 2, 1, |x, _| if x > 0.0 { 100.0 } else { 50.0 })]).unwrap();
+    let ends = score_maps("", ["", ""], &[map("", 2, 1, |x, _| if x > 0.0 { 100.0 } else { 50.0 })], PLAIN).unwrap();
     check_png(&ends, &[[0x44, 0x01, 0x54], [0xfd, 0xe7, 0x25]]);
 
     // One more column than twelve: no numbers. A missing accuracy: no cell.
-    let wide = accuracy_maps("", ["x", "y"], &[map("", 13, 4, |x, _| if x == 0.0 { f64::NAN } else { 91.3 })]).unwrap();
+    let wide =
+        score_maps("", ["x", "y"], &[map("", 13, 4, |x, _| if x == 0.0 { f64::NAN } else { 91.3 })], PLAIN).unwrap();
     check(&wide);
     assert_eq!(count(&wide, "class=\"cell\""), 12 * 4);
     assert!(!texts(&wide).iter().any(|text| text == "91.3"));
@@ -186,15 +191,16 @@ fn a_map_has_a_cell_a_point_and_its_number_where_there_is_room() {
         let all: Vec<_> =
             (0..maps).map(|i| map(&format!("sharpness-aware {i}"), columns, rows, |x, y| 60.0 * x - y)).collect();
         check(
-            &accuracy_maps("", ["standard deviation of ring offset (nm)", "change of temperature (K)"], &all).unwrap(),
+            &score_maps("", ["standard deviation of ring offset (nm)", "change of temperature (K)"], &all, PLAIN)
+                .unwrap(),
         );
     }
-    check(&accuracy_maps("", ["x", "y"], &[map("", 3, 3, |_, _| f64::NAN)]).unwrap());
-    assert!(matches!(accuracy_maps("", ["", ""], &[]), Err(Error::Empty("maps"))));
-    assert!(matches!(accuracy_maps("", ["", ""], &[map("", 0, 3, |_, _| 0.0)]), Err(Error::Empty("columns"))));
+    check(&score_maps("", ["x", "y"], &[map("", 3, 3, |_, _| f64::NAN)], PLAIN).unwrap());
+    assert!(matches!(score_maps("", ["", ""], &[], PLAIN), Err(Error::Empty("maps"))));
+    assert!(matches!(score_maps("", ["", ""], &[map("", 0, 3, |_, _| 0.0)], PLAIN), Err(Error::Empty("columns"))));
     let mut odd = map("odd", 2, 2, |_, _| 1.0);
-    odd.accuracy.pop();
-    let error = accuracy_maps("", ["", ""], &[odd]).unwrap_err();
+    odd.score.pop();
+    let error = score_maps("", ["", ""], &[odd], PLAIN).unwrap_err();
     assert_eq!(error.to_string(), "`odd`: 3 values of accuracy for 4 points");
 }
 
@@ -211,7 +217,7 @@ fn methods_stand_side_by_side_as_bars_with_whiskers() {
         bar("noise", 40.0, Some(0.0), None),
         bar("sat", 90.04, None, None),
     ];
-    let figure = accuracy_bars("title", "3 seeds", &three, Some(10.0)).unwrap();
+    let figure = score_bars("title", "3 seeds", &three, Score::Accuracy { chance: Some(10.0) }).unwrap();
     check_png(&figure, &[[0, 0x72, 0xb2], [0xd5, 0x5e, 0], [0, 0x9e, 0x73]]);
     let heights = bars(&figure);
     assert_eq!(heights.len(), 3);
@@ -235,10 +241,18 @@ fn methods_stand_side_by_side_as_bars_with_whiskers() {
     for n in 1..=9 {
         let all: Vec<_> =
             (0..n).map(|i| bar(&format!("sharpness-aware {i}"), 100.0, Some(30.0), Some(f64::NAN))).collect();
-        check(&accuracy_bars("a long title that goes on ".repeat(5).as_str(), "", &all, Some(f64::NAN)).unwrap());
+        check(
+            &score_bars(
+                "a long title that goes on ".repeat(5).as_str(),
+                "",
+                &all,
+                Score::Accuracy { chance: Some(f64::NAN) },
+            )
+            .unwrap(),
+        );
     }
-    check(&accuracy_bars("", "", &[bar("missing", f64::NAN, Some(f64::INFINITY), None)], None).unwrap());
-    assert!(matches!(accuracy_bars("", "", &[], None), Err(Error::Empty(_))));
+    check(&score_bars("", "", &[bar("missing", f64::NAN, Some(f64::INFINITY), None)], PLAIN).unwrap());
+    assert!(matches!(score_bars("", "", &[], PLAIN), Err(Error::Empty(_))));
 }
 
 fn transfer(name: &str, own: Option<f64>, fresh: &[f64]) -> Transfer {
@@ -249,7 +263,9 @@ fn transfer(name: &str, own: Option<f64>, fresh: &[f64]) -> Transfer {
 #[test]
 fn chips_that_a_network_was_not_trained_on_are_counted_beside_its_own() {
     let fresh: Vec<_> = (0..100).map(|chip| 80.0 + 0.1 * f64::from(chip * chip % 97)).collect();
-    let figure = transfer_histograms("title", &[transfer("", Some(93.25), &fresh)], Some(10.0)).unwrap();
+    let figure =
+        transfer_histograms("title", &[transfer("", Some(93.25), &fresh)], Score::Accuracy { chance: Some(10.0) })
+            .unwrap();
     check_png(&figure, &[[0x00, 0x72, 0xb2]]);
     let words = texts(&figure);
     let heading = "own chip 93.2%, fresh chips 84.7 ± 1.2%, worst 80.0%";
@@ -260,24 +276,29 @@ fn chips_that_a_network_was_not_trained_on_are_counted_beside_its_own() {
 
     // A bin is some whole samples of 0.1 % wide: of 3, all but the ends hold as many of evenly spread scores.
     let even: Vec<_> = (0..97).map(|score| 80.0 + 0.1 * f64::from(score)).collect();
-    let figure = transfer_histograms("title", &[transfer("", None, &even)], None).unwrap();
+    let figure = transfer_histograms("title", &[transfer("", None, &even)], PLAIN).unwrap();
     let heights = bars(&figure);
     assert!((33..=34).contains(&heights.len()) && heights[1..heights.len() - 1].iter().all(|own| own == &heights[1]));
     assert!(!texts(&figure).iter().any(|word| word.contains("own chip")));
 
     // Several share their axes; chance shows where it is in sight.
     let several = [transfer("pat", Some(99.0), &fresh), transfer("sat", None, &[9.0, 12.0, 12.0, 50.0])];
-    let figure = transfer_histograms("title", &several, Some(10.0)).unwrap();
+    let figure = transfer_histograms("title", &several, Score::Accuracy { chance: Some(10.0) }).unwrap();
     check_png(&figure, &[[0x00, 0x72, 0xb2], [0xd5, 0x5e, 0x00]]);
     let words = texts(&figure);
     for part in ["pat: own chip 99.0%, ", "sat: fresh chips 20.8", "chance (10%)"] {
         assert!(words.iter().any(|word| word.contains(part)), "`{part}` is not in {words:?}");
     }
-    check(&transfer_histograms("", &vec![transfer("a name ".repeat(9).trim(), Some(0.0), &[100.0]); 7], None).unwrap());
-    check(&transfer_histograms("", &[transfer("alike", None, &[50.0; 3])], Some(f64::NAN)).unwrap());
-    check(&transfer_histograms("", &[Transfer { samples: 0, ..transfer("", Some(1.0), &[2.0]) }], None).unwrap());
+    check(
+        &transfer_histograms("", &vec![transfer("a name ".repeat(9).trim(), Some(0.0), &[100.0]); 7], PLAIN).unwrap(),
+    );
+    check(
+        &transfer_histograms("", &[transfer("alike", None, &[50.0; 3])], Score::Accuracy { chance: Some(f64::NAN) })
+            .unwrap(),
+    );
+    check(&transfer_histograms("", &[Transfer { samples: 0, ..transfer("", Some(1.0), &[2.0]) }], PLAIN).unwrap());
     for wrong in [vec![], vec![transfer("", Some(1.0), &[])], vec![transfer("", None, &[f64::NAN, 1.0])]] {
-        assert!(matches!(transfer_histograms("", &wrong, None), Err(Error::Empty(_))));
+        assert!(matches!(transfer_histograms("", &wrong, PLAIN), Err(Error::Empty(_))));
     }
 }
 
@@ -286,8 +307,8 @@ fn a_missing_point_leaves_a_gap() {
     let whole = curve("a", &[10.0, 20.0, 30.0, 40.0, 50.0]);
     let mut broken = whole.clone();
     broken.mean[2] = f64::NAN;
-    let whole = accuracy_curves("", "x", &[whole], None).unwrap();
-    let broken = accuracy_curves("", "x", &[broken], None).unwrap();
+    let whole = score_curves("", "x", &[whole], PLAIN).unwrap();
+    let broken = score_curves("", "x", &[broken], PLAIN).unwrap();
     check(&broken);
     assert_eq!(count(&broken, "<polyline"), count(&whole, "<polyline") + 1);
     assert_eq!(count(&broken, "\"band\""), count(&whole, "\"band\"") + 1);
@@ -297,7 +318,7 @@ fn a_missing_point_leaves_a_gap() {
 #[test]
 fn a_point_between_gaps_is_still_seen() {
     let lone = curve("a", &[10.0, f64::NAN, 30.0, f64::INFINITY, 50.0]);
-    let figure = accuracy_curves("", "x", &[lone], None).unwrap();
+    let figure = score_curves("", "x", &[lone], PLAIN).unwrap();
     check(&figure);
     assert_eq!(count(&figure, "\"marker\""), 3 + 1);
     assert_eq!(count(&figure, "\"band\""), 0);
@@ -317,7 +338,7 @@ fn awkward_curves_render() {
     let mut huge = curve("huge", &[10.0, 20.0]);
     huge.x = vec![-1e12, 4e12];
     for curve in [flat, same_x, outside, nothing, missing, tiny, huge] {
-        let figure = accuracy_curves("", "x (nm)", &[curve], Some(f64::NAN)).unwrap();
+        let figure = score_curves("", "x (nm)", &[curve], Score::Accuracy { chance: Some(f64::NAN) }).unwrap();
         check(&figure);
     }
 }
@@ -328,7 +349,7 @@ fn names_are_escaped_and_long_names_wrapped() {
     let names = ["a<b> & \"c\" 'd'", "control \u{1} \u{fffe} λ", &word];
     let long = "a long name that goes on ".repeat(12);
     let curves: Vec<_> = names.iter().chain([&long.as_str()]).map(|name| curve(name, &[1.0, 2.0])).collect();
-    let figure = accuracy_curves(&long, &long, &curves, None).unwrap();
+    let figure = score_curves(&long, &long, &curves, PLAIN).unwrap();
     check(&figure);
     let texts = texts(&figure);
     assert!(texts.iter().any(|text| text == names[0]));
@@ -341,7 +362,7 @@ fn names_are_escaped_and_long_names_wrapped() {
 #[test]
 fn training_curves_draw_four_lines_a_run() {
     let runs = [run("a", &[2.0, 1.0, 0.5, 0.2]), run("b", &[1.5, 0.9, 0.4, 0.1])];
-    let figure = training_curves("training", &runs).unwrap();
+    let figure = training_curves("training", &runs, PLAIN).unwrap();
     check(&figure);
     // One key a run, and one each for test and training.
     assert_eq!(count(&figure, "<polyline"), 4 * 2 + 2 + 2);
@@ -357,11 +378,11 @@ fn awkward_training_curves_render() {
     let losses: [&[f64]; 6] =
         [&[2.3], &[], &[0.0, -1.0], &[1.0, 1.0, 1.0], &[1e-12, 1e3, f64::NAN, 4.0], &[f64::INFINITY, 0.5]];
     for loss in losses {
-        let figure = training_curves("", &[run("a", loss)]).unwrap();
+        let figure = training_curves("", &[run("a", loss)], PLAIN).unwrap();
         check(&figure);
     }
     let all: Vec<_> = losses.iter().map(|loss| run("a", loss)).collect();
-    check(&training_curves("", &all).unwrap());
+    check(&training_curves("", &all, PLAIN).unwrap());
 }
 
 /// Heights of the bars of a figure.
@@ -456,15 +477,15 @@ fn a_matrix_has_a_shade_and_a_number_for_every_kind_of_mistake() {
 fn bad_input_is_refused() {
     let mut short = curve("short", &[1.0, 2.0]);
     short.mean.pop();
-    let error = accuracy_curves("", "x", &[short], None).unwrap_err();
+    let error = score_curves("", "x", &[short], PLAIN).unwrap_err();
     assert_eq!(error.to_string(), "`short`: 1 values of mean for 2 points");
     let mut spread = curve("a", &[1.0, 2.0]);
     spread.spread = Some(vec![1.0; 3]);
-    assert!(matches!(accuracy_curves("", "x", &[spread], None), Err(Error::Length { list: "spread", found: 3, .. })));
+    assert!(matches!(score_curves("", "x", &[spread], PLAIN), Err(Error::Length { list: "spread", found: 3, .. })));
     let mut uneven = run("a", &[1.0, 2.0]);
     uneven.test_loss.pop();
-    assert!(matches!(training_curves("", &[uneven]), Err(Error::Length { list: "test_loss", .. })));
-    assert!(matches!(accuracy_curves("", "x", &[], None), Err(Error::Empty(_))));
+    assert!(matches!(training_curves("", &[uneven], PLAIN), Err(Error::Length { list: "test_loss", .. })));
+    assert!(matches!(score_curves("", "x", &[], PLAIN), Err(Error::Empty(_))));
     for half_width in [0.0, -0.1, f64::NAN] {
         assert!(matches!(
             ring_operating_points("", &[rings("", &[])], &lorentzian, half_width),

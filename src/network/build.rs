@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::connect::{Shared, Wiring, connect};
 use super::layout::place;
+use super::objective::{Objective, Wanted};
 use super::scores::{SLOTS, Scores};
 use super::shortcut::{Link, Sources};
 use super::{Chip, Drift, Entry, Error, LayerRecipe, Tally};
@@ -14,7 +15,7 @@ use crate::data::{Normalisation, Split};
 use crate::gpu::{self, ALIGNMENT_WORDS, Gpu, Plan, PlanBuilder, Scalar, Slice, align, bytes};
 use crate::layer::{Imperfection, Io, Layer, Parameter, Pass, Role, STATISTICS, Start};
 use crate::ops::draw::{Augment, Samples};
-use crate::ops::{Clock, Flat, Segment, bias, cross_entropy, metrics, sum};
+use crate::ops::{Clock, Flat, Segment, bias, metrics, sum};
 use crate::{mesh, random};
 
 /// A compiled network for batches of a fixed size, on one device or spread evenly over several: copies of the rings with
@@ -34,9 +35,8 @@ pub struct Network<'g> {
     input: Slice,
     labels: Slice,
     logits: Slice,
-    loss: Slice,
-    correct: Slice,
-    ring: Slice,
+    wanted: Wanted,
+    rows: Rows,
     label_smoothing: f32,
     plans: Plans,
 }
@@ -50,26 +50,25 @@ struct Plans {
     each: Arc<Plan>,
 }
 
-/// What stands at the two ends of a network.
-struct Ends<'a> {
-    clock: &'a Slice,
-    labels: &'a Slice,
-    loss: &'a Slice,
-    correct: &'a Slice,
-    ring: &'a Slice,
+/// What every row of a batch comes to, and where the sums of batches go.
+#[derive(Clone)]
+struct Rows {
+    /// Loss `[batch]`.
+    loss: Slice,
+    /// Score `[batch]`: see [`Wanted`].
+    score: Slice,
+    /// Structural similarity `[batch]`, where images are wanted.
+    similarity: Option<Slice>,
+    /// Sums of batches, of every device `[devices slots, 4]`.
+    ring: Slice,
 }
 
-/// What is differentiated: the mean loss at logits, with smoothed targets.
-struct Objective<'a> {
-    clock: &'a Slice,
-    logits: &'a Slice,
-    labels: &'a Slice,
-    smoothing: f32,
-}
-
-impl Objective<'_> {
-    fn backward(&self, plan: &mut PlanBuilder<'_>, d_logits: &Slice) -> Result<(), gpu::Error> {
-        cross_entropy::backward(plan, self.clock, self.logits, self.labels, d_logits, self.smoothing)
+impl Rows {
+    /// Of the first rows.
+    fn part(&self, rows: usize) -> Result<Self, Error> {
+        let part = |slice: &Slice| slice.part(slice.name(), 0, &[rows]);
+        let similarity = self.similarity.as_ref().map(part).transpose()?;
+        Ok(Self { loss: part(&self.loss)?, score: part(&self.score)?, similarity, ring: self.ring.clone() })
     }
 }
 
@@ -177,8 +176,8 @@ struct Built {
 }
 
 /// Layers in order, each built for the shape that the one before puts out, what they are, and the shortcuts between them. A
-/// rectifier or a max-pool becomes part of a layer before it that can do it at once, unless a shortcut starts between them; names are as
-/// if it had not.
+/// rectifier or a max-pool becomes part of a layer before it that can do it at once, unless a shortcut starts or a reshape stands between them; names
+/// are as if it had not.
 fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<Built, Error> {
     let (mut layers, mut built, mut links) = (Vec::<Named>::new(), Vec::<Part>::new(), Vec::new());
     // Of every part, the place of the layer that it is or is in.
@@ -199,6 +198,17 @@ fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<Built
         }
         taken.extend(own);
         for (part, mut recipe) in parts {
+            if let LayerRecipe::Reshape(reshape) = &recipe {
+                // Samples lie as they lay; only what they are taken for changes.
+                let output = reshape.output_shape(&shape).map_err(complain)?;
+                let first =
+                    || complain("`type`: a reshape comes behind another layer, whose outputs it takes".to_owned());
+                places.push(layers.len().checked_sub(1).ok_or_else(first)?);
+                let input = std::mem::replace(&mut shape, output.clone());
+                sources.name(&name, built.len());
+                built.push(Part { name: name.clone(), recipe, input, output });
+                continue;
+            }
             let source = recipe.source().map(|of| sources.find(of, &built)).transpose().map_err(complain)?;
             let source_shape = source.map(|source| &built[source].output[..]);
             let layer = recipe.build(&shape, source_shape).map_err(complain)?;
@@ -206,8 +216,11 @@ fn build_layers(recipes: &[LayerRecipe], sample_shape: &[usize]) -> Result<Built
                 links.push(Link { from: places[source], to: layers.len() });
                 add.of.clone_from(&built[source].name);
             }
-            let is_asked = built.len().checked_sub(1).is_some_and(|last| sources.is_asked(last));
-            let last = layers.last_mut().map(|(_, layer)| layer).filter(|_| !is_asked);
+            let is_apart = built
+                .len()
+                .checked_sub(1)
+                .is_some_and(|last| sources.is_asked(last) || matches!(built[last].recipe, LayerRecipe::Reshape(_)));
+            let last = layers.last_mut().map(|(_, layer)| layer).filter(|_| !is_apart);
             let both = last.and_then(|last| match &recipe {
                 LayerRecipe::Relu => Some((last.rectified()?, last)),
                 LayerRecipe::MaxPool(pool) => Some((last.pooled(&pool.windows(&shape).ok()?)?, last)),
@@ -249,15 +262,15 @@ impl<'g> Network<'g> {
     /// Compiles layers for samples of a shape, with batches of at most `batch` samples, on one device.
     ///
     /// # Errors
-    /// A layer that does not fit, an output that is not one logit a class, more memory than the adapter has.
+    /// A layer that does not fit, an output that is not what is wanted, more memory than the adapter has.
     pub fn new(
         gpu: &'g Gpu,
         recipes: &[LayerRecipe],
         sample_shape: &[usize],
-        classes: usize,
+        wanted: impl Into<Wanted>,
         batch: usize,
     ) -> Result<Self, Error> {
-        Self::spread(gpu, recipes, sample_shape, classes, batch, 1)
+        Self::spread(gpu, recipes, sample_shape, wanted, batch, 1)
     }
 
     /// As [`new`](Self::new), with batches spread over so many devices: equal runs of samples, in order.
@@ -268,17 +281,14 @@ impl<'g> Network<'g> {
         gpu: &'g Gpu,
         recipes: &[LayerRecipe],
         sample_shape: &[usize],
-        classes: usize,
+        wanted: impl Into<Wanted>,
         batch: usize,
         devices: usize,
     ) -> Result<Self, Error> {
+        let wanted = wanted.into();
         let Built { layers, parts, links } = build_layers(recipes, sample_shape)?;
         let outputs: usize = layers.last().map_or(0, |(_, layer)| layer.output_shape().iter().product());
-        if outputs != classes {
-            return Err(Error::Fit(format!(
-                "the last layer has {outputs} outputs, the data has {classes} classes; they must be the same"
-            )));
-        }
+        wanted.check(outputs, sample_shape.iter().product()).map_err(Error::Fit)?;
         if batch == 0 {
             return Err(Error::Fit("a batch must hold at least one sample".to_owned()));
         }
@@ -323,12 +333,17 @@ impl<'g> Network<'g> {
         let wiring = connect(gpu, &layers, links, &shared)?;
         let logits = wiring.whole.last().map_or_else(|| input.clone(), |io| io.output.clone());
 
-        let loss = gpu.zeros("losses", &[batch], Scalar::F32)?;
-        let correct = gpu.zeros("hits", &[batch], Scalar::F32)?;
-        let ring = gpu.zeros("metrics", &[devices * SLOTS, 4], Scalar::F32)?;
-        let ends = Ends { clock: &clock, labels: &labels, loss: &loss, correct: &correct, ring: &ring };
+        let row = |name| gpu.zeros(name, &[batch], Scalar::F32);
+        let rows = Rows {
+            loss: row("losses")?,
+            score: row("scores")?,
+            similarity: if matches!(wanted, Wanted::Image(_)) { Some(row("similarities")?) } else { None },
+            ring: gpu.zeros("metrics", &[devices * SLOTS, 4], Scalar::F32)?,
+        };
+        let objective =
+            Objective { wanted, clock: &clock, outputs: &logits, labels: &labels, input: &input, smoothing: 0.0 };
         Ok(Self {
-            plans: Self::record(gpu, &layers, &wiring, &logits, &ends)?,
+            plans: Self::record(gpu, &layers, &wiring, &objective, &rows)?,
             gpu,
             batch,
             devices,
@@ -343,9 +358,8 @@ impl<'g> Network<'g> {
             input,
             labels,
             logits,
-            loss,
-            correct,
-            ring,
+            wanted,
+            rows,
             label_smoothing: 0.0,
         })
     }
@@ -373,11 +387,18 @@ impl<'g> Network<'g> {
         let clock = Clock::uniform(self.gpu)?;
         let wiring = self.wiring.part(self.gpu, &self.layers, rows, &clock)?;
         let part = |slice: &Slice| slice.part(slice.name(), 0, &[&[rows], &slice.shape()[1..]].concat());
-        let (labels, loss, correct) = (part(&self.labels)?, part(&self.loss)?, part(&self.correct)?);
-        let logits = part(&self.logits)?;
-        let ends = Ends { clock: &clock, labels: &labels, loss: &loss, correct: &correct, ring: &self.ring };
+        let (labels, input, logits) = (part(&self.labels)?, part(&self.input)?, part(&self.logits)?);
+        let own = self.rows.part(rows)?;
+        let objective = Objective {
+            clock: &clock,
+            outputs: &logits,
+            labels: &labels,
+            input: &input,
+            smoothing: 0.0,
+            ..self.objective()
+        };
         let part = Self {
-            plans: Self::record(self.gpu, &self.layers, &wiring, &logits, &ends)?,
+            plans: Self::record(self.gpu, &self.layers, &wiring, &objective, &own)?,
             gpu: self.gpu,
             batch: rows,
             devices: 1,
@@ -388,26 +409,29 @@ impl<'g> Network<'g> {
             imperfections: self.imperfections.clone(),
             flat: self.flat.clone(),
             chip: self.chip.clone(),
-            input: part(&self.input)?,
-            ring: self.ring.clone(),
             clock,
+            input,
             labels,
             logits,
-            loss,
-            correct,
+            wanted: self.wanted,
+            rows: own,
             label_smoothing: 0.0,
         };
         part.smoothed(self.label_smoothing)
     }
 
     /// The plans of a network.
-    fn record(gpu: &Gpu, layers: &[Named], wiring: &Wiring, logits: &Slice, ends: &Ends<'_>) -> Result<Plans, Error> {
-        let Ends { clock, labels, loss, correct, ring } = *ends;
-        let objective = Objective { clock, logits, labels, smoothing: 0.0 };
+    fn record(
+        gpu: &Gpu,
+        layers: &[Named],
+        wiring: &Wiring,
+        objective: &Objective<'_>,
+        rows: &Rows,
+    ) -> Result<Plans, Error> {
         let forward = |pass| Self::record_forward(gpu, layers, wiring, pass, 0..layers.len());
         let mut score = PlanBuilder::new(gpu, "score");
-        cross_entropy::forward(&mut score, clock, logits, labels, loss, correct, 0.0)?;
-        metrics::forward(&mut score, clock, loss, correct, &Self::ring_of(ring, 0)?)?;
+        objective.forward(&mut score, &rows.loss, &rows.score)?;
+        metrics::forward(&mut score, objective.clock, &rows.loss, &rows.score, None, &Self::ring_of(&rows.ring, 0)?)?;
         Ok(Plans {
             actuate: Self::record_actuate(gpu, layers, wiring)?,
             forward: [
@@ -417,8 +441,8 @@ impl<'g> Network<'g> {
                 forward(Pass::Recalibrate)?,
             ],
             score: Arc::new(score.finish()?),
-            backward: Self::record_backward(gpu, layers, wiring, &objective, 0, None)?,
-            each: Self::record_each(gpu, layers, wiring, ends)?,
+            backward: Self::record_backward(gpu, layers, wiring, objective, 0, None)?,
+            each: Self::record_each(gpu, layers, wiring, objective, rows)?,
         })
     }
 
@@ -482,19 +506,30 @@ impl<'g> Network<'g> {
     }
 
     /// Inference and scores of every device on the same samples, those in the first rows of the batch.
-    fn record_each(gpu: &Gpu, layers: &[Named], wiring: &Wiring, ends: &Ends<'_>) -> Result<Arc<Plan>, Error> {
-        let Ends { clock, labels, loss, correct, ring } = *ends;
+    fn record_each(
+        gpu: &Gpu,
+        layers: &[Named],
+        wiring: &Wiring,
+        objective: &Objective<'_>,
+        rows: &Rows,
+    ) -> Result<Arc<Plan>, Error> {
         let mut plan = PlanBuilder::new(gpu, "forward");
         for (device, ios) in wiring.chips().enumerate() {
             for (place, io) in &ios {
                 layers[*place].1.forward(&mut plan, io, Pass::Inference)?;
             }
             let Some((_, last)) = ios.last() else { continue };
-            let rows = [last.output.shape()[0]];
-            let part = |slice: &Slice| slice.part(slice.name(), 0, &rows);
-            let [labels, loss, correct] = [part(labels)?, part(loss)?, part(correct)?];
-            cross_entropy::forward(&mut plan, clock, &last.output, &labels, &loss, &correct, 0.0)?;
-            metrics::forward(&mut plan, clock, &loss, &correct, &Self::ring_of(ring, device)?)?;
+            let count = last.output.shape()[0];
+            let own = rows.part(count)?;
+            let part = |slice: &Slice| slice.part(slice.name(), 0, &[&[count], &slice.shape()[1..]].concat());
+            let (labels, input) = (part(objective.labels)?, part(objective.input)?);
+            let objective = Objective { outputs: &last.output, labels: &labels, input: &input, ..*objective };
+            objective.forward(&mut plan, &own.loss, &own.score)?;
+            if let Some(similarity) = &own.similarity {
+                objective.similarity(&mut plan, similarity)?;
+            }
+            let ring = Self::ring_of(&own.ring, device)?;
+            metrics::forward(&mut plan, objective.clock, &own.loss, &own.score, own.similarity.as_ref(), &ring)?;
         }
         Ok(Arc::new(plan.finish()?))
     }
@@ -511,8 +546,13 @@ impl<'g> Network<'g> {
 
     /// What is differentiated.
     fn objective(&self) -> Objective<'_> {
-        let Self { clock, logits, labels, label_smoothing: smoothing, .. } = self;
-        Objective { clock, logits, labels, smoothing: *smoothing }
+        let Self { clock, input, labels, logits: outputs, .. } = self;
+        Objective { wanted: self.wanted, clock, outputs, labels, input, smoothing: self.label_smoothing }
+    }
+
+    /// What its outputs are to be.
+    pub fn wanted(&self) -> Wanted {
+        self.wanted
     }
 
     /// Share of the targets of the training that is spread evenly over all classes.
@@ -619,7 +659,7 @@ impl<'g> Network<'g> {
         &self.labels
     }
 
-    /// Output of the last layer `[batch, classes]`.
+    /// Output of the last layer `[batch, ...]`: logits where classes are wanted.
     pub fn logits(&self) -> &Slice {
         &self.logits
     }
@@ -629,17 +669,17 @@ impl<'g> Network<'g> {
         Arc::clone(&self.plans.actuate)
     }
 
-    /// Input to logits.
+    /// Input to outputs.
     pub fn forward(&self, pass: Pass) -> Arc<Plan> {
         Arc::clone(&self.plans.forward[pass as usize])
     }
 
-    /// Logits and labels to the metrics ring.
+    /// Outputs, and labels or inputs, to the metrics ring.
     pub fn score(&self) -> Arc<Plan> {
         Arc::clone(&self.plans.score)
     }
 
-    /// Records what the batch's losses, with [smoothed](Self::smoothed) targets, sum up to at the logits as they are, on the device that put them out: total `[1]` = factor
+    /// Records what the batch's losses, with [smoothed](Self::smoothed) targets and what layers add, sum up to at the logits as they are, on the device that put them out: total `[1]` = factor
     /// sum L, or added to what total holds.
     ///
     /// # Errors
@@ -651,9 +691,11 @@ impl<'g> Network<'g> {
         total: &Slice,
         accumulate: bool,
     ) -> Result<(), Error> {
-        let smoothing = self.label_smoothing;
-        cross_entropy::forward(plan, &self.clock, &self.logits, &self.labels, &self.loss, &self.correct, smoothing)?;
-        Ok(sum::forward(plan, factor, &self.loss, &sum::partials(plan.gpu())?, total, accumulate)?)
+        self.objective().forward(plan, &self.rows.loss, &self.rows.score)?;
+        for ((_, layer), io) in self.layers.iter().zip(&self.wiring.whole) {
+            layer.burden(plan, io, &self.rows.loss)?;
+        }
+        Ok(sum::forward(plan, factor, &self.rows.loss, &sum::partials(plan.gpu())?, total, accumulate)?)
     }
 
     /// Gradient of the mean loss.
@@ -797,7 +839,7 @@ impl<'g> Network<'g> {
     /// # Errors
     /// What the device reports.
     pub fn scores(&self) -> Result<Scores, Error> {
-        Ok(Scores::new(Self::ring_of(&self.ring, 0)?))
+        Ok(Scores::new(Self::ring_of(&self.rows.ring, 0)?))
     }
 
     /// Starting values of a seed, as a flat vector.
@@ -986,7 +1028,7 @@ impl<'g> Network<'g> {
     /// # Errors
     /// What the device reports.
     pub fn evaluate_each(&self, feed: &Feed, first_chip: u32) -> Result<Vec<Tally>, Error> {
-        let rings = (0..self.devices).map(|device| Self::ring_of(&self.ring, device));
+        let rings = (0..self.devices).map(|device| Self::ring_of(&self.rows.ring, device));
         let mut scores: Vec<_> = rings.map(|ring| Ok(Scores::new(ring?))).collect::<Result<_, Error>>()?;
         let rows = self.batch / self.devices;
         self.run_through(

@@ -9,6 +9,7 @@ mod connect;
 mod device;
 mod drift;
 mod layout;
+mod objective;
 mod predict;
 mod scores;
 mod shortcut;
@@ -21,6 +22,7 @@ pub use chip::Chip;
 pub use device::{Device, DeviceSettings, Stage};
 pub use drift::{Drift, DriftSettings, MAX_HOURS};
 pub use layout::Entry;
+pub use objective::Wanted;
 pub use scores::{Scores, Tally};
 pub use spec::LayerRecipe;
 

@@ -10,8 +10,10 @@ pub(super) const SLOTS: usize = 4096;
 pub struct Tally {
     /// Sum of the losses.
     pub loss: f64,
-    /// Samples classified correctly.
-    pub correct: f64,
+    /// Sum of the scores, see [`Wanted`](super::Wanted): samples classified correctly, or peak signal-to-noise ratios, dB.
+    pub score: f64,
+    /// Sum of the structural similarities, in evaluations of a network that puts out images.
+    pub similarity: f64,
     /// Samples.
     pub samples: f64,
 }
@@ -22,9 +24,14 @@ impl Tally {
         self.loss / self.samples
     }
 
-    /// Share of correct samples, 0..1.
-    pub fn accuracy(&self) -> f64 {
-        self.correct / self.samples
+    /// Score a sample: the share of correct samples, 0..1, or the mean peak signal-to-noise ratio, dB.
+    pub fn mean_score(&self) -> f64 {
+        self.score / self.samples
+    }
+
+    /// Structural similarity a sample.
+    pub fn mean_similarity(&self) -> f64 {
+        self.similarity / self.samples
     }
 }
 
@@ -76,8 +83,9 @@ impl Scores {
         let words: Vec<f32> = gpu.read(&self.ring.part("metrics", 0, &[self.taken, 4])?)?;
         for slot in words.chunks_exact(4) {
             self.tally.loss += f64::from(slot[0]);
-            self.tally.correct += f64::from(slot[1]);
+            self.tally.score += f64::from(slot[1]);
             self.tally.samples += f64::from(slot[2]);
+            self.tally.similarity += f64::from(slot[3]);
         }
         self.taken = 0;
         Ok(())

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::electronics::{
-    Activation, Add, AddRecipe, AveragePool, Convolution, ConvolutionRecipe, Dense, DenseRecipe, MaxPool, Norm,
-    NormKind, NormRecipe, PoolRecipe, Upsample, UpsampleRecipe,
+    Activation, Add, AddRecipe, AveragePool, Convolution, ConvolutionRecipe, Dense, DenseRecipe, Latent, LatentRecipe,
+    MaxPool, Norm, NormKind, NormRecipe, PoolRecipe, ReshapeRecipe, Upsample, UpsampleRecipe,
 };
 use crate::layer::Layer;
 use crate::optics::{
@@ -44,12 +44,16 @@ pub enum LayerRecipe {
     AveragePool(PoolRecipe),
     /// Larger images, every pixel repeated.
     Upsample(UpsampleRecipe),
+    /// The same values as images.
+    Reshape(ReshapeRecipe),
     /// Normalization over the batch.
     BatchNorm(NormRecipe),
     /// Normalization over the channels.
     LayerNorm(NormRecipe),
     /// Normalization over groups of channels.
     GroupNorm(NormRecipe),
+    /// Numbers that images are generated from.
+    Latent(LatentRecipe),
     /// The output of an earlier layer added.
     Add(AddRecipe),
 }
@@ -60,7 +64,7 @@ struct NoKeys {}
 
 impl LayerRecipe {
     /// Every `type`.
-    pub const TYPES: [&str; 18] = [
+    pub const TYPES: [&str; 20] = [
         "ring-dense",
         "ring-convolution",
         "mesh",
@@ -75,9 +79,11 @@ impl LayerRecipe {
         "max-pool",
         "average-pool",
         "upsample",
+        "reshape",
         "batch-norm",
         "layer-norm",
         "group-norm",
+        "latent",
         "add",
     ];
 
@@ -101,9 +107,11 @@ impl LayerRecipe {
             "max-pool" => PoolRecipe::deserialize(keys).map(Self::MaxPool),
             "average-pool" => PoolRecipe::deserialize(keys).map(Self::AveragePool),
             "upsample" => UpsampleRecipe::deserialize(keys).map(Self::Upsample),
+            "reshape" => ReshapeRecipe::deserialize(keys).map(Self::Reshape),
             "batch-norm" => NormRecipe::deserialize(keys).map(Self::BatchNorm),
             "layer-norm" => NormRecipe::deserialize(keys).map(Self::LayerNorm),
             "group-norm" => NormRecipe::deserialize(keys).map(Self::GroupNorm),
+            "latent" => LatentRecipe::deserialize(keys).map(Self::Latent),
             "add" => AddRecipe::deserialize(keys).map(Self::Add),
             _ => Err(D::Error::unknown_variant(kind, &Self::TYPES)),
         }
@@ -125,6 +133,7 @@ impl LayerRecipe {
             Self::Multiplier(recipe) => recipe.name.as_deref(),
             Self::Dense(recipe) => recipe.name.as_deref(),
             Self::Convolution(recipe) => recipe.name.as_deref(),
+            Self::Latent(recipe) => recipe.name.as_deref(),
             Self::Add(recipe) => recipe.name.as_deref(),
             _ => None,
         }
@@ -145,7 +154,9 @@ impl LayerRecipe {
             Self::Tanh => "tanh",
             Self::MaxPool(_) | Self::AveragePool(_) => "pool",
             Self::Upsample(_) => "upsample",
+            Self::Reshape(_) => "reshape",
             Self::BatchNorm(_) | Self::LayerNorm(_) | Self::GroupNorm(_) => "norm",
+            Self::Latent(_) => "latent",
             Self::Add(_) => "add",
         }
     }
@@ -193,9 +204,11 @@ impl LayerRecipe {
             Self::MaxPool(recipe) => Box::new(MaxPool::new(*recipe, input_shape)?),
             Self::AveragePool(recipe) => Box::new(AveragePool::new(*recipe, input_shape)?),
             Self::Upsample(recipe) => Box::new(Upsample::new(*recipe, input_shape)?),
+            Self::Reshape(_) => return Err("`type`: a reshape is part of the layer before it".to_owned()),
             Self::BatchNorm(recipe) => Box::new(Norm::new(NormKind::Batch, *recipe, input_shape)?),
             Self::LayerNorm(recipe) => Box::new(Norm::new(NormKind::Layer, *recipe, input_shape)?),
             Self::GroupNorm(recipe) => Box::new(Norm::new(NormKind::Group, *recipe, input_shape)?),
+            Self::Latent(recipe) => Box::new(Latent::new(recipe, input_shape)?),
             Self::Add(_) => Box::new(Add::new(source.ok_or("`of` names no layer before this one")?, input_shape)?),
         })
     }

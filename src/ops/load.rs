@@ -98,12 +98,18 @@ pub fn flops(on: &Recorded) -> Option<f64> {
         ("inner_product", "block") => 2.0 * words("a")?,
         ("intensity", "forward") => 3.0 * words("intensity")?,
         ("intensity", "backward") => 3.0 * words("d_intensity")?,
+        ("latent", "sample") => 155.0 * words("y")?,
+        ("latent", "mean") => 0.0,
+        ("latent", "prior") => 135.0 * words("y")?,
+        ("latent", "backward") => 165.0 * words("d_y")?,
+        ("latent", "divergence") => 13.0 * words("x")?,
         ("lens", "forward") => 60.0 * pairs("t")?,
         ("lens", "partial") => 70.0 * pairs("d_t")?,
         ("matmul", entry) => {
             let biased = if entry.ends_with("_bias") { words("c")? } else { 0.0 };
             2.0 * product(on)? + biased
         }
+        ("mean_squared_error", "decibels") => 25.0 * words("losses")?,
         ("mean_squared_error", _) => 3.0 * words("prediction")?,
         ("mesh", "coefficients") => 110.0 * number("n_interferometers")?,
         ("mesh", "coefficients_screen") => 40.0 * number("n_modes")?,
@@ -119,6 +125,7 @@ pub fn flops(on: &Recorded) -> Option<f64> {
         ("mesh", "backward_phi") => number("n_interferometers")? * (1.0 + number("n_groups")?),
         ("mesh", "backward_gamma") => number("n_modes")? * number("n_groups")?,
         ("metrics", "forward") => 2.0 * words("loss")?,
+        ("metrics", "forward_images") => 3.0 * words("loss")?,
         ("microring", "forward") => 12.0 * words("weight")?,
         ("microring", "backward") => 16.0 * words("d_detuning")?,
         ("norm", "block") => 4.0 * words("gradient")?,
@@ -201,6 +208,8 @@ pub fn flops(on: &Recorded) -> Option<f64> {
         ("slope", "partial") => 16.0 * words("detuning")?,
         ("slope", "penalty") => 24.0 * words("d_detuning")?,
         ("source", _) => 0.0,
+        ("structural_similarity", "windows") => words("map")? * (14.0 * number("side")? * number("side")? + 22.0),
+        ("structural_similarity", "mean") => words("made")?,
         ("sum", "partial") => words("x")?,
         ("tiles", "lay") => words("picture")?,
         ("tiles", "weigh_backward") => words("picture")?,
@@ -260,8 +269,11 @@ fn moved(on: &Recorded) -> Option<f64> {
                 + words("screen")?
                 + (1.0 + number("accumulate")?) * words("partials")?
         }
+        // The means.
+        ("latent", "mean") => 2.0 * words("y")?,
         // One slot.
-        ("metrics", _) => words("loss")? + words("correct")? + 8.0,
+        ("metrics", "forward") => 2.0 * words("loss")? + 8.0,
+        ("metrics", "forward_images") => 3.0 * words("loss")? + 8.0,
         // A block and what belongs to it outside.
         ("propagation_subgroup", "strides" | "rows_part") => words("y")? + words("x")?.min(words("y")?),
         ("propagation_subgroup", "strides_back" | "rows_join") => words("x")? + words("y")?.min(words("x")?),

@@ -49,6 +49,19 @@ pub fn backward(
     plan.dispatch("mean_squared_error", "backward", &params, &binds, Work::Items(prediction.len()))
 }
 
+/// Peak signal-to-noise ratio of every row, dB, for a peak of 1: loss, ratio `[batch]`. At most 100; rows past those of the clock
+/// give 0.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn decibels(plan: &mut PlanBuilder<'_>, clock: &Slice, loss: &Slice, ratio: &Slice) -> Result<(), Error> {
+    let operation = "mean_squared_error::decibels";
+    expect(operation, ratio, &[loss.len()])?;
+    let params = Params { batch: word(operation, loss.len())?, features: 1 };
+    let binds = [clock.uniform::<Clock>(), loss.read(), ratio.write()];
+    plan.dispatch("mean_squared_error", "decibels", &params, &binds, Work::Items(loss.len()))
+}
+
 fn prepare(operation: &str, prediction: &Slice, wanted: &Slice) -> Result<(Params, [usize; 2]), Error> {
     let [batch, features] = matrix(operation, prediction)?;
     expect(operation, wanted, prediction.shape())?;

@@ -10,3 +10,8 @@ pub fn forward(prediction: &[f64], wanted: &[f64], features: usize) -> Vec<f64> 
 pub fn backward(prediction: &[f64], wanted: &[f64]) -> Vec<f64> {
     prediction.iter().zip(wanted).map(|(p, w)| 2.0 * (p - w) / prediction.len() as f64).collect()
 }
+
+/// Peak signal-to-noise ratio of losses, dB, for a peak of 1; at most 100.
+pub fn decibels(loss: &[f64]) -> Vec<f64> {
+    loss.iter().map(|loss| if *loss < 1e-10 { 100.0 } else { -10.0 * loss.log10() }).collect()
+}

@@ -1,6 +1,6 @@
 //! Metrics of a batch; specification of `shaders/metrics.wgsl`.
 
-/// (sum of losses, number correct, rows, 0) of a batch whose first `rows` rows are valid.
-pub fn forward(loss: &[f64], correct: &[f64], rows: usize) -> [f64; 4] {
-    [loss.iter().sum(), correct.iter().sum(), rows as f64, 0.0]
+/// (sum of losses, sum of scores, rows, sum of similarities or 0) of a batch whose first `rows` rows are valid.
+pub fn forward(loss: &[f64], score: &[f64], similarity: &[f64], rows: usize) -> [f64; 4] {
+    [loss.iter().sum(), score.iter().sum(), rows as f64, similarity.iter().sum()]
 }

@@ -1,10 +1,12 @@
 //! Floor 6: how a trained network fares on devices that are not nominal.
 
+mod frechet;
 mod sweep;
 
+pub use frechet::{Features, frechet_distance};
 pub use sweep::{
     Axis, EVALUATION_BATCH, Point, Sweep, check_axes, check_statistics, chip, chips_at_once, distinct_chips, grid,
-    hour, rows_at_once,
+    hour, moments, rows_at_once,
 };
 
 /// What can go wrong in an evaluation.
@@ -21,6 +23,9 @@ pub enum Error {
     /// Statistics that cannot be re-estimated.
     #[error("--recalibrate: {0}")]
     Recalibrate(&'static str),
+    /// Features of which no distance can be said.
+    #[error("Fréchet distance: {0}")]
+    Features(String),
     /// The network, the disk or the device.
     #[error(transparent)]
     Network(#[from] crate::network::Error),

@@ -1,4 +1,4 @@
-//! Accuracy over a grid of imperfections and a number of chips.
+//! Scores over a grid of imperfections and a number of chips.
 
 use std::str::FromStr;
 
@@ -238,16 +238,18 @@ fn resolve<'n>(network: &'n Network<'_>, name: &str) -> Result<Vec<&'n Entry<Imp
 pub struct Point {
     /// Value on every axis.
     pub varied: Vec<f64>,
-    /// Accuracy (0..1) of every chip.
-    pub accuracies: Vec<f64>,
+    /// Score a sample of every chip, see [`Wanted`](network::Wanted): the accuracy, 0..1, or the peak signal-to-noise ratio, dB.
+    pub scores: Vec<f64>,
     /// Loss a sample of every chip.
     pub losses: Vec<f64>,
+    /// Structural similarity a sample of every chip, where the network puts out images; else zeros.
+    pub similarities: Vec<f64>,
     /// Samples scored on every chip.
     pub samples: usize,
 }
 
 /// Mean, and standard deviation with n - 1 (0 for a single value).
-fn moments(values: &[f64]) -> (f64, f64) {
+pub fn moments(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     // Taken from the first value, equal values have no spread at all.
     let first = values.first().copied().unwrap_or(0.0);
@@ -257,14 +259,19 @@ fn moments(values: &[f64]) -> (f64, f64) {
 }
 
 impl Point {
-    /// Mean accuracy over the chips, and its standard deviation.
-    pub fn accuracy(&self) -> (f64, f64) {
-        moments(&self.accuracies)
+    /// Mean score over the chips, and its standard deviation.
+    pub fn score(&self) -> (f64, f64) {
+        moments(&self.scores)
     }
 
-    /// Accuracy of the worst chip.
+    /// Mean structural similarity over the chips, and its standard deviation.
+    pub fn similarity(&self) -> (f64, f64) {
+        moments(&self.similarities)
+    }
+
+    /// Score of the worst chip.
     pub fn worst(&self) -> f64 {
-        self.accuracies.iter().copied().fold(f64::INFINITY, f64::min)
+        self.scores.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
     /// Mean loss over the chips.
@@ -328,21 +335,22 @@ impl Sweep<'_> {
     pub fn run(&self, network: &Network<'_>, go_on: &mut dyn FnMut() -> bool) -> Result<Option<Vec<Point>>, Error> {
         let mut points = Vec::new();
         for varied in grid(self.axes) {
-            let (mut accuracies, mut losses) = (Vec::new(), Vec::new());
+            let [mut scores, mut losses, mut similarities] = [const { Vec::new() }; 3];
             let scored = self.each_round(network, &varied, &mut |first, chips| {
                 if !go_on() {
                     return Ok(false);
                 }
                 for tally in network.evaluate_each(self.feed, first)?.iter().take(chips) {
-                    accuracies.push(tally.accuracy());
+                    scores.push(tally.mean_score());
                     losses.push(tally.mean_loss());
+                    similarities.push(tally.mean_similarity());
                 }
                 Ok(true)
             })?;
             if !scored {
                 return Ok(None);
             }
-            points.push(Point { varied, accuracies, losses, samples: self.feed.len() });
+            points.push(Point { varied, scores, losses, similarities, samples: self.feed.len() });
         }
         Ok(Some(points))
     }
@@ -359,17 +367,38 @@ impl Sweep<'_> {
         at: &[f64],
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Vec<u64>>, Error> {
-        debug_assert_eq!(network.devices(), 1);
         let classes = network.logits().shape()[1];
         let mut counts = vec![0; classes * classes];
-        let counted = self.each_round(network, at, &mut |chip, _| {
-            let Some(logits) = network.predict(self.feed, chip, &mut |_| go_on())? else { return Ok(false) };
+        let counted = self.outputs(network, at, None, go_on, &mut |logits| {
             for (&label, logits) in labels.iter().zip(logits.chunks_exact(classes)) {
                 counts[label as usize * classes + largest(logits)] += 1;
             }
-            Ok(true)
         })?;
         Ok(counted.then_some(counts))
+    }
+
+    /// Gives what every chip puts out at one point, `[samples, ...]`: of the samples, or what it [generates](Network::generate) from so
+    /// many draws of a seed. `go_on` is asked before every batch. Whether it never said no.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and for a network of several devices.
+    pub fn outputs(
+        &self,
+        network: &Network<'_>,
+        at: &[f64],
+        drawn: Option<(usize, u32)>,
+        go_on: &mut dyn FnMut() -> bool,
+        take: &mut dyn FnMut(Vec<f32>),
+    ) -> Result<bool, Error> {
+        debug_assert_eq!(network.devices(), 1);
+        self.each_round(network, at, &mut |chip, _| {
+            let mut go_on = |_| go_on();
+            let outputs = match drawn {
+                None => network.predict(self.feed, chip, &mut go_on)?,
+                Some((samples, seed)) => network.generate(samples, seed, chip, &mut go_on)?,
+            };
+            Ok(outputs.map(&mut *take).is_some())
+        })
     }
 
     /// Sets the chips of every round in turn at one point, and their statistics, and has them scored: from a number on,

@@ -5,19 +5,20 @@
 
 use crate::training::EpochRow;
 
-/// Events of all rows; `now` is the time of the last row, in seconds since 1970.
-pub(super) fn encode(rows: &[EpochRow], now: f64) -> Vec<u8> {
+/// Events of all rows, whose scores have a name; `now` is the time of the last row, in seconds since 1970.
+pub(super) fn encode(rows: &[EpochRow], score: &str, now: f64) -> Vec<u8> {
     let mut file = Vec::new();
     let mut time = now - rows.iter().map(|row| row.seconds).sum::<f64>();
     let version = [double(1, time), bytes(3, b"brain.Event:2")].concat();
     record(&mut file, &version);
+    let [train_score, test_score] = ["train", "test"].map(|split| format!("{score}/{split}"));
     for row in rows {
         time += row.seconds;
         let values = [
             ("loss/train", row.train_loss),
             ("loss/test", row.test_loss),
-            ("accuracy/train", row.train_accuracy),
-            ("accuracy/test", row.test_accuracy),
+            (&train_score, row.train_score),
+            (&test_score, row.test_score),
             ("learning_rate", row.learning_rate),
         ];
         let summary: Vec<u8> = values
@@ -80,7 +81,7 @@ mod tests {
     #[test]
     fn records_are_as_tensorflow_writes_them() {
         // The first record of any event file, from TensorFlow's own writer but for the time, which is 0 here.
-        let file = encode(&[], 0.0);
+        let file = encode(&[], "accuracy", 0.0);
         assert_eq!(file[..8], 24_u64.to_le_bytes());
         assert_eq!(file[8..12], [0xa3, 0x7f, 0x4b, 0x22]);
         assert_eq!(&file[12..36], b"\x09\0\0\0\0\0\0\0\0\x1a\x0dbrain.Event:2");

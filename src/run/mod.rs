@@ -28,7 +28,7 @@ use crate::data::{Dataset, Normalisation, Preparation};
 use crate::gpu::Gpu;
 use crate::network::checkpoint::{self, FORMAT};
 use crate::network::{self, Chip, Network};
-use crate::recipe::{self, Recipe};
+use crate::recipe::{self, Recipe, Task};
 use crate::training::method::Cost;
 use crate::training::{EpochRow, State, Trainer};
 use crate::{figures, files};
@@ -128,8 +128,11 @@ pub struct Summary {
     pub device_calls: u64,
     /// Loss a test sample after the last epoch.
     pub test_loss: Option<f64>,
-    /// Accuracy on the test split after the last epoch, 0..1.
+    /// Accuracy on the test split after the last epoch, 0..1, of a classification.
     pub test_accuracy: Option<f64>,
+    /// Peak signal-to-noise ratio on the test split after the last epoch, dB, of a reconstruction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_psnr: Option<f64>,
     /// Seconds of all epochs.
     pub seconds: f64,
     /// The samples that the network takes; missing in runs of earlier versions.
@@ -271,11 +274,10 @@ impl Run {
         state: &State,
         done: bool,
     ) -> Result<(), Error> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
         let damaged = |error: String| self.complain("metrics.csv", error);
-        if rows.is_empty() {
-            writer.write_record(COLUMNS).map_err(|error| damaged(error.to_string()))?;
-        }
+        let columns = COLUMNS.map(|column| column.replace("score", recipe.task.score()));
+        writer.write_record(columns).map_err(|error| damaged(error.to_string()))?;
         for row in rows {
             writer.serialize(row).map_err(|error| damaged(error.to_string()))?;
         }
@@ -284,7 +286,7 @@ impl Run {
         let events = self.path.join(EVENTS);
         if events.exists() {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
-            files::write(&events, &events::encode(rows, now))?;
+            files::write(&events, &events::encode(rows, recipe.task.score(), now))?;
         }
         if let Some(flat) = state.trained() {
             let tensors = checkpoint::split(network.parameters(), flat);
@@ -384,6 +386,7 @@ impl Run {
 impl Summary {
     /// Of a run of so many steps, which cost as much.
     fn new(recipe: &Recipe, input: &Input, cost: Cost, rows: &[EpochRow], steps: u64, done: bool) -> Self {
+        let score = |task| rows.last().filter(|_| recipe.task == task).map(|row| row.test_score);
         Self {
             format: FORMAT.to_owned(),
             flatlight: env!("CARGO_PKG_VERSION").to_owned(),
@@ -397,7 +400,8 @@ impl Summary {
             backward_passes: cost.backward.round() as u64,
             device_calls: cost.device,
             test_loss: rows.last().map(|row| row.test_loss),
-            test_accuracy: rows.last().map(|row| row.test_accuracy),
+            test_accuracy: score(Task::Classification),
+            test_psnr: score(Task::Reconstruction),
             // An empty sum of floats is -0.
             seconds: rows.iter().map(|row| row.seconds).sum::<f64>() + 0.0,
             input: Some(input.clone()),
@@ -426,4 +430,4 @@ const CHIP: &str = "chip.npz";
 const EVENTS: &str = "events.out.tfevents.flatlight";
 
 const COLUMNS: [&str; 8] =
-    ["epoch", "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate", "seconds"];
+    ["epoch", "step", "train_loss", "train_score", "test_loss", "test_score", "learning_rate", "seconds"];

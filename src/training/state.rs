@@ -34,7 +34,7 @@ impl State {
         let metadata = HashMap::from([
             ("step".to_owned(), self.step.to_string()),
             ("loss bits".to_owned(), self.tally.loss.to_bits().to_string()),
-            ("correct".to_owned(), self.tally.correct.to_string()),
+            ("score bits".to_owned(), self.tally.score.to_bits().to_string()),
             ("samples".to_owned(), self.tally.samples.to_string()),
         ]);
         checkpoint::write(path, &self.vectors, metadata)
@@ -60,8 +60,9 @@ impl State {
             step: number(&metadata, "step", path)?,
             tally: Tally {
                 loss: f64::from_bits(number(&metadata, "loss bits", path)?),
-                correct: number(&metadata, "correct", path)?,
+                score: f64::from_bits(number(&metadata, "score bits", path)?),
                 samples: number(&metadata, "samples", path)?,
+                similarity: 0.0,
             },
             vectors,
         })

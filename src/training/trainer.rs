@@ -14,7 +14,7 @@ use crate::network::checkpoint::Tensor;
 use crate::network::{Chip, Device, Drift, Feed, Network, Scores, Stage, Tally};
 use crate::ops::{Clock, Flat, perturb};
 
-/// What an epoch came to; the fields are the columns of `metrics.csv`.
+/// What an epoch came to; the fields are the columns of `metrics.csv`, where a score goes by its name, `accuracy` or `psnr`.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct EpochRow {
     /// Epoch, from 1.
@@ -23,12 +23,14 @@ pub struct EpochRow {
     pub step: u64,
     /// Loss a sample over the epoch, as it was met in training.
     pub train_loss: f64,
-    /// Share of correct training samples, as they were met.
-    pub train_accuracy: f64,
+    /// Score a sample over the epoch, as it was met in training: see [`Wanted`](crate::network::Wanted).
+    #[serde(alias = "train_accuracy", alias = "train_psnr")]
+    pub train_score: f64,
     /// Loss a sample over the test split, on the nominal device.
     pub test_loss: f64,
-    /// Share of correct test samples, on the nominal device.
-    pub test_accuracy: f64,
+    /// Score a sample over the test split, on the nominal device.
+    #[serde(alias = "test_accuracy", alias = "test_psnr")]
+    pub test_score: f64,
     /// Learning rate of the last step.
     pub learning_rate: f64,
     /// Seconds the epoch took, test included.
@@ -267,9 +269,9 @@ impl<'a, 'g> Trainer<'a, 'g> {
             epoch: epoch as u32 + 1,
             step: self.step,
             train_loss: train.mean_loss(),
-            train_accuracy: train.accuracy(),
+            train_score: train.mean_score(),
             test_loss: test.mean_loss(),
-            test_accuracy: test.accuracy(),
+            test_score: test.mean_score(),
             learning_rate: self.settings.learning_rate(self.step - 1, self.total_steps()),
             seconds: start.elapsed().as_secs_f64(),
         };

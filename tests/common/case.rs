@@ -8,6 +8,7 @@ mod draw;
 mod electronics;
 mod fft;
 mod free_space;
+mod images;
 mod lens;
 mod mesh;
 mod normalization;
@@ -405,7 +406,8 @@ pub fn all() -> Vec<Case> {
         loss("cross_entropy, extreme, smoothed", extreme_logits, 0.875)
             .tolerance(1e-6, 1e-9)
             .note("logits +-80, and rows of equal logits"),
-        batch_metrics(),
+        batch_metrics(false),
+        batch_metrics(true),
         restore(),
         adam_steps("adam::update", 0.0, Scope::All),
         adam_steps("adam::update, all decay", 0.5, Scope::All),
@@ -430,6 +432,7 @@ pub fn all() -> Vec<Case> {
     cases.extend(average::cases());
     cases.extend(complex::cases());
     cases.extend(electronics::cases());
+    cases.extend(images::cases());
     cases.extend(free_space::cases());
     cases.extend(fft::cases());
     cases.extend(lens::cases());
@@ -730,35 +733,39 @@ fn loss(name: &'static str, logits: fn(Draws, usize, usize) -> Vec<f64>, smoothi
 }
 
 /// Sizes are rows of the batch, valid rows.
-fn batch_metrics() -> Case {
+fn batch_metrics(images: bool) -> Case {
     const SIZES: &[&[usize]] = &[&[1, 1], &[3, 3], &[63, 60], &[64, 64], &[65, 65], &[97, 90], &[20_011, 20_000]];
-    case("metrics::forward", SIZES, &[4096, 4096], |draws, size| {
+    let name = if images { "metrics::forward_images" } else { "metrics::forward" };
+    case(name, SIZES, &[4096, 4096], move |draws, size| {
         let [batch, rows] = size.try_into().expect("batch, rows");
         let mut loss = draws.uniform("loss", batch, 0.0, 4.0);
-        let mut correct = draws.below("correct", batch, 2);
-        loss[rows..].fill(0.0);
-        correct[rows..].fill(0.0);
+        let mut score = draws.below("score", batch, 2);
+        let mut similarity = draws.uniform("similarity", batch, 0.0, 1.0);
+        [&mut loss, &mut score, &mut similarity].into_iter().for_each(|values| values[rows..].fill(0.0));
         // The slot in the middle is to be overwritten, the others to be left alone.
         let (slot, mut ring) = (1, draws.uniform("ring", 12, 0.0, 1.0));
         ring[4 * slot..][..4].fill(f64::NAN);
+        let mut inputs = vec![
+            tensor("loss", &[batch], loss),
+            tensor("score", &[batch], score),
+            tensor("ring", &[3, 4], ring).quiet(),
+        ];
+        inputs.extend(images.then(|| tensor("similarity", &[batch], similarity)));
         Problem {
-            inputs: vec![
-                tensor("loss", &[batch], loss),
-                tensor("correct", &[batch], correct),
-                tensor("ring", &[3, 4], ring).quiet(),
-            ],
+            inputs,
             outputs: vec![Output::InPlace(2)],
             clocks: vec![Clock { rows: rows as u32, slot: slot as u32, ..Clock::default() }],
             forward: Box::new(|plan, on| {
-                metrics::forward(plan, on.clock, &on.inputs[0], &on.inputs[1], &on.outputs[0])
+                metrics::forward(plan, on.clock, &on.inputs[0], &on.inputs[1], on.inputs.get(3), &on.outputs[0])
             }),
             specification: Box::new(move |x| {
                 let mut ring = x[2].clone();
-                ring[4 * slot..][..4].copy_from_slice(&reference::metrics::forward(&x[0], &x[1], rows));
+                let similarity = x.get(3).map_or(&[][..], |similarity| similarity);
+                ring[4 * slot..][..4].copy_from_slice(&reference::metrics::forward(&x[0], &x[1], similarity, rows));
                 vec![ring]
             }),
             gradient: None,
-            costs: vec![cost("metrics::forward", 2 * batch, 2 * batch)],
+            costs: vec![cost(name, (2 + usize::from(images)) * batch, (2 + usize::from(images)) * batch)],
         }
     })
     .note("sums")

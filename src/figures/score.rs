@@ -1,11 +1,69 @@
-//! Accuracy over two disturbances, and over methods at one condition.
+//! Scores over two disturbances, and over methods at one condition.
 
 use super::chart::{Canvas, EDGE, GREY, INK, Key, LINE, Panel, Style, TICKS_BELOW, WIDTH, axis_room};
 use super::plots::{not_empty, same_length};
 use super::scale::{Scale, Tick, number, shortest};
 use super::{Error, Figure};
 
-/// Accuracy on a grid of two disturbances.
+/// What a figure shows of networks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Score {
+    /// Accuracy in percent, and that of guessing, drawn as a dotted line, if there is one.
+    Accuracy {
+        /// Accuracy of guessing in percent.
+        chance: Option<f64>,
+    },
+    /// Peak signal-to-noise ratio in decibels.
+    Psnr,
+}
+
+impl Score {
+    /// Names an axis.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Accuracy { .. } => "accuracy (%)",
+            Self::Psnr => "PSNR (dB)",
+        }
+    }
+
+    /// Stands behind a number.
+    pub(super) fn unit(self) -> &'static str {
+        match self {
+            Self::Accuracy { .. } => "%",
+            Self::Psnr => " dB",
+        }
+    }
+
+    /// That of guessing.
+    pub(super) fn chance(self) -> Option<f64> {
+        match self {
+            Self::Accuracy { chance } => chance.filter(|chance| chance.is_finite()),
+            Self::Psnr => None,
+        }
+    }
+
+    /// An axis for values: the whole range of an accuracy, else what they take.
+    pub(super) fn scale(self, values: impl IntoIterator<Item = f64>) -> Scale {
+        match self {
+            Self::Accuracy { .. } => Scale::linear(0.0, 100.0),
+            Self::Psnr => Scale::around(values),
+        }
+    }
+
+    /// An axis for values that may leave out what is far below: of an accuracy, from the multiple of ten below the lowest of them and
+    /// 90 % up.
+    pub(super) fn upper_scale(self, values: impl IntoIterator<Item = f64>) -> Scale {
+        match self {
+            Self::Accuracy { .. } => {
+                let finite = values.into_iter().filter(|value| value.is_finite());
+                Scale::linear((finite.fold(90.0, f64::min) / 10.0).floor().max(0.0) * 10.0, 100.0)
+            }
+            Self::Psnr => Scale::around(values),
+        }
+    }
+}
+
+/// A score on a grid of two disturbances.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Map {
     /// Heading of the map.
@@ -14,20 +72,20 @@ pub struct Map {
     pub x: Vec<f64>,
     /// Rows from the bottom up, in the unit of the vertical label.
     pub y: Vec<f64>,
-    /// Accuracy in percent `[y, x]`, row by row. A value that is not finite leaves its cell empty.
-    pub accuracy: Vec<f64>,
+    /// The score `[y, x]`, row by row. A value that is not finite leaves its cell empty.
+    pub score: Vec<f64>,
 }
 
-/// Accuracy of one method at one condition.
+/// The score of one method at one condition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bar {
     /// Name below the bar.
     pub name: String,
-    /// Mean accuracy in percent.
+    /// Mean score.
     pub mean: f64,
-    /// One standard deviation in percentage points, drawn as a whisker either way.
+    /// One standard deviation, drawn as a whisker either way.
     pub spread: Option<f64>,
-    /// Accuracy of the worst chip in percent, drawn as a marker.
+    /// Score of the worst chip, drawn as a marker.
     pub worst: Option<f64>,
 }
 
@@ -71,25 +129,23 @@ pub(super) fn hex(colour: [f64; 3]) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
-/// Accuracy by colour over two disturbances, a map beside the other, with one colour bar: from the multiple of ten below
-/// the lowest accuracy to 100 %. Maps of up to 12 rows and columns have their numbers in the cells. The rows and columns
+/// A score by colour over two disturbances, a map beside the other, with one colour bar: of an accuracy from the multiple of ten below
+/// the lowest to 100 %. Maps of up to 12 rows and columns have their numbers in the cells. The rows and columns
 /// are evenly spaced, whatever their values are.
 ///
 /// `labels` name the horizontal and the vertical disturbance and their units.
 ///
 /// # Errors
 ///
-/// [`Error::Empty`] without maps, rows or columns, [`Error::Length`] if a map has another number of accuracies than of cells.
-pub fn accuracy_maps(title: &str, labels: [&str; 2], maps: &[Map]) -> Result<Figure, Error> {
+/// [`Error::Empty`] without maps, rows or columns, [`Error::Length`] if a map has another number of scores than of cells.
+pub fn score_maps(title: &str, labels: [&str; 2], maps: &[Map], score: Score) -> Result<Figure, Error> {
     not_empty(maps, "maps")?;
     for map in maps {
         not_empty(&map.x, "columns")?;
         not_empty(&map.y, "rows")?;
-        same_length(&map.name, "accuracy", &map.accuracy, map.x.len() * map.y.len())?;
+        same_length(&map.name, "score", &map.score, map.x.len() * map.y.len())?;
     }
-    let finite = maps.iter().flat_map(|map| &map.accuracy).copied().filter(|accuracy| accuracy.is_finite());
-    let lowest = (finite.fold(90.0, f64::min) / 10.0).floor().max(0.0) * 10.0;
-    let shades = Scale::linear(lowest, 100.0);
+    let shades = score.upper_scale(maps.iter().flat_map(|map| map.score.iter().copied()));
     let ticks = shades.ticks(6);
 
     let mut canvas = Canvas::new();
@@ -117,11 +173,11 @@ pub fn accuracy_maps(title: &str, labels: [&str; 2], maps: &[Map]) -> Result<Fig
             let [x, y] = [&map.x, &map.y].map(|values| Scale::linear(-0.5, values.len() as f64 - 0.5));
             let panel = Panel { left: left + column as f64 * (width + gap), top, width, height, x, y };
             panel.heading(&mut canvas, heading);
-            for (at, &accuracy) in map.accuracy.iter().enumerate() {
-                let Some(share) = shades.position(accuracy) else { continue };
+            for (at, &value) in map.score.iter().enumerate() {
+                let Some(share) = shades.position(value) else { continue };
                 let (colour, ink) = shade(share);
                 let numbered = map.x.len().max(map.y.len()) <= NUMBERED;
-                let text = if numbered { number(accuracy, 1) } else { String::new() };
+                let text = if numbered { number(value, 1) } else { String::new() };
                 panel.cell(&mut canvas, [at % map.x.len(), at / map.x.len()], (&colour, 1.0), (&text, ink));
             }
             panel.frame(&mut canvas);
@@ -146,7 +202,7 @@ pub fn accuracy_maps(title: &str, labels: [&str; 2], maps: &[Map]) -> Result<Fig
         y: shades,
     };
     let stops: Vec<_> = VIRIDIS.iter().map(|colour| hex(colour.map(f64::from))).collect();
-    bar.colour_bar(&mut canvas, &stops, &ticks, "accuracy (%)");
+    bar.colour_bar(&mut canvas, &stops, &ticks, score.label());
     Ok(canvas.finish(bottom.max(bar.bottom()) + 8.0))
 }
 
@@ -165,18 +221,17 @@ fn trimmed(mut ticks: Vec<Tick>) -> Vec<Tick> {
     ticks
 }
 
-/// Mean accuracy (0 to 100 %) of several methods at one condition, a bar each with its number, a whisker of ± one standard
+/// Mean score (accuracies from 0 to 100 %) of several methods at one condition, a bar each with its number, a whisker of ± one standard
 /// deviation where there is a spread, and a marker at the worst chip where it is known.
 ///
-/// `spread` says what the deviation is over, such as `3 seeds`. `chance` is the accuracy of guessing in percent, drawn
-/// as a dotted line.
+/// `spread` says what the deviation is over, such as `3 seeds`.
 ///
 /// # Errors
 ///
 /// [`Error::Empty`] without bars.
-pub fn accuracy_bars(title: &str, spread: &str, bars: &[Bar], chance: Option<f64>) -> Result<Figure, Error> {
+pub fn score_bars(title: &str, spread: &str, bars: &[Bar], score: Score) -> Result<Figure, Error> {
     not_empty(bars, "bars")?;
-    let chance = chance.filter(|chance| chance.is_finite());
+    let chance = score.chance();
     let dotted = Style::line(GREY, "2 3", 1.4);
     let worst = Style { hollow: true, ..Style::series(3).in_colour(INK) };
     let mut keys = Vec::new();
@@ -193,7 +248,11 @@ pub fn accuracy_bars(title: &str, spread: &str, bars: &[Bar], chance: Option<f64
     let mut canvas = Canvas::new();
     let top = canvas.title(title);
     let top = canvas.legend(top, &keys) + 14.0;
-    let y = Scale::linear(0.0, 100.0);
+    let tops = bars.iter().map(|bar| bar.mean + bar.spread.unwrap_or(0.0).abs()).filter(|top| top.is_finite());
+    let y = match score {
+        Score::Accuracy { .. } => Scale::linear(0.0, 100.0),
+        Score::Psnr => Scale::linear(0.0, 1.1 * tops.fold(1.0, f64::max)),
+    };
     let ticks = y.ticks(6);
     let left = EDGE + axis_room(&ticks) - 8.0;
     let width = WIDTH - EDGE - left;
@@ -222,11 +281,11 @@ pub fn accuracy_bars(title: &str, spread: &str, bars: &[Bar], chance: Option<f64
             panel.line(&mut canvas, &[at], &[lowest], &worst);
         }
         if bar.mean.is_finite() {
-            let top = if bar.mean + spread > 100.0 { 100.0 } else { bar.mean + spread };
+            let top = if bar.mean + spread > y.ends().1 { y.ends().1 } else { bar.mean + spread };
             panel.number_above(&mut canvas, (at, top), &number(bar.mean, 1));
         }
     }
-    panel.left_axis(&mut canvas, &ticks, Some("accuracy (%)"));
+    panel.left_axis(&mut canvas, &ticks, Some(score.label()));
     panel.base_line(&mut canvas);
     let names: Vec<_> = bars.iter().map(|bar| bar.name.as_str()).collect();
     let bottom = panel.x_names(&mut canvas, &names);

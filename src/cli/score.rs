@@ -1,12 +1,83 @@
-//! Figures of accuracies: what they are drawn against decides which.
+//! Scores as people read them, and figures of them: what they are drawn against decides which.
 
 use std::path::Path;
 
 use super::Failure;
+use super::output::percent;
+use crate::data::Dataset;
 use crate::figures::{self, Bar, Curve, Map};
 use crate::network::Network;
+use crate::recipe::{Recipe, Task};
 use crate::robustness::{Axis, Point};
 use crate::run::write_figure;
+
+/// How the score of a task is shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Reading {
+    /// In percent, beside that of guessing, 0..1.
+    Accuracy { chance: f64 },
+    /// In decibels.
+    Psnr,
+}
+
+impl Reading {
+    /// Of a recipe and its data.
+    pub(super) fn of(recipe: &Recipe, data: &Dataset) -> Self {
+        match recipe.task {
+            Task::Classification => Self::Accuracy { chance: 1.0 / data.classes as f64 },
+            Task::Reconstruction => Self::Psnr,
+        }
+    }
+
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy { .. } => "accuracy",
+            Self::Psnr => "PSNR",
+        }
+    }
+
+    /// Its unit, as that stands behind a name.
+    pub(super) fn unit(self) -> &'static str {
+        match self {
+            Self::Accuracy { .. } => "%",
+            Self::Psnr => "dB",
+        }
+    }
+
+    /// A score with its spread, without the unit.
+    pub(super) fn cell(self, mean: f64, spread: Option<f64>) -> String {
+        match (self, spread) {
+            (Self::Accuracy { .. }, _) => percent(mean, spread),
+            (Self::Psnr, Some(spread)) => format!("{mean:.2} ± {spread:.2}"),
+            (Self::Psnr, None) => format!("{mean:.2}"),
+        }
+    }
+
+    /// A loss, which is a mean squared error where images are wanted.
+    pub(super) fn loss(self, loss: f64) -> String {
+        match self {
+            Self::Accuracy { .. } => format!("{loss:.4}"),
+            Self::Psnr => format!("{loss:.5}"),
+        }
+    }
+
+    /// A score in its unit.
+    pub(super) fn shown(self, score: f64) -> f64 {
+        match self {
+            Self::Accuracy { .. } => 100.0 * score,
+            Self::Psnr => score,
+        }
+    }
+
+    /// What figures make of it.
+    pub(super) fn figure(self) -> figures::Score {
+        match self {
+            Self::Accuracy { chance } => figures::Score::Accuracy { chance: Some(100.0 * chance) },
+            Self::Psnr => figures::Score::Psnr,
+        }
+    }
+}
 
 /// An axis in words.
 #[derive(Debug)]
@@ -54,14 +125,14 @@ impl Shown {
 /// The same points of several methods, or of one network.
 pub(super) struct Scored<'a> {
     pub(super) axes: &'a [Shown],
-    /// A name each, and its points; accuracies of a point are over all that the spread is over.
+    /// A name each, and its points; scores of a point are over all that the spread is over.
     pub(super) series: Vec<(String, Vec<Point>)>,
     /// Chips of each network: of several, the worst is shown.
     pub(super) chips: usize,
     /// What the spread is over, such as `3 seeds, 20 chips each`; empty if there is none.
     pub(super) over: String,
-    /// Accuracy of guessing, 0..1.
-    pub(super) chance: f64,
+    /// How they are shown.
+    pub(super) reading: Reading,
 }
 
 /// Seeds and chips in words.
@@ -84,12 +155,13 @@ impl Scored<'_> {
         let bars = moving.is_empty();
         let over = Some(self.over.clone()).filter(|over| !over.is_empty() && !bars);
         let title = std::iter::once(title.to_owned()).chain(places).chain(over).collect::<Vec<_>>().join(", ");
+        let stem = self.reading.name().to_lowercase();
         let (name, figure) = match moving[..] {
             [] if self.series.len() < 2 => return Ok(None),
-            [] => ("accuracy".to_owned(), self.bars(&title)),
-            [(place, axis)] => (format!("accuracy-{}", axis.file()), self.curves(&title, place, axis)),
+            [] => (stem.to_owned(), self.bars(&title)),
+            [(place, axis)] => (format!("{stem}-{}", axis.file()), self.curves(&title, place, axis)),
             [(_, first), (_, second), ..] => {
-                (format!("accuracy-{}-{}", first.file(), second.file()), self.maps(&title, [first, second]))
+                (format!("{stem}-{}-{}", first.file(), second.file()), self.maps(&title, [first, second]))
             }
         };
         write_figure(folder, &name, figure)?;
@@ -97,11 +169,11 @@ impl Scored<'_> {
     }
 
     fn spread(&self, point: &Point) -> Option<f64> {
-        (point.accuracies.len() > 1).then(|| 100.0 * point.accuracy().1)
+        (point.scores.len() > 1).then(|| self.reading.shown(point.score().1))
     }
 
     fn worst(&self, point: &Point) -> Option<f64> {
-        (self.chips > 1).then(|| 100.0 * point.worst())
+        (self.chips > 1).then(|| self.reading.shown(point.worst()))
     }
 
     fn bars(&self, title: &str) -> Result<figures::Figure, figures::Error> {
@@ -111,12 +183,12 @@ impl Scored<'_> {
             .filter_map(|(name, points)| Some((name, points.first()?)))
             .map(|(name, point)| Bar {
                 name: name.clone(),
-                mean: 100.0 * point.accuracy().0,
+                mean: self.reading.shown(point.score().0),
                 spread: self.spread(point),
                 worst: self.worst(point),
             })
             .collect();
-        figures::accuracy_bars(title, &self.over, &bars, Some(100.0 * self.chance))
+        figures::score_bars(title, &self.over, &bars, self.reading.figure())
     }
 
     fn curves(&self, title: &str, place: usize, axis: &Shown) -> Result<figures::Figure, figures::Error> {
@@ -126,12 +198,12 @@ impl Scored<'_> {
             .map(|(name, points)| Curve {
                 name: name.clone(),
                 x: points.iter().map(|point| axis.shown(point.varied[place])).collect(),
-                mean: points.iter().map(|point| 100.0 * point.accuracy().0).collect(),
+                mean: points.iter().map(|point| self.reading.shown(point.score().0)).collect(),
                 spread: points.iter().map(|point| self.spread(point)).collect(),
                 worst: points.iter().map(|point| self.worst(point)).collect(),
             })
             .collect();
-        figures::accuracy_curves(title, &axis.label, &curves, Some(100.0 * self.chance))
+        figures::score_curves(title, &axis.label, &curves, self.reading.figure())
     }
 
     fn maps(&self, title: &str, [first, second]: [&Shown; 2]) -> Result<figures::Figure, figures::Error> {
@@ -143,9 +215,9 @@ impl Scored<'_> {
                 name: if self.series.len() > 1 { name.clone() } else { String::new() },
                 x: second.values.clone(),
                 y: first.values.clone(),
-                accuracy: points.iter().map(|point| 100.0 * point.accuracy().0).collect(),
+                score: points.iter().map(|point| self.reading.shown(point.score().0)).collect(),
             })
             .collect();
-        figures::accuracy_maps(title, [&second.label, &first.label], &maps)
+        figures::score_maps(title, [&second.label, &first.label], &maps, self.reading.figure())
     }
 }
