@@ -29,12 +29,16 @@ use crate::network::{LayerRecipe, Wanted};
 use crate::{files, network, training};
 
 /// Recipes that come with the program: name and text.
-pub const BUILT_IN: [(&str, &str); 13] = [
+pub const BUILT_IN: [(&str, &str); 17] = [
     ("cifar10-rings", include_str!("../assets/recipes/cifar10-rings.toml")),
     ("cifar10-rings-small", include_str!("../assets/recipes/cifar10-rings-small.toml")),
+    ("compress-rings", include_str!("../assets/recipes/compress-rings.toml")),
+    ("digits-compress", include_str!("../assets/recipes/digits-compress.toml")),
     ("digits-diffractive", include_str!("../assets/recipes/digits-diffractive.toml")),
+    ("digits-generate", include_str!("../assets/recipes/digits-generate.toml")),
     ("digits-rings", include_str!("../assets/recipes/digits-rings.toml")),
     ("fashion-rings", include_str!("../assets/recipes/fashion-rings.toml")),
+    ("generate-rings", include_str!("../assets/recipes/generate-rings.toml")),
     ("mnist-diffractive", include_str!("../assets/recipes/mnist-diffractive.toml")),
     ("mnist-mesh", include_str!("../assets/recipes/mnist-mesh.toml")),
     ("mnist-mesh-pure", include_str!("../assets/recipes/mnist-mesh-pure.toml")),

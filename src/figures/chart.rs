@@ -21,7 +21,7 @@ const GRID: &str = "#e6e6e6";
 
 const TITLE: f64 = 16.0;
 const LABEL: f64 = 14.0;
-const TICK: f64 = 13.0;
+pub(super) const TICK: f64 = 13.0;
 pub(super) const LINE: f64 = 19.0;
 const TICK_LENGTH: f64 = 5.0;
 const SWATCH: f64 = 34.0;

@@ -3,10 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::chart::{Canvas, EDGE, WIDTH};
+use super::chart::{Canvas, EDGE, TICK, WIDTH};
 use super::picture::rgb;
 use super::plots::{not_empty, same_length};
-use super::{Error, Figure, PNG_SCALE};
+use super::{Error, Figure, PNG_SCALE, text};
 
 /// A row of images.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +17,9 @@ pub struct SampleRow {
     pub values: Vec<f32>,
 }
 
-/// Room for the labels, and between two images.
-const LABELS: f64 = 128.0;
+/// Room for labels at most, behind them, and between two images.
+const LABELS: f64 = 190.0;
+const BEHIND: f64 = 12.0;
 const GAP: f64 = 3.0;
 
 /// Images `[channels, height, width]` of 1 or 3 channels, a row of samples below the other, each row with its label. A pixel is a whole number
@@ -33,8 +34,8 @@ pub fn samples(title: &str, image: [usize; 3], rows: &[SampleRow]) -> Result<Fig
         return Err(Error::Channels(channels));
     }
     let len = channels * height * width;
-    let first = rows.first().map_or(0, |row| row.values.len());
-    let count = first.checked_div(len).unwrap_or(0);
+    let values = rows.first().map_or(0, |row| row.values.len());
+    let count = values.checked_div(len).unwrap_or(0);
     not_empty(&rows[..rows.len().min(count)], "images")?;
     for row in rows {
         let shown: Vec<_> = row.values.iter().map(|&value| f64::from(value)).collect();
@@ -42,14 +43,16 @@ pub fn samples(title: &str, image: [usize; 3], rows: &[SampleRow]) -> Result<Fig
     }
     let mut canvas = Canvas::new();
     let mut top = canvas.title(title) + 4.0;
-    let room = (WIDTH - 2.0 * EDGE - LABELS + GAP) / count as f64 - GAP;
+    let labels = rows.iter().map(|row| text::width(&row.label, TICK)).fold(0.0, f64::max).min(LABELS);
+    let first = EDGE + labels + BEHIND;
+    let room = (WIDTH - EDGE - first + GAP) / count as f64 - GAP;
     // Of the PNG, which has more pixels than the figure has units.
     let scale = (room * f64::from(PNG_SCALE) / width.max(1) as f64).floor().clamp(1.0, MOST) / f64::from(PNG_SCALE);
     let size = [scale * width as f64, scale * height as f64];
     for row in rows {
-        canvas.label((EDGE, top + 0.5 * size[1]), LABELS - 10.0, &row.label);
+        canvas.label((EDGE, top + 0.5 * size[1]), labels + 1.0, &row.label);
         for (place, values) in row.values.chunks_exact(len).enumerate() {
-            let left = EDGE + LABELS + place as f64 * (size[0] + GAP);
+            let left = first + place as f64 * (size[0] + GAP);
             canvas.picture([left, top], size, &address(values, image)?);
         }
         top += size[1] + GAP;
