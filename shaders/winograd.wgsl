@@ -12,7 +12,7 @@
 // Source: Lavin & Gray, CVPR 2016 (the algorithm and these matrices). Heights and widths are multiples of 4, channels in too.
 // Layout: an invocation owns four neighbouring tiles of a channel, one a vector element, or the taps of four channels in. Loads and stores are
 // vectors: rows of a tile are turned into vectors over tiles, and back. Tiles past the last image are zeros.
-// Reference: src/reference/convolution.rs
+// Reference: src/reference/winograd.rs, and src/reference/convolution.rs for what comes out.
 
 import package::shared::indexing::{indexing_group};
 

@@ -14,7 +14,7 @@ use flatlight::light::{Grid, Space};
 use flatlight::mesh::{Layout, Mesh};
 use flatlight::network::checkpoint;
 use flatlight::reference::{
-    convolution, mesh, normalization, plane, pool, ports, propagation, regions, shortcut, source, upsample,
+    convolution, latent, mesh, normalization, plane, pool, ports, propagation, regions, shortcut, source, upsample,
 };
 use program::Bench;
 use serde_json::Value;
@@ -99,6 +99,22 @@ groups = 3
 
 [[layers]]
 type = "sigmoid"
+
+[[layers]]
+type = "latent"
+weight = 0.001
+
+[[layers]]
+type = "ring-dense"
+outputs = 48
+
+[[layers]]
+type = "reshape"
+shape = [3, 4, 4]
+
+[[layers]]
+type = "group-norm"
+groups = 1
 
 [[layers]]
 type = "ring-dense"
@@ -478,6 +494,8 @@ fn forward(manifest: &Value, arrays: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, 
                 let samples = x.len() / output.iter().product::<usize>();
                 shortcut::Shape { samples, source_channels, output, window: from / height }.forward(&x, source, false)
             }
+            "latent" => latent::mean(&x, sizes(&layer["output"])[0]),
+            "reshape" => x,
             "relu" => x.iter().map(|x| x.max(0.0)).collect(),
             "tanh" => x.iter().map(|x| x.tanh()).collect(),
             "sigmoid" => x.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
@@ -518,7 +536,7 @@ fn an_export_holds_all_that_the_logits_of_predict_need() {
     let accuracy = bench.json("run/summary.json")["test_accuracy"].as_f64().unwrap();
     assert_eq!(right.count(), (1797.0 * accuracy).round() as usize);
 
-    assert_eq!(bench.done("export run --to out"), "25 arrays in out\n");
+    assert_eq!(bench.done("export run --to out"), "30 arrays in out\n");
     let manifest = bench.json("out/manifest.json");
     let arrays = archive(&bench.path("out/small.npz"));
     let raw: Vec<_> = raw.iter().map(|&value| f64::from(value)).collect();

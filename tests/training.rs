@@ -659,7 +659,7 @@ struct TwinLatent {
 impl TwinLatent {
     fn normals(&self, rows: usize) -> Vec<f64> {
         let (Clock { seed, step, first, .. }, k) = (self.at.get(), self.features);
-        detect::normals(seed, random::stream("latent"), step, first * k as u32, rows * k)
+        detect::normals(seed, random::stream("output of latent1"), step, first * k as u32, rows * k)
     }
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Logits of an exported network, in numpy, and how far they are from what `flatlight predict` wrote.
+"""Logits, or images, of an exported network, in numpy, and how far they are from what `flatlight predict` wrote.
 
     flatlight predict RUN --input X.npy --output Y.npy
     flatlight export RUN --to EXPORT
     python3 assets/python/forward.py EXPORT X.npy Y.npy RUN/checkpoint.safetensors
 
-Needs numpy and safetensors. Exits with 1 where a logit is off by more than 1e-5 of the largest, or where the checkpoint
+Needs numpy and safetensors. Exits with 1 where an output is off by more than 1e-5 of the largest, or where the checkpoint
 and the export differ.
 """
 
@@ -218,6 +218,9 @@ def forward(manifest, arrays, x):
             x = normalise(x, layer, array)
         elif kind == "add":
             x = x + shortcut(outputs[layer["of"]], layer["input"])
+        elif kind == "latent":
+            # Means, and behind them logarithms of variances: inference takes the means.
+            x = x.reshape(len(x), -1)[:, : layer["output"][0]]
         elif kind in FUNCTIONS:
             x = FUNCTIONS[kind](x)
         else:
@@ -226,7 +229,7 @@ def forward(manifest, arrays, x):
     return x
 
 
-FUNCTIONS = {"relu": lambda x: np.maximum(x, 0), "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tanh": np.tanh}
+FUNCTIONS = {"reshape": lambda x: x, "relu": lambda x: np.maximum(x, 0), "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tanh": np.tanh}
 
 
 def main(export, samples, logits, checkpoint):
@@ -251,8 +254,9 @@ def main(export, samples, logits, checkpoint):
         assert (np.abs(np.exp(1j * apart) - 1) < 1e-5 if unit == "rad" else apart == 0).all(), name
 
     own, device = forward(manifest, arrays, np.load(samples).astype(np.float64)), np.load(logits)
+    own = own.reshape(device.shape)
     worst = np.abs(own - device).max() / np.abs(own).max()
-    print(f"{len(own)} samples: the largest difference is {worst:.1e} of the largest logit")
+    print(f"{len(own)} samples: the largest difference is {worst:.1e} of the largest output")
     return int(not worst <= 1e-5)
 
 

@@ -26,7 +26,6 @@ pub struct LatentRecipe {
 pub struct Latent {
     features: usize,
     weight: f32,
-    stream: u32,
 }
 
 impl Latent {
@@ -44,12 +43,13 @@ impl Latent {
         if !(recipe.weight.is_finite() && recipe.weight >= 0.0) {
             return Err(format!("`weight` must be 0 or more, not {}", recipe.weight));
         }
-        Ok(Self { features: inputs / 2, weight: recipe.weight, stream: random::stream("latent") })
+        Ok(Self { features: inputs / 2, weight: recipe.weight })
     }
+}
 
-    fn source<'a>(&self, io: &'a Io) -> Source<'a> {
-        Source { clock: &io.clock, stream: self.stream, step: io.draw_step, row: io.draw_row }
-    }
+/// Every layer draws numbers of its own.
+fn source(io: &Io) -> Source<'_> {
+    Source { clock: &io.clock, stream: random::stream(io.output.name()), step: io.draw_step, row: io.draw_row }
 }
 
 impl Layer for Latent {
@@ -59,22 +59,20 @@ impl Layer for Latent {
 
     fn forward(&self, plan: &mut PlanBuilder<'_>, io: &Io, pass: Pass) -> Result<(), Error> {
         match pass {
-            Pass::First | Pass::Again | Pass::Recalibrate => {
-                latent::sample(plan, self.source(io), &io.input, &io.output)
-            }
+            Pass::First | Pass::Again | Pass::Recalibrate => latent::sample(plan, source(io), &io.input, &io.output),
             Pass::Inference => latent::mean(plan, &io.input, &io.output),
         }
     }
 
     fn backward(&self, plan: &mut PlanBuilder<'_>, io: &Io) -> Result<(), Error> {
         match &io.d_input {
-            Some(d_input) => latent::backward(plan, self.source(io), self.weight, &io.input, &io.d_output, d_input),
+            Some(d_input) => latent::backward(plan, source(io), self.weight, &io.input, &io.d_output, d_input),
             None => Ok(()),
         }
     }
 
     fn burden(&self, plan: &mut PlanBuilder<'_>, io: &Io, loss: &Slice) -> Result<(), Error> {
-        latent::divergence(plan, self.source(io), self.weight, &io.input, loss)
+        latent::divergence(plan, source(io), self.weight, &io.input, loss)
     }
 }
 

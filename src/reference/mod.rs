@@ -53,6 +53,7 @@ pub mod tilt;
 pub mod transfer;
 pub mod transmission;
 pub mod upsample;
+pub mod winograd;
 
 /// Bounds and role of a parameter, as in `shaders/shared/segments.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq)]
