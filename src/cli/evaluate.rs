@@ -200,9 +200,7 @@ impl Evaluate {
         }
         Ok(())
     }
-}
 
-impl Evaluate {
     /// Refuses what has no meaning for a task.
     fn check_task(&self, task: Task) -> Result<(), Failure> {
         let complaint = match task {
