@@ -283,6 +283,7 @@ fn help_and_version_are_no_failures() {
         "predict --help",
         "chip --help",
         "export --help",
+        "generate --help",
         "bench --help",
         "plan --help",
         "propagate --help",

@@ -88,7 +88,7 @@ pub(super) struct Evaluate {
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 
-    /// Also draw the score over what varies into the run folder, a curve, or a map of a grid, and images if there are any
+    /// Also draw the score over what varies into the run folder, and images if there are any
     #[arg(long)]
     figure: bool,
 

@@ -16,7 +16,7 @@ use crate::run::Run;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The run is one whose recipe has a layer of type latent, such as digits-generate. The same seed gives the same draws under
+The recipe of the run has a layer of type latent, as digits-generate has. The same seed gives the same draws under
 every condition and on every chip.
 
 Examples:

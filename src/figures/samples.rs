@@ -42,9 +42,10 @@ pub fn samples(title: &str, image: [usize; 3], rows: &[SampleRow]) -> Result<Fig
         same_length(&row.label, "values", &shown, count * len)?;
     }
     let mut canvas = Canvas::new();
-    let mut top = canvas.title(title) + 4.0;
+    let mut top = (canvas.title(title) + 4.0).ceil();
     let labels = rows.iter().map(|row| text::width(&row.label, TICK)).fold(0.0, f64::max).min(LABELS);
-    let first = EDGE + labels + BEHIND;
+    // At whole places, so that edges of pixels meet those of the PNG.
+    let first = (EDGE + labels + BEHIND).ceil();
     let room = (WIDTH - EDGE - first + GAP) / count as f64 - GAP;
     // Of the PNG, which has more pixels than the figure has units.
     let scale = (room * f64::from(PNG_SCALE) / width.max(1) as f64).floor().clamp(1.0, MOST) / f64::from(PNG_SCALE);

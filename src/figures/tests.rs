@@ -201,7 +201,7 @@ fn a_map_has_a_cell_a_point_and_its_number_where_there_is_room() {
     let mut odd = map("odd", 2, 2, |_, _| 1.0);
     odd.score.pop();
     let error = score_maps("", ["", ""], &[odd], PLAIN).unwrap_err();
-    assert_eq!(error.to_string(), "`odd`: 3 values of accuracy for 4 points");
+    assert_eq!(error.to_string(), "`odd`: 3 values of score for 4 points");
 }
 
 #[test]
@@ -513,4 +513,45 @@ fn the_font_has_every_sign_a_figure_needs() {
     }
     let wide = text::width("MMMM", 14.0);
     assert!(wide > 3.0 * text::width("iiii", 14.0) / 2.0);
+}
+
+#[test]
+fn other_scores_have_axes_around_their_values() {
+    let curves = [curve("a", &[12.0, 18.0, 14.0])];
+    let figure = score_curves("", "x", &curves, Score::Psnr).unwrap();
+    check(&figure);
+    let words = texts(&figure);
+    assert!(words.iter().any(|text| text == "PSNR (dB)") && !words.iter().any(|text| text == "100"), "{words:?}");
+    let bars = [Bar { name: "a".to_owned(), mean: 18.5, spread: Some(0.5), worst: None }];
+    let figure = score_bars("", "", &bars, Score::Psnr).unwrap();
+    check(&figure);
+    assert!(texts(&figure).iter().any(|text| text == "18.5"));
+    check(&score_maps("", ["x", "y"], &[map("", 3, 2, |x, y| 20.0 - 10.0 * (x + y))], Score::Psnr).unwrap());
+    check(&training_curves("", &[run("a", &[2.0, 1.0])], Score::Psnr).unwrap());
+}
+
+#[test]
+fn samples_are_pictures_with_sharp_pixels_beside_their_labels() {
+    let row = |label: &str, values: &[f32]| SampleRow { label: label.to_owned(), values: values.to_vec() };
+    // Two images of two pixels, one of them beyond white and one no number.
+    let rows = [row("original", &[0.0, 1.0, 0.5, 2.0]), row("temperature −0.25 K", &[f32::NAN, -1.0, 0.2, 0.4])];
+    let figure = samples("title", [1, 1, 2], &rows).unwrap();
+    check(&figure);
+    assert_eq!(count(&figure, "<image"), 4);
+    assert!(rows.iter().all(|row| texts(&figure).contains(&row.label)));
+    let png = image::load_from_memory(&figure.png().unwrap()).unwrap().to_rgb8();
+    let has = |grey: u8| png.pixels().filter(|pixel| pixel.0 == [grey; 3]).count();
+    // Twelve pixels of the PNG along either axis are one: no shade between.
+    assert_eq!((has(128), has(51), has(102)), (144, 144, 144));
+    let colours = samples("", [3, 1, 1], &[row("a", &[1.0, 0.0, 0.0, 0.0, 0.0, 1.0])]).unwrap();
+    check_png(&colours, &[[255, 0, 0], [0, 0, 255]]);
+    for (channels, side, count) in [(1, 28, 10), (3, 32, 10), (1, 8, 30), (1, 300, 4)] {
+        let values = vec![0.5; channels * side * side * count];
+        let label = "a label that is much longer than there is room for beside the pictures";
+        check(&samples("", [channels, side, side], &[row(label, &values)]).unwrap());
+    }
+    assert!(matches!(samples("", [2, 1, 1], &[row("a", &[0.0; 2])]), Err(Error::Channels(2))));
+    assert!(matches!(samples("", [1, 1, 1], &[]), Err(Error::Empty("images"))));
+    let short = samples("", [1, 1, 2], &[row("a", &[0.0; 4]), row("b", &[0.0; 2])]);
+    assert!(matches!(short, Err(Error::Length { list: "values", found: 2, expected: 4, .. })));
 }
