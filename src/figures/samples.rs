@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::chart::{Canvas, EDGE, TICK, WIDTH};
+use super::chart::{Canvas, EDGE, LINE, TICK, WIDTH};
 use super::picture::rgb;
 use super::plots::{not_empty, same_length};
 use super::{Error, Figure, PNG_SCALE, text};
@@ -51,12 +51,15 @@ pub fn samples(title: &str, image: [usize; 3], rows: &[SampleRow]) -> Result<Fig
     let scale = (room * f64::from(PNG_SCALE) / width.max(1) as f64).floor().clamp(1.0, MOST) / f64::from(PNG_SCALE);
     let size = [scale * width as f64, scale * height as f64];
     for row in rows {
-        canvas.label((EDGE, top + 0.5 * size[1]), labels + 1.0, &row.label);
+        // A label may be higher than small pictures.
+        let lines = text::wrap(&row.label, TICK, labels + 1.0).len();
+        let height = size[1].max(lines as f64 * LINE).ceil();
+        canvas.label((EDGE, top + 0.5 * height), labels + 1.0, &row.label);
         for (place, values) in row.values.chunks_exact(len).enumerate() {
             let left = first + place as f64 * (size[0] + GAP);
-            canvas.picture([left, top], size, &address(values, image)?);
+            canvas.picture([left, top + (0.5 * (height - size[1])).floor()], size, &address(values, image)?);
         }
-        top += size[1] + GAP;
+        top += height + GAP;
     }
     Ok(canvas.finish(top - GAP + 10.0))
 }
