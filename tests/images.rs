@@ -16,7 +16,7 @@ const MSE: usize = 3;
 const SSIM: usize = 7;
 const FRECHET: usize = 9;
 
-/// Measured over seeds 1 to 3 on a software adapter, 15 epochs: see assets/results/fashion-images.md for more.
+/// Measured over seeds 1 to 3 on a software adapter, 15 epochs: see assets/results/images.md for more.
 #[test]
 fn compression_holds_its_score_in_a_drift_that_it_knows() {
     let bench = Bench::with(&[]);
