@@ -256,7 +256,7 @@ fn a_dispatch_that_differs_from_its_shader_is_refused_with_both_sides_named() {
 #[test]
 fn a_kernel_that_reads_what_it_writes_may_not_have_it_overwritten() {
     let [a, b, c] = ["a", "b", "c"].map(|name| gpu().zeros(name, &[8, 8], Scalar::F32).unwrap());
-    uniform! { struct Product as "Params" { m: u32, n: u32, k: u32, k_first: u32, k_count: u32, accumulate: u32 } }
+    uniform! { struct Product as "Params" { m: u32, n: u32, k: u32, k_first: u32, k_count: u32, accumulate: u32, count: u32 } }
     let binds = [a.read(), b.read(), c.write()];
     let result =
         PlanBuilder::new(gpu(), "refused").dispatch("matmul", "ab", &Product::default(), &binds, Work::Items(4));
