@@ -125,6 +125,6 @@ fn recipes_that_reconstruct_what_they_cannot_are_refused_at_the_key() {
     refused("digits-compress --set training.label_smoothing=0.1", &["training.label_smoothing", "has no labels"]);
     refused("vowel-mesh --set data.normalise=unit --set task=reconstruction", &["takes images"]);
     refused("digits-rings --set task=reconstruction", &["the last layer has 10 outputs", "64 values"]);
-    refused("digits-rings --set task=generation", &["unknown variant", "reconstruction"]);
+    refused("digits-rings --set task=generation", &["unknown value `generation`", "reconstruction"]);
     assert!(!bench.path("run").exists());
 }
