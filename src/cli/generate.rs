@@ -4,13 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::evaluate::drift;
 use super::output::{self, Progress};
-use super::predict::{conditions, drawn, trained};
+use super::predict::{conditions, stand, trained};
 use super::{Context, Failure};
 use crate::data;
 use crate::files;
-use crate::network::Chip;
 use crate::robustness::EVALUATION_BATCH;
 use crate::run::Run;
 
@@ -60,10 +58,7 @@ impl Generate {
             let message = "its recipe has no layer of type latent, from which images are generated";
             return Err(Failure::Usage(format!("{}: {message}", self.run.display())));
         }
-        let held = self.chip.as_deref().map(|path| Chip::load(path, network.imperfections())).transpose()?;
-        let drift = drift(&recipe, &network)?;
-        let (drawn, hour) = drawn("--at", &network, &conditions, (held.as_ref(), &drift), 0)?;
-        network.set_drifted(0, held.iter().chain([&drawn]), &drift, 0, hour)?;
+        stand(&network, &recipe, &conditions, self.chip.as_deref())?;
         let progress = Progress::new(context, "generate", samples as u64, 0, 1);
         let images = network.generate(samples, self.seed, 0, &mut |done| {
             progress.step(done as u64);

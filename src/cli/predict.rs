@@ -1,6 +1,6 @@
 //! `flatlight predict`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -77,10 +77,7 @@ impl Predict {
             load_masks(&network, folder, &mut parameters)?;
             gpu.write(&network.flat().parameters, &parameters)?;
         }
-        let held = self.chip.as_deref().map(|path| Chip::load(path, network.imperfections())).transpose()?;
-        let drift = drift(&recipe, &network)?;
-        let (drawn, hour) = drawn("--at", &network, &conditions, (held.as_ref(), &drift), 0)?;
-        network.set_drifted(0, held.iter().chain([&drawn]), &drift, 0, hour)?;
+        stand(&network, &recipe, &conditions, self.chip.as_deref())?;
         let feed = network.feed(&split, input.normalisation)?;
         let progress = Progress::new(context, "predict", samples as u64, 0, 1);
         let outputs = network.predict(&feed, 0, &mut |done| {
@@ -137,6 +134,19 @@ pub(super) fn drawn(
     check_axes(network, conditions, beside, drift).map_err(|error| blame(option, error))?;
     let chip = chip(network, conditions, &at, number).map_err(|error| blame(option, error))?;
     Ok((chip, hour(conditions, &at)))
+}
+
+/// Puts a network under the conditions of `--at`, as chip 0, with what the chip of a file holds beside them.
+pub(super) fn stand(
+    network: &Network<'_>,
+    recipe: &Recipe,
+    conditions: &[Axis],
+    chip: Option<&Path>,
+) -> Result<(), Failure> {
+    let held = chip.map(|path| Chip::load(path, network.imperfections())).transpose()?;
+    let drift = drift(recipe, network)?;
+    let (drawn, hour) = drawn("--at", network, conditions, (held.as_ref(), &drift), 0)?;
+    Ok(network.set_drifted(0, held.iter().chain([&drawn]), &drift, 0, hour)?)
 }
 
 /// Conditions are read like axes, but may be called otherwise.

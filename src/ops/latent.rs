@@ -14,7 +14,7 @@ uniform! {
 /// # Errors
 /// Shapes that do not fit.
 pub fn sample(plan: &mut PlanBuilder<'_>, source: Source<'_>, x: &Slice, y: &Slice) -> Result<(), Error> {
-    let params = params("latent::sample", source, y, 0.0)?;
+    let params = params("latent::sample", source, matrix("latent::sample", y)?, 0.0)?;
     expect("latent::sample", x, &[y.shape()[0], 2 * y.shape()[1]])?;
     let binds = [source.clock.uniform::<Clock>(), x.read(), y.write()];
     plan.dispatch("latent", "sample", &params, &binds, Work::Items(y.len()))
@@ -43,7 +43,7 @@ pub fn mean(plan: &mut PlanBuilder<'_>, x: &Slice, y: &Slice) -> Result<(), Erro
 /// # Errors
 /// A tensor too large.
 pub fn prior(plan: &mut PlanBuilder<'_>, source: Source<'_>, y: &Slice) -> Result<(), Error> {
-    let params = params("latent::prior", source, y, 0.0)?;
+    let params = params("latent::prior", source, matrix("latent::prior", y)?, 0.0)?;
     plan.dispatch("latent", "prior", &params, &[source.clock.uniform::<Clock>(), y.write()], Work::Items(y.len()))
 }
 
@@ -60,7 +60,7 @@ pub fn backward(
     d_y: &Slice,
     d_x: &Slice,
 ) -> Result<(), Error> {
-    let params = params("latent::backward", source, d_y, weight)?;
+    let params = params("latent::backward", source, matrix("latent::backward", d_y)?, weight)?;
     expect("latent::backward", x, &[d_y.shape()[0], 2 * d_y.shape()[1]])?;
     expect("latent::backward", d_x, x.shape())?;
     let binds = [source.clock.uniform::<Clock>(), x.read(), d_y.read(), d_x.write()];
@@ -81,24 +81,16 @@ pub fn divergence(
     let [rows, twice] = matrix("latent::divergence", x)?;
     expect("latent::divergence", loss, &[rows])?;
     plan.check_loop("latent::divergence", twice / 2)?;
-    let params = Params {
-        count: word("latent::divergence", rows * twice / 2)?,
-        n_features: word("latent::divergence", twice / 2)?,
-        stream: source.stream,
-        weight,
-        draw_step: source.step,
-        draw_row: source.row,
-    };
+    let params = params("latent::divergence", source, [rows, twice / 2], weight)?;
     let binds = [source.clock.uniform::<Clock>(), x.read(), loss.update()];
     plan.dispatch("latent", "divergence", &params, &binds, Work::Items(rows))
 }
 
-fn params(operation: &str, source: Source<'_>, y: &Slice, weight: f32) -> Result<Params, Error> {
-    let [_, features] = matrix(operation, y)?;
+fn params(operation: &str, source: Source<'_>, [rows, features]: [usize; 2], weight: f32) -> Result<Params, Error> {
     // The number of elements of x must be a word too.
-    word(operation, 2 * y.len())?;
+    word(operation, 2 * rows * features)?;
     Ok(Params {
-        count: word(operation, y.len())?,
+        count: word(operation, rows * features)?,
         n_features: word(operation, features)?,
         stream: source.stream,
         weight,
